@@ -1,0 +1,1 @@
+"""Tornado Archiver: a directory, packed on the fly and sent as it is packed, behind one link."""

@@ -1,0 +1,42 @@
+"""Everything that can go wrong, by name.
+
+Rule 1: an error here knows no HTTP; `tornado_archiver.web.http_errors` alone turns it into an answer.
+Rule 2: its text is for the log and the terminal; a visitor never sees it. It names members, never the
+directory they are in, because the directory's name is the key to it.
+"""
+
+
+class ArchiverError(Exception):
+    """Base of every error that this service raises on purpose."""
+
+
+class SettingsError(ArchiverError):
+    """A setting cannot be used: the text names it, where its value came from and what is allowed."""
+
+
+class SourceNotFoundError(ArchiverError):
+    """No directory that may be packed has this name, or there is nothing in it to pack."""
+
+
+class StorageUnavailableError(ArchiverError):
+    """The photos root itself cannot be read, so nothing can be said about any directory in it."""
+
+
+class SourceUnreadableError(ArchiverError):
+    """Something in the source directory exists and cannot be read."""
+
+
+class SourceChangedError(ArchiverError):
+    """A file is no longer what the manifest says: gone, replaced, grown, shrunk or touched."""
+
+
+class PackingError(ArchiverError):
+    """The archive cannot be finished for a reason that lies with its maker, not with the source."""
+
+
+class BackendUnavailableError(ArchiverError):
+    """A backend cannot work on this machine: the text says what to install."""
+
+
+class RegistryError(ArchiverError):
+    """A backend cannot be had under the name asked for: unknown, taken twice, or not a backend."""

@@ -1,0 +1,187 @@
+"""The photos root: directories on a local disk, one for each hash."""
+
+import asyncio
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tornado_archiver.beneath import open_directory, open_file, source_errors
+from tornado_archiver.errors import SourceChangedError, SourceNotFoundError, StorageUnavailableError
+from tornado_archiver.manifest import Entry, Manifest
+from tornado_archiver.selection import Selection
+from tornado_archiver.storage import Reader, Source, Storage
+from tornado_archiver.walk import walk
+
+_NO_SUCH_DIRECTORY = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
+
+
+class LocalStorage(Storage):
+    """Directories directly beneath `photos_dir`, which is opened anew for each request: it may be mounted
+    late, or replaced."""
+
+    def __init__(self, photos_dir: Path, selection: Selection) -> None:
+        self._root = os.fsencode(photos_dir)
+        self._selection = selection
+
+    async def manifest(self, source_hash: str) -> Manifest:
+        return await asyncio.to_thread(self._walked, os.fsencode(source_hash))
+
+    def _walked(self, name: bytes) -> Manifest:
+        source = LocalSource(self._root, self._resolved(name))
+        with source.opened() as directory:
+            entries = walk(directory, self._selection)
+        if not entries:
+            raise SourceNotFoundError("there is nothing to pack in the directory")
+        return Manifest(entries, source)
+
+    def _resolved(self, name: bytes) -> bytes:
+        """The directory's own name: where links are followed, one within the photos root may name it."""
+        if not self._selection.follow_symlinks:
+            return name
+        root = os.path.realpath(self._root)
+        target = os.path.realpath(os.path.join(root, name))
+        if not target.startswith(root + b"/"):
+            raise SourceNotFoundError("the link leads out of the photos root")
+        return target[len(root) + 1 :]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSource(Source):
+    """The directory `name` (relative, without links) beneath the directory `root`."""
+
+    root: bytes
+    name: bytes
+
+    def reader(self) -> AbstractContextManager["LocalReader"]:
+        return LocalReader(self)
+
+    @contextmanager
+    def opened(self) -> Iterator[int]:
+        """A descriptor of the directory. Raises SourceNotFoundError, StorageUnavailableError."""
+        with _opened_root(self.root) as root:
+            try:
+                descriptor = open_directory(root, self.name)
+            except OSError as error:
+                raise _directory_error(error) from error
+            try:
+                yield descriptor
+            finally:
+                os.close(descriptor)
+
+
+@contextmanager
+def _opened_root(path: bytes) -> Iterator[int]:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise StorageUnavailableError(f"the photos directory cannot be read: {error.strerror}") from error
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _directory_error(error: OSError) -> SourceNotFoundError | StorageUnavailableError:
+    if error.errno in _NO_SUCH_DIRECTORY:
+        return SourceNotFoundError("there is no such directory in the photos directory")
+    return StorageUnavailableError(f"a directory in the photos directory cannot be read: {error.strerror}")
+
+
+class LocalReader(Reader):
+    """Reads the files of a LocalSource. Keeps the directory of the last file open for the next one."""
+
+    def __init__(self, source: LocalSource) -> None:
+        self._source = source
+        self._buffer = bytearray()
+        self._folder: tuple[bytes, int] | None = None
+
+    def __enter__(self) -> Self:
+        self._opened = self._source.opened()
+        try:
+            self.directory = self._opened.__enter__()
+        except SourceNotFoundError as error:
+            raise SourceChangedError("the directory is gone") from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._forget_folder()
+        self._opened.__exit__(None, None, None)
+
+    def blocks(self, entry: Entry, max_bytes: int) -> Iterator[memoryview]:
+        buffer = self._room(max_bytes)
+        with source_errors(entry.member_name), self.opened(entry) as descriptor:
+            left = entry.size
+            while left:
+                count = os.readv(descriptor, [buffer[: min(left, max_bytes)]])
+                if not count:
+                    raise SourceChangedError(f"{entry.member_name!r} shrank while it was read")
+                left -= count
+                yield buffer[:count]
+            _compare(entry, os.fstat(descriptor))
+
+    def verify(self, entry: Entry) -> None:
+        parent, name = os.path.split(entry.source_name)
+        with source_errors(entry.member_name):
+            status = os.stat(name, dir_fd=self._opened_folder(parent), follow_symlinks=False)
+        _compare(entry, status)
+
+    @contextmanager
+    def opened(self, entry: Entry) -> Iterator[int]:
+        """A descriptor of the entry's file, closed at the end. Raises as `open` does."""
+        descriptor = self.open(entry)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def open(self, entry: Entry) -> int:
+        """A descriptor of the entry's file, for the caller to close; it is what the entry says right now.
+
+        Raises SourceChangedError, SourceUnreadableError.
+        """
+        parent, name = os.path.split(entry.source_name)
+        with source_errors(entry.member_name):
+            descriptor = open_file(self._opened_folder(parent), name)
+        try:
+            _compare(entry, os.fstat(descriptor))
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def _opened_folder(self, path: bytes) -> int:
+        """The directory `path`; a link put in its place is not followed."""
+        if self._folder is None or self._folder[0] != path:
+            self._forget_folder()
+            self._folder = path, open_directory(self.directory, path)
+        return self._folder[1]
+
+    def _forget_folder(self) -> None:
+        if self._folder is not None:
+            os.close(self._folder[1])
+            self._folder = None
+
+    def _room(self, size: int) -> memoryview:
+        if len(self._buffer) < size:
+            self._buffer = bytearray(size)
+        return memoryview(self._buffer)
+
+
+def _compare(entry: Entry, status: os.stat_result) -> None:
+    """Raise SourceChangedError unless `status` is that of the entry.
+
+    A directory's time moves whenever something is put into it; only that it still is one matters.
+    """
+    is_same_kind = stat.S_ISDIR(status.st_mode) if entry.is_directory else stat.S_ISREG(status.st_mode)
+    if not is_same_kind:
+        raise SourceChangedError(f"{entry.member_name!r} was replaced by something else")
+    if not entry.is_directory and (status.st_size, status.st_mtime_ns) != (entry.size, entry.mtime_ns):
+        raise SourceChangedError(f"{entry.member_name!r} changed: it has another size or modification time")

@@ -1,0 +1,37 @@
+"""What will be packed, settled once: the ordered list of entries that every backend packs exactly.
+
+Rule: pure data. Nothing here touches a disk; where the contents come from is behind `Source`.
+"""
+
+from dataclasses import dataclass
+
+from tornado_archiver.storage import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One regular file or one directory of the source.
+
+    `member_name` is its name inside the archive: relative, parts joined by `/`, a trailing `/` on a
+    directory, unique and portable (see `member_names`). `source_name` is its storage's own name for it,
+    opaque to a backend. `size` is in bytes (0 for a directory), `mtime_ns` in nanoseconds since the epoch
+    (may be negative), `mode` the permission bits alone (0o644).
+    """
+
+    member_name: str
+    source_name: bytes
+    size: int
+    mtime_ns: int
+    mode: int
+
+    @property
+    def is_directory(self) -> bool:
+        return self.member_name.endswith("/")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The entries in byte order of their member names, a directory before what is in it; and their source."""
+
+    entries: tuple[Entry, ...]
+    source: Source
