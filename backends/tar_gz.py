@@ -1,0 +1,82 @@
+"""`tar.gz`: tar in a gzip stream, made in this process by worker threads.
+
+The compressor is ISA-L's, several times as fast as zlib's at the ratio of its quick levels. Headers are
+the standard library's: ustar, and PAX records (POSIX.1-2001, pax) where ustar cannot say it.
+"""
+
+import tarfile
+from collections.abc import AsyncGenerator, Generator, Iterator
+from typing import ClassVar
+
+from isal import isal_zlib
+
+from tornado_archiver.backend import Archive, ArchiveInfo, Backend, ByteRange
+from tornado_archiver.manifest import Entry, Manifest
+from tornado_archiver.threads import pulled
+
+_READ_BYTES = 256 * 1024
+_CHUNK_BYTES = 128 * 1024
+_SILENT_BYTES = 16 * 1024 * 1024  # packed without a chunk to show for it, before a cancellation is let in
+_GZIP_WINDOW = 31  # zlib's windowBits: the largest window (15), and 16 for a gzip header and trailer
+_ISAL_LEVELS = 3
+
+
+class TarGz(Backend):
+    name: ClassVar[str] = "tar.gz"
+    media_type: ClassVar[str] = "application/gzip"
+    suffix: ClassVar[str] = ".tar.gz"
+
+    async def open(self, manifest: Manifest) -> Archive:
+        return _TarGzArchive(manifest, isal_level(self.options.level))
+
+
+def isal_level(level: int) -> int:
+    """ISA-L's 0 to 3 for our 0 to 9."""
+    return min(_ISAL_LEVELS, (level + 2) // 3)
+
+
+class _TarGzArchive(Archive):
+    info = ArchiveInfo()
+
+    def __init__(self, manifest: Manifest, level: int) -> None:
+        self._manifest = manifest
+        self._level = level
+
+    def chunks(self, byte_range: ByteRange | None = None) -> AsyncGenerator[bytes, None]:
+        return pulled(_compressed(_tar(self._manifest), self._level))
+
+
+def _compressed(blocks: Iterator[bytes | memoryview], level: int) -> Generator[bytes, None, None]:
+    """One gzip member in chunks; an empty chunk now and then while much goes in and little comes out."""
+    compressor = isal_zlib.compressobj(level, isal_zlib.DEFLATED, _GZIP_WINDOW)
+    ready: list[bytes] = []
+    size = taken = 0
+    for block in blocks:
+        ready.append(compressor.compress(block))
+        size += len(ready[-1])
+        taken += len(block)
+        if size >= _CHUNK_BYTES or taken >= _SILENT_BYTES:
+            yield b"".join(ready)
+            ready.clear()
+            size = taken = 0
+    ready.append(compressor.flush())
+    yield b"".join(ready)
+
+
+def _tar(manifest: Manifest) -> Iterator[bytes | memoryview]:
+    with manifest.source.reader() as reader:
+        for entry in manifest.entries:
+            yield _header(entry)
+            if not entry.is_directory:
+                yield from reader.blocks(entry, _READ_BYTES)
+                yield bytes(-entry.size % tarfile.BLOCKSIZE)
+    yield bytes(2 * tarfile.BLOCKSIZE)  # the end of the archive
+
+
+def _header(entry: Entry) -> bytes:
+    info = tarfile.TarInfo(entry.member_name)
+    info.type = tarfile.DIRTYPE if entry.is_directory else tarfile.REGTYPE
+    info.size = entry.size
+    info.mtime = entry.mtime_ns // 1_000_000_000
+    info.mode = entry.mode
+    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")

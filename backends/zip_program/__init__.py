@@ -1,0 +1,113 @@
+"""`zip`: the Info-ZIP program as a subprocess, streamed from its stdout.
+
+The program is handed the manifest's names, never the directory: left to itself it follows links out of
+the directory and packs whatever has come since. What it does not do itself is done here:
+
+* A name that is missing when it starts is left out *silently, with exit status 0* (zip 3.0 with -q), so
+  the number of members in its end record is held against the manifest.
+* It reads by path, so each entry is compared with the manifest before it starts and after it has ended;
+  the last chunk waits for both, and for the exit status.
+* It waits for ever on a pipe put in place of a file, so the entries are compared when it is silent, too.
+* It sets the UTF-8 flag (APPNOTE 4.4.4, bit 11) only where a locale called en_US.UTF-8 exists, which a
+  slim system lacks; `locale/` lends it the C.utf8 one under that name.
+"""
+
+import asyncio
+import os
+import shutil
+import struct
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import ExitStack, aclosing
+from typing import ClassVar
+
+from backends.zip_program.compressed import COMPRESSED_SUFFIXES
+from backends.zip_program.naming import Naming, naming_of
+from tornado_archiver.backend import Archive, ArchiveInfo, Backend, ByteRange
+from tornado_archiver.cleanup import finished
+from tornado_archiver.errors import BackendUnavailableError, PackingError
+from tornado_archiver.local_storage import LocalReader, LocalSource
+from tornado_archiver.manifest import Entry, Manifest
+from tornado_archiver.process import Program
+
+_LOCALE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "locale")
+# Nothing else from the service's environment: ZIPOPT would change what the program does.
+_ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LOCPATH": _LOCALE, "TZ": "UTC"}
+
+_END_RECORD = struct.Struct("<4s4H2LH")  # end of central directory record, APPNOTE 4.3.16
+_END_SIGNATURE = b"PK\5\6"
+_MANY_MEMBERS = 0xFFFF  # "or more": the zip64 record has the number (APPNOTE 4.4.1.4)
+
+
+class ZipProgram(Backend):
+    name: ClassVar[str] = "zip"
+    media_type: ClassVar[str] = "application/zip"
+    suffix: ClassVar[str] = ".zip"
+
+    async def check(self) -> None:
+        if shutil.which("zip") is None:
+            raise BackendUnavailableError(
+                "backend zip needs the program 'zip' (Info-ZIP), which is not installed: install it"
+                " (`apt-get install zip`, `dnf install zip`, `apk add zip`) or choose another backend"
+            )
+
+    async def open(self, manifest: Manifest) -> Archive:
+        if not isinstance(manifest.source, LocalSource):
+            raise PackingError("backend zip packs files on a local disk only; choose another backend")
+        return _ZipArchive(manifest, manifest.source, self.options.level)
+
+
+class _ZipArchive(Archive):
+    info = ArchiveInfo()
+
+    def __init__(self, manifest: Manifest, source: LocalSource, level: int) -> None:
+        self._entries = manifest.entries
+        self._source = source
+        self._arguments = ["zip", "-q", f"-{level}", "-n", ":".join(COMPRESSED_SUFFIXES)]
+
+    async def chunks(self, byte_range: ByteRange | None = None) -> AsyncGenerator[bytes, None]:
+        resources = ExitStack()
+        try:
+            reader = await finished(asyncio.to_thread(self._verified, resources))
+            naming = await finished(asyncio.to_thread(naming_of, self._entries, reader, resources))
+            held = tail = b""
+            async with aclosing(self._packed(naming, reader)) as packed:
+                async for chunk in packed:
+                    if held:
+                        yield held
+                    held, tail = chunk, (tail + chunk)[-_END_RECORD.size :]
+            await finished(asyncio.to_thread(verify_all, reader, self._entries))
+            _check_end(tail, len(self._entries))
+            yield held
+        finally:
+            await finished(asyncio.to_thread(resources.close))
+
+    def _verified(self, resources: ExitStack) -> LocalReader:
+        reader = resources.enter_context(self._source.reader())
+        verify_all(reader, self._entries)
+        return reader
+
+    async def _packed(self, naming: Naming, reader: LocalReader) -> AsyncGenerator[bytes, None]:
+        program = Program(
+            [*self._arguments, *naming.arguments, "-@", "-"],
+            directory=naming.directory,
+            stdin=naming.list,
+            environment=_ENVIRONMENT,
+            inherited=naming.inherited,
+            when_silent=lambda: finished(asyncio.to_thread(verify_all, reader, self._entries)),
+        )
+        async with program, aclosing(program.output()) as output:
+            async for chunk in output:
+                yield chunk
+
+
+def verify_all(reader: LocalReader, entries: Iterable[Entry]) -> None:
+    """Raises SourceChangedError unless every entry is as it was walked. Blocking."""
+    for entry in entries:
+        reader.verify(entry)
+
+
+def _check_end(tail: bytes, members: int) -> None:
+    """Raise PackingError unless the archive ends with the record that says it holds so many members."""
+    signature, *_, count = _END_RECORD.unpack(tail.rjust(_END_RECORD.size))[:5]
+    if signature != _END_SIGNATURE or count != min(members, _MANY_MEMBERS):
+        raise PackingError(f"zip left members out: {members} were asked for")

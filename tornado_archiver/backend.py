@@ -1,0 +1,80 @@
+"""The interface of a backend: what makes archives of one format.
+
+A backend author needs this file, `manifest`, `storage` and `errors`; `docs/writing-a-backend.md` shows a
+whole one, and `tornado_archiver.testing` holds the suite that every backend passes.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tornado_archiver.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class ByteRange:
+    """The bytes of an archive from `start` up to and without `stop`; 0 <= start < stop <= length."""
+
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveInfo:
+    """What is known of an archive before its first byte.
+
+    `length` is in bytes, None when it shows only at the end. `etag` is a strong validator without its
+    quotes (RFC 9110 8.8.3), None when two packings of the same manifest may differ in a byte.
+    `last_modified` is in whole seconds since the epoch.
+    """
+
+    length: int | None = None
+    etag: str | None = None
+    last_modified: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BackendOptions:
+    """The settings that backends share. `level`: 0 (fastest) to 9 (smallest); a backend with fewer steps
+    takes the nearest one of its own."""
+
+    level: int = 6
+
+
+class Archive(ABC):
+    """One request's archive: the facts first, the bytes after."""
+
+    info: ArchiveInfo
+
+    @abstractmethod
+    def chunks(self, byte_range: ByteRange | None = None) -> AsyncGenerator[bytes, None]:
+        """The archive's bytes, in pieces of 1 byte to about 1 MiB. Called once.
+
+        `byte_range` is given only when `info.length` is known. Packing starts with the first pull and
+        goes no further ahead than one chunk. The event loop MUST NOT be blocked. When the bytes can no
+        longer be right it MUST raise an ArchiverError as soon as that is known, and MUST NOT end
+        short. After `aclose()` or cancellation no process, thread or descriptor of it may be left.
+        """
+
+
+class Backend(ABC):
+    """Maker of one format. One instance serves all requests, so it keeps nothing of any of them.
+
+    `name` is what `--backend` and `?format=` call it, `suffix` ends the download's file name.
+    """
+
+    name: ClassVar[str]
+    media_type: ClassVar[str]
+    suffix: ClassVar[str]
+
+    def __init__(self, options: BackendOptions) -> None:
+        self.options = options
+
+    async def check(self) -> None:
+        """Called once at start. Raises BackendUnavailableError that says what to install."""
+        return
+
+    @abstractmethod
+    async def open(self, manifest: Manifest) -> Archive:
+        """Settle the facts of the archive of `manifest`; read no content and start no program yet."""
