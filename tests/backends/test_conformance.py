@@ -1,0 +1,30 @@
+"""The suite for every backend, over the backends in the box."""
+
+import subprocess
+from pathlib import Path
+
+from backends.tar_gz import TarGz
+from backends.zip_program import ZipProgram
+from tests.servers import tool
+from tornado_archiver.backend import Backend, BackendOptions
+from tornado_archiver.testing import BackendConformance
+
+
+def bsdtar(archive: Path, into: Path) -> None:
+    subprocess.run([tool("bsdtar"), "-xpf", archive, "-C", into], check=True)
+
+
+class TestZipProgram(BackendConformance):
+    def make_backend(self) -> Backend:
+        return ZipProgram(BackendOptions())
+
+    def extract(self, archive: Path, into: Path) -> None:
+        bsdtar(archive, into)
+
+
+class TestTarGz(BackendConformance):
+    def make_backend(self) -> Backend:
+        return TarGz(BackendOptions())
+
+    def extract(self, archive: Path, into: Path) -> None:
+        bsdtar(archive, into)

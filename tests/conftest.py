@@ -1,0 +1,7 @@
+"""For every test: a stray event loop of one must not be blamed on another."""
+
+import asyncio
+
+
+def pytest_configure() -> None:
+    asyncio.set_event_loop(None)

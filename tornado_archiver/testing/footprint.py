@@ -1,0 +1,65 @@
+"""What this process holds: to compare before and after."""
+
+import asyncio
+import os
+import threading
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+_EXECUTOR_PREFIX = "asyncio_"  # the event loop's own worker threads stay, idle, for the next one
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    descriptors: frozenset[str]
+    processes: frozenset[int]
+    threads: frozenset[str]
+    tasks: int
+    views: frozenset[str]
+
+    @classmethod
+    def now(cls) -> Self:
+        """Of a running event loop's process. A process that has ended and was not waited for counts."""
+        return cls(
+            descriptors=frozenset(_open_descriptors()),
+            processes=frozenset(child.pid for child in psutil.Process().children(recursive=True)),
+            threads=frozenset(
+                f"{thread.name} ({thread.ident})"
+                for thread in threading.enumerate()
+                if not thread.name.startswith(_EXECUTOR_PREFIX)
+            ),
+            tasks=len(asyncio.all_tasks()),
+            views=frozenset(path.name for path in Path("/dev/shm").glob("tornado-archiver-*")),  # noqa: S108
+        )
+
+    def differences(self, later: "Footprint") -> dict[str, object]:
+        """What `later` has otherwise, by name; empty when all is the same."""
+        return {
+            field.name: (getattr(self, field.name), getattr(later, field.name))
+            for field in fields(self)
+            if getattr(self, field.name) != getattr(later, field.name)
+        }
+
+
+def _open_descriptors() -> list[str]:
+    """Each with what it leads to: a number alone could have been closed and used again."""
+    found = []
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            found.append(f"{number} -> {os.readlink(f'/proc/self/fd/{number}')}")
+        except FileNotFoundError:
+            continue  # the listing's own
+    return found
+
+
+def bytes_read() -> int:
+    """How much this process and its programs have read so far, from files and pipes alike."""
+    return sum(process.io_counters().read_chars for process in _tree())
+
+
+def _tree() -> list[psutil.Process]:
+    this = psutil.Process()
+    return [this, *this.children(recursive=True)]
