@@ -1,0 +1,72 @@
+"""What all answers have in common: their headers, how they fail, what is told about them in the log."""
+
+import logging
+import traceback
+from types import TracebackType
+from typing import Any
+
+from tornado.web import HTTPError, RequestHandler
+
+from tornado_archiver.web import access_log, pages
+from tornado_archiver.web.http_errors import RefusedError, notice_of
+
+log = logging.getLogger(__name__)
+
+METHODS = ("GET", "HEAD")
+
+
+class BaseHandler(RequestHandler):
+    """`outcome` and `bytes_sent` (of the body) are for the log."""
+
+    SUPPORTED_METHODS = METHODS
+    outcome = "answered"
+    bytes_sent = 0
+
+    def set_default_headers(self) -> None:
+        self.clear_header("Server")  # its version is nobody's business
+        self.set_header("X-Content-Type-Options", "nosniff")
+
+    def compute_etag(self) -> str | None:
+        return None  # a hash of what happens to be in the buffer validates nothing
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        notice = notice_of(error, status_code)
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("Vary", "Accept")
+        if status_code == pages.METHOD_NOT_ALLOWED.status:
+            self.set_header("Allow", ", ".join(METHODS))  # RFC 9110 15.5.6 demands it
+        if pages.prefers_html(self.request.headers.get("Accept", "")):
+            self.answer("text/html", pages.as_html(notice))
+        else:
+            self.answer("text/plain", pages.as_text(notice).encode())
+
+    def answer(self, media_type: str, body: bytes) -> None:
+        """Finish with a whole text in UTF-8."""
+        self.set_header("Content-Type", f"{media_type}; charset=utf-8")
+        self.bytes_sent = 0 if self.request.method == "HEAD" else len(body)
+        self.finish(body)
+
+    def log_exception(
+        self,
+        typ: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        """One line for what went wrong on our side, with a traceback only for what nobody foresaw.
+
+        Tornado's own would write the link, and with it the key to the directory.
+        """
+        summary = access_log.summary(self.request)
+        if isinstance(value, RefusedError) and value.reason_logged:
+            log.error("%s: %s", summary, value.reason_logged)
+        elif not isinstance(value, HTTPError):
+            text = "".join(traceback.format_exception(typ, value, tb))
+            log.error("%s: %s", summary, access_log.redacted(text, self.request))
+
+
+class NotFoundHandler(BaseHandler):
+    """Every address that leads nowhere."""
+
+    def prepare(self) -> None:
+        raise RefusedError(pages.NOT_FOUND)

@@ -1,0 +1,128 @@
+"""What people read in a browser: the notices that stand in for an archive, and the home page.
+
+Rule: nothing here is given an exception or a path on this machine, so neither can get onto a page.
+"""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tornado.template import Loader
+
+_TEMPLATES = Loader(os.path.join(os.path.dirname(os.path.abspath(__file__)), "templates"))
+
+# RFC 9110 12.4.2: a weight from 0 to 1 with at most three decimals
+_WEIGHT = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """An answer without an archive, in words for whoever opened the link.
+
+    `title` is one short sentence without a full stop, `message` one or two whole ones; both are plain text.
+    """
+
+    status: int
+    title: str
+    message: str
+
+
+BAD_REQUEST = Notice(
+    400,
+    "This link is not complete",
+    "Part of the address is missing or wrong. Open the link again exactly as you were sent it.",
+)
+NOT_FOUND = Notice(
+    404,
+    "This archive does not exist or was removed",
+    "Check that you opened the whole link. If you did, ask whoever sent it to you for a new one.",
+)
+METHOD_NOT_ALLOWED = Notice(
+    405,
+    "An archive can only be downloaded",
+    "This address takes no other kind of request. Open the link in a browser to download the archive.",
+)
+FAILED = Notice(
+    500,
+    "This archive could not be packed",
+    "Something went wrong on our side. The owner of the site can see the reason in the log of the service.",
+)
+UNAVAILABLE = Notice(
+    503,
+    "Archives are not available right now",
+    "Try again in a few minutes. If it stays like this, tell whoever sent you the link.",
+)
+
+
+def unknown_format(offered: Sequence[str]) -> Notice:
+    """The notice for a `?format=` that is none of `offered`, which holds at least one name.
+
+    It does not repeat what was asked for: that comes from the link, and a link can come from anyone.
+    """
+    names = ", ".join(offered)
+    return Notice(
+        400,
+        "This format is not offered",
+        f'Formats to choose from: {names}. A link without "?format=" gives {offered[0]}.',
+    )
+
+
+def prefers_html(accept_header: str) -> bool:
+    """Whether an answer to a request with this Accept header ("" when it has none) should be a page.
+
+    Only a client that names HTML and likes it no less than plain text is taken for a browser: `*/*` is what
+    curl and scripts send, and they are better served with two lines of text.
+    """
+    html = max(_weight(accept_header, "text/html"), _weight(accept_header, "application/xhtml+xml"))
+    return html > 0 and html >= _weight(accept_header, "text/plain")
+
+
+def _weight(accept_header: str, media_type: str) -> float:
+    """How much `media_type` is wanted by its full name, 0 when it is not named. A malformed weight is 0."""
+    weights = [0.0]
+    for wanted in accept_header.lower().split(","):
+        name, *parameters = (part.strip() for part in wanted.split(";"))
+        if name == media_type:
+            texts = [text for key, _, text in (part.partition("=") for part in parameters) if key == "q"]
+            text = texts[0] if texts else "1"
+            weights.append(float(text) if _WEIGHT.fullmatch(text) else 0.0)
+    return max(weights)
+
+
+def as_text(notice: Notice) -> str:
+    """`notice` for a terminal."""
+    return f"{notice.title}\n{notice.message}\n"
+
+
+def as_html(notice: Notice) -> bytes:
+    """`notice` as a whole page in UTF-8."""
+    return _TEMPLATES.load("error.html").generate(
+        status=notice.status, title=notice.title, message=notice.message
+    )
+
+
+def home_page(
+    *, example_url: str, demo_url: str | None, formats: Sequence[tuple[str, str]], upstream: str
+) -> bytes:
+    """The home page in UTF-8.
+
+    `example_url` is an archive link with a placeholder for the hash; `demo_url` leads to the bundled album,
+    None when that is not what is served. `formats` are the name and suffix of every format offered, the
+    default first; `upstream` is where nginx reaches this service.
+    """
+    return _TEMPLATES.load("home.html").generate(
+        example_url=example_url, demo_url=demo_url, formats=formats, upstream=upstream
+    )
+
+
+def example_url(protocol: str, host: str) -> str:
+    """What an archive link looks like for someone who reached this service as `host`, port included."""
+    return f"{protocol}://{host}/archive/<hash>/"
+
+
+def upstream_url(address: str, port: int) -> str:
+    """What nginx on the same machine puts into `proxy_pass` for a service that listens on `address`."""
+    # an address that stands for all of them is no place to send a request to; "::" stands for IPv6 ones only
+    host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
