@@ -52,10 +52,11 @@ def source_errors(member_name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _translated(member_name, error) from error
+        raise translated(member_name, error) from error
 
 
-def _translated(member_name: str, error: OSError) -> ArchiverError:
+def translated(member_name: str, error: OSError) -> ArchiverError:
+    """The service's error for one of the system's about a member."""
     reason = os.strerror(error.errno or 0)
     if error.errno in _GONE:
         return SourceChangedError(f"{member_name!r} is gone or was replaced: {reason}")

@@ -4,14 +4,14 @@ import asyncio
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tornado_archiver.beneath import open_directory, open_file, source_errors
+from tornado_archiver.beneath import open_directory, open_file, source_errors, translated
 from tornado_archiver.errors import SourceChangedError, SourceNotFoundError, StorageUnavailableError
 from tornado_archiver.manifest import Entry, Manifest
 from tornado_archiver.selection import Selection
@@ -127,11 +127,14 @@ class LocalReader(Reader):
                 yield buffer[:count]
             _compare(entry, os.fstat(descriptor))
 
-    def verify(self, entry: Entry) -> None:
-        parent, name = os.path.split(entry.source_name)
-        with source_errors(entry.member_name):
-            status = os.stat(name, dir_fd=self._opened_folder(parent), follow_symlinks=False)
-        _compare(entry, status)
+    def verify(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            parent, _, name = entry.source_name.rpartition(b"/")
+            try:
+                status = os.stat(name, dir_fd=self._opened_folder(parent), follow_symlinks=False)
+            except OSError as error:
+                raise translated(entry.member_name, error) from error
+            _compare(entry, status)
 
     @contextmanager
     def opened(self, entry: Entry) -> Iterator[int]:
@@ -147,7 +150,7 @@ class LocalReader(Reader):
 
         Raises SourceChangedError, SourceUnreadableError.
         """
-        parent, name = os.path.split(entry.source_name)
+        parent, _, name = entry.source_name.rpartition(b"/")
         with source_errors(entry.member_name):
             descriptor = open_file(self._opened_folder(parent), name)
         try:
@@ -180,8 +183,8 @@ def _compare(entry: Entry, status: os.stat_result) -> None:
 
     A directory's time moves whenever something is put into it; only that it still is one matters.
     """
-    is_same_kind = stat.S_ISDIR(status.st_mode) if entry.is_directory else stat.S_ISREG(status.st_mode)
-    if not is_same_kind:
+    is_kind = stat.S_ISDIR if entry.is_directory else stat.S_ISREG
+    if not is_kind(status.st_mode):
         raise SourceChangedError(f"{entry.member_name!r} was replaced by something else")
     if not entry.is_directory and (status.st_size, status.st_mtime_ns) != (entry.size, entry.mtime_ns):
         raise SourceChangedError(f"{entry.member_name!r} changed: it has another size or modification time")

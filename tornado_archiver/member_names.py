@@ -21,12 +21,14 @@ _REPLACEMENTS = (
     | {0xDC00 + byte: f"%{byte:02X}" for byte in range(0x80, 0x100)}  # PEP 383: a byte that is not UTF-8
 )
 _LAST_CHARACTER = {".": "\uff0e", " ": "\u2420"}  # Windows drops a dot or a space at the end
+# A device, whatever stands behind a dot: Windows opens the console for `con`, `con.txt` and `con .txt`.
 _RESERVED = re.compile(
-    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])(?=\.|$)", re.IGNORECASE
+    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])(?= *(\.|$))", re.IGNORECASE
 )
 _NOT_PORTABLE = re.compile(
     f"[{re.escape(''.join(map(chr, _REPLACEMENTS)))}]|[. ]$|^{_RESERVED.pattern}", re.IGNORECASE
 )
+_MAX_SUFFIX_BYTES = 20  # what is longer is no suffix but a name with a dot in it
 
 
 def portable_name(name: bytes) -> str:
@@ -38,51 +40,64 @@ def portable_name(name: bytes) -> str:
 
 
 def _made_portable(text: str) -> str:
-    text = text.translate(_REPLACEMENTS)
-    text = text[:-1] + _LAST_CHARACTER.get(text[-1], text[-1])
+    text = _with_sound_end(text.translate(_REPLACEMENTS))
     return _RESERVED.sub(r"\1_", text, count=1) if _RESERVED.match(text) else text
 
 
+def _with_sound_end(text: str) -> str:
+    return text[:-1] + _LAST_CHARACTER.get(text[-1], text[-1])
+
+
 def _shortened(text: str, max_bytes: int) -> str:
-    """`text` in at most `max_bytes` of UTF-8, cut before its suffix."""
+    """`text` in at most `max_bytes` of UTF-8, cut before its suffix; not cut after a dot or a space, which
+    would be one more name that Windows refuses (`con    .txt` among them)."""
     if len(text.encode()) <= max_bytes:
         return text
-    stem, dot, suffix = text.rpartition(".")
-    tail = (dot + suffix).encode() if stem and len(suffix.encode()) < 20 else b""
-    head = text.encode()[: max_bytes - len(tail)].decode("utf-8", "ignore")
-    return head + tail.decode()
+    stem, suffix = _split(text)
+    room = max_bytes - len(suffix.encode()) - 2  # what may replace the last character is 2 bytes longer
+    return _with_sound_end(stem.encode()[:room].decode("utf-8", "ignore")) + suffix
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Stem and suffix; the suffix has its dot, and is empty for a name that has none."""
+    stem, dot, suffix = name.rpartition(".")
+    return (stem, dot + suffix) if stem and len(suffix.encode()) < _MAX_SUFFIX_BYTES else (name, "")
 
 
 def sibling_names(names: Iterable[bytes]) -> dict[bytes, str]:
     """A portable name for each name in one directory, no two alike.
 
     Two that differ only in case or normal form would overwrite each other when unpacked on Windows or
-    macOS, so the later ones are numbered: `a.jpg`, `A (2).jpg`. Names that are portable as they are
-    choose first, in byte order.
+    macOS, so the later ones are numbered: `A.jpg`, `a (2).jpg`. Names that are portable as they are
+    choose first, in byte order; numbers are given last, so none of them takes another one's name.
     """
     portable = {name: portable_name(name) for name in sorted(names)}
-    taken: set[str] = set()
-    unchanged_first = sorted(portable, key=lambda name: portable[name].encode() != name)
-    return {name: _claim(portable[name], taken) for name in unchanged_first}
+    taken: dict[str, int] = {}  # and the last number given for it: a thousand alike are not counted through
+    chosen: dict[bytes, str] = {}
+    for name in sorted(portable, key=lambda name: portable[name].encode() != name):
+        key = _collision_key(portable[name])
+        if key not in taken:
+            taken[key] = 1
+            chosen[name] = portable[name]
+    return {name: chosen.get(name) or _numbered(portable[name], taken) for name in portable}
 
 
-def _claim(name: str, taken: set[str]) -> str:
-    number, candidate = 1, name
+def _numbered(name: str, taken: dict[str, int]) -> str:
+    key = _collision_key(name)
+    stem, suffix = _split(name)
+    candidate = name
     while _collision_key(candidate) in taken:
-        number += 1
-        candidate = _numbered(name, number)
-    taken.add(_collision_key(candidate))
+        taken[key] += 1
+        mark = f" ({taken[key]})"
+        candidate = _shortened(stem, MAX_NAME_BYTES - len((mark + suffix).encode())) + mark + suffix
+    taken[_collision_key(candidate)] = 1
     return candidate
 
 
-def _numbered(name: str, number: int) -> str:
-    stem, dot, suffix = name.rpartition(".")
-    if not stem:
-        stem, dot, suffix = name, "", ""
-    mark = f" ({number})"
-    room = MAX_NAME_BYTES - len((mark + dot + suffix).encode())
-    return _shortened(stem, room) + mark + dot + suffix
-
-
 def _collision_key(name: str) -> str:
-    return name.lower() if name.isascii() else unicodedata.normalize("NFC", name.casefold())
+    """Alike for canonical caseless matches (The Unicode Standard, D145)."""
+    return name.lower() if name.isascii() else _nfd(_nfd(name).casefold())
+
+
+def _nfd(text: str) -> str:
+    return unicodedata.normalize("NFD", text)

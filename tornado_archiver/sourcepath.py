@@ -8,13 +8,16 @@ MAX_HASH_BYTES = 255  # of a directory's name on any file system in use
 def source_hash(path: str) -> str | None:
     """The hash in `path`, the part of a link's path after `/archive/`, still percent-encoded.
 
+    `path` holds one character for each byte of the request line, as Tornado hands it over: curl sends
+    `/archive/фото/` as it was typed, in UTF-8.
+
     One name, with or without one slash behind it, decoded once (RFC 3986 2.4). None for whatever cannot
     name a directory directly beneath the photos root: nothing, `.`, `..`, a hidden name, a slash or a
-    backslash in any encoding, a control character, bytes that are not UTF-8, an over-long name.
+    backslash in any encoding, a character that does not print, bytes that are not UTF-8, an over-long name.
     """
     try:
-        name = unquote_to_bytes(path.removesuffix("/")).decode("utf-8")
-    except UnicodeDecodeError:
+        name = unquote_to_bytes(path.removesuffix("/").encode("latin-1")).decode("utf-8")
+    except UnicodeError:
         return None
     is_name = bool(name) and not name.startswith(".") and "/" not in name and "\\" not in name
     return name if is_name and name.isprintable() and len(name.encode()) <= MAX_HASH_BYTES else None

@@ -7,7 +7,7 @@ What needs real files on a disk asks for a `local_storage.LocalSource` and says 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -48,5 +48,5 @@ class Reader(ABC):
         """
 
     @abstractmethod
-    def verify(self, entry: Entry) -> None:
-        """Raise SourceChangedError or SourceUnreadableError unless the entry is still as it was walked."""
+    def verify(self, entries: Iterable[Entry]) -> None:
+        """Raise SourceChangedError or SourceUnreadableError unless every entry is as it was walked."""

@@ -5,8 +5,9 @@ the directory and packs whatever has come since. What it does not do itself is d
 
 * A name that is missing when it starts is left out *silently, with exit status 0* (zip 3.0 with -q), so
   the number of members in its end record is held against the manifest.
-* It reads by path, so each entry is compared with the manifest before it starts and after it has ended;
-  the last chunk waits for both, and for the exit status.
+* It reads by path, so the entries are compared with the manifest when it has ended, and the last chunk waits
+  for that and for the exit status. `-y` keeps it from following a link put in place of a file, but not of a
+  directory: those are compared before it starts.
 * It waits for ever on a pipe put in place of a file, so the entries are compared when it is silent, too.
 * It sets the UTF-8 flag (APPNOTE 4.4.4, bit 11) only where a locale called en_US.UTF-8 exists, which a
   slim system lacks; `locale/` lends it the C.utf8 one under that name.
@@ -16,7 +17,7 @@ import asyncio
 import os
 import shutil
 import struct
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator
 from contextlib import ExitStack, aclosing
 from typing import ClassVar
 
@@ -26,7 +27,7 @@ from tornado_archiver.backend import Archive, ArchiveInfo, Backend, ByteRange
 from tornado_archiver.cleanup import finished
 from tornado_archiver.errors import BackendUnavailableError, PackingError
 from tornado_archiver.local_storage import LocalReader, LocalSource
-from tornado_archiver.manifest import Entry, Manifest
+from tornado_archiver.manifest import Manifest
 from tornado_archiver.process import Program
 
 _LOCALE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "locale")
@@ -67,7 +68,7 @@ class _ZipArchive(Archive):
     async def chunks(self, byte_range: ByteRange | None = None) -> AsyncGenerator[bytes, None]:
         resources = ExitStack()
         try:
-            reader = await finished(asyncio.to_thread(self._verified, resources))
+            reader = await finished(asyncio.to_thread(self._reader, resources))
             naming = await finished(asyncio.to_thread(naming_of, self._entries, reader, resources))
             held = tail = b""
             async with aclosing(self._packed(naming, reader)) as packed:
@@ -75,15 +76,15 @@ class _ZipArchive(Archive):
                     if held:
                         yield held
                     held, tail = chunk, (tail + chunk)[-_END_RECORD.size :]
-            await finished(asyncio.to_thread(verify_all, reader, self._entries))
+            await finished(asyncio.to_thread(reader.verify, self._entries))
             _check_end(tail, len(self._entries))
             yield held
         finally:
             await finished(asyncio.to_thread(resources.close))
 
-    def _verified(self, resources: ExitStack) -> LocalReader:
+    def _reader(self, resources: ExitStack) -> LocalReader:
         reader = resources.enter_context(self._source.reader())
-        verify_all(reader, self._entries)
+        reader.verify(entry for entry in self._entries if entry.is_directory)
         return reader
 
     async def _packed(self, naming: Naming, reader: LocalReader) -> AsyncGenerator[bytes, None]:
@@ -93,17 +94,11 @@ class _ZipArchive(Archive):
             stdin=naming.list,
             environment=_ENVIRONMENT,
             inherited=naming.inherited,
-            when_silent=lambda: finished(asyncio.to_thread(verify_all, reader, self._entries)),
+            when_silent=lambda: finished(asyncio.to_thread(reader.verify, self._entries)),
         )
         async with program, aclosing(program.output()) as output:
             async for chunk in output:
                 yield chunk
-
-
-def verify_all(reader: LocalReader, entries: Iterable[Entry]) -> None:
-    """Raises SourceChangedError unless every entry is as it was walked. Blocking."""
-    for entry in entries:
-        reader.verify(entry)
 
 
 def _check_end(tail: bytes, members: int) -> None:

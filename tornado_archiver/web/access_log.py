@@ -3,6 +3,7 @@ characters are ever written."""
 
 import logging
 import re
+from urllib.parse import unquote
 
 from tornado.httputil import HTTPServerRequest
 from tornado.web import RequestHandler
@@ -20,8 +21,8 @@ def summary(request: HTTPServerRequest) -> str:
 
 
 def redacted(text: str, request: HTTPServerRequest) -> str:
-    """`text` without the long parts of the request's path."""
-    for part in filter(None, request.path.split("/")):
+    """`text` without the long parts of the request's path, as they were sent and decoded."""
+    for part in f"{request.path}/{unquote(request.path)}".split("/"):
         if len(part) > _SHOWN_CHARACTERS and part != "archive":
             text = text.replace(part, part[:_SHOWN_CHARACTERS] + "…")
     return text

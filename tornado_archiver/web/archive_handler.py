@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import cast
 
 from tornado.http1connection import HTTP1Connection
-from tornado.iostream import StreamClosedError
+from tornado.iostream import IOStream, StreamClosedError
 
 from tornado_archiver.backend import Archive, ArchiveInfo, Backend
 from tornado_archiver.disposition import attachment
@@ -38,15 +38,21 @@ class ArchiveHandler(BaseHandler):
 
     async def head(self) -> None:
         await self._opened()
-        await self.flush()  # as it stands: finish() would add a Content-Length of 0
+        try:
+            await self.flush()  # as it stands: finish() would add a Content-Length of 0
+        except StreamClosedError:
+            self.cut("visitor left")
 
     async def get(self) -> None:
         archive = await self._opened()
+        if self.request.version == "HTTP/1.0":
+            self.request.headers.pop("Connection", None)  # else Tornado promises to keep it open
         self._sending = asyncio.create_task(self._send(archive))
         self._running.add(self)
         try:
             await self._sending
             self.outcome = "complete"
+            self._end_body()
         except (StreamClosedError, asyncio.CancelledError):
             self.cut("visitor left")
         except ArchiverError as error:
@@ -63,6 +69,12 @@ class ArchiveHandler(BaseHandler):
         if self._sending is not None:
             self._sending.cancel()
 
+    def _end_body(self) -> None:
+        """For a client of HTTP/1.0, which knows no chunks, the body ends with the connection. Tornado would
+        keep that open for one that asks to, which would wait for more."""
+        if self.request.version == "HTTP/1.0":
+            self._stream.close()
+
     def cut(self, outcome: str) -> None:
         """Close the connection, so that what was sent cannot pass for a whole archive.
 
@@ -71,10 +83,13 @@ class ArchiveHandler(BaseHandler):
         """
         if self.outcome == BaseHandler.outcome:
             self.outcome = outcome
-        stream = cast(HTTP1Connection, self.request.connection).stream
-        if not stream.closed():
-            stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-            stream.close()
+        if not self._stream.closed():
+            self._stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            self._stream.close()
+
+    @property
+    def _stream(self) -> IOStream:
+        return cast(HTTP1Connection, self.request.connection).stream
 
     async def _opened(self) -> Archive:
         """The archive that the link asks for, its head set. Raises RefusedError."""

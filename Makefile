@@ -1,0 +1,60 @@
+# make run    serve the bundled demo album on http://127.0.0.1:7777/ (ARGS="--backend tar.gz" adds flags)
+# make test   everything that is checked without Docker
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+JOBS ?= 2
+# Where no engine runs: what starts one and tells its DOCKER_CONFIG
+DOCKER_ENGINE ?= ../shared/tools/docker-engine
+
+.PHONY: run test lint unit test-docker test-pythons bench tools clean
+
+run: $(VENV)/.ready
+	$(BIN)/python server.py $(ARGS)
+
+test: lint unit
+
+lint: $(VENV)/.ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: tools $(VENV)/.ready-dev
+	$(BIN)/python -X dev -m pytest -n $(JOBS) -m "not docker" $(ARGS)
+
+test-docker: $(VENV)/.ready-dev
+	@test ! -x $(DOCKER_ENGINE) || tests/install-tools dockerd:docker.io iptables:iptables mmdebstrap:mmdebstrap zstd:zstd
+	@docker info >/dev/null 2>&1 || ! test -x $(DOCKER_ENGINE) || $(DOCKER_ENGINE) start
+	export DOCKER_CONFIG=$${DOCKER_CONFIG:-$$(test -x $(DOCKER_ENGINE) && $(DOCKER_ENGINE) config)}; \
+		test -n "$$DOCKER_CONFIG" || unset DOCKER_CONFIG; \
+		$(BIN)/python -m pytest -m docker $(ARGS)
+
+# Every interpreter from 3.11 on that is on the PATH or that pyenv has, each with an environment of its own
+test-pythons:
+	@for python in $$(tests/pythons); do \
+		echo "== $$python"; \
+		$(MAKE) unit PYTHON=$$python VENV=.venv-$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])') || exit 1; \
+	done
+
+bench: tools $(VENV)/.ready-dev
+	$(BIN)/python -m benchmarks $(ARGS)
+
+tools:
+	@tests/install-tools
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo 'on Debian and Ubuntu: apt-get install python3-venv'; exit 1; }
+
+$(VENV)/.ready: requirements.txt | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/.ready-dev: requirements.txt requirements-dev.txt | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@ $(VENV)/.ready
+
+clean:
+	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
