@@ -9,15 +9,9 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tornado_archiver.byterange import ByteRange as ByteRange
+from tornado_archiver.chunks import Chunk
 from tornado_archiver.manifest import Manifest
-
-
-@dataclass(frozen=True, slots=True)
-class ByteRange:
-    """The bytes of an archive from `start` up to and without `stop`; 0 <= start < stop <= length."""
-
-    start: int
-    stop: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +30,14 @@ class ArchiveInfo:
 
 @dataclass(frozen=True, slots=True)
 class BackendOptions:
-    """The settings that backends share. `level`: 0 (fastest) to 9 (smallest); a backend with fewer steps
-    takes the nearest one of its own."""
+    """The settings that backends share.
+
+    `level`: 0 (fastest) to 9 (smallest); a backend with fewer steps takes the nearest one of its own.
+    `stored_threshold`: the largest file, in bytes, that a planned zip stores plainly.
+    """
 
     level: int = 6
+    stored_threshold: int = 64 * 1024 * 1024
 
 
 class Archive(ABC):
@@ -48,8 +46,8 @@ class Archive(ABC):
     info: ArchiveInfo
 
     @abstractmethod
-    def chunks(self, byte_range: ByteRange | None = None) -> AsyncGenerator[bytes, None]:
-        """The archive's bytes, in pieces of 1 byte to about 1 MiB. Called once.
+    def chunks(self, byte_range: ByteRange | None = None) -> AsyncGenerator[Chunk, None]:
+        """The archive's bytes, in pieces: bytes of 1 byte to about 1 MiB, or slices of files. Called once.
 
         `byte_range` is given only when `info.length` is known. Packing starts with the first pull and
         goes no further ahead than one chunk. The event loop MUST NOT be blocked. When the bytes can no

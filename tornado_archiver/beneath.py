@@ -16,7 +16,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE}
-_OUR_OWN = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+OUR_OWN = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}  # this process's limits, not the source's fault
 
 
 def open_directory(directory: int, path: bytes) -> int:
@@ -46,6 +46,26 @@ def open_file(directory: int, name: bytes) -> int:
     return os.open(name, _FILE, dir_fd=directory)
 
 
+def followed(directory: int, folder: int, name: bytes) -> bytes | None:
+    """The path beneath `directory` of what `name` in `folder` leads to; None when that is not beneath it.
+    OSError.
+
+    The kernel follows the links, so that its limit of 40 in a row counts (path_resolution(7)), and opens
+    nothing: O_PATH.
+    """
+    target = os.open(name, os.O_PATH | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        path = _own_path(target)
+    finally:
+        os.close(target)
+    root = _own_path(directory).rstrip(b"/") + b"/"
+    return path.removeprefix(root) if path.startswith(root) else None
+
+
+def _own_path(descriptor: int) -> bytes:
+    return os.readlink(b"/proc/self/fd/%d" % descriptor)
+
+
 @contextmanager
 def source_errors(member_name: str) -> Iterator[None]:
     """Turns the system's errors about a member into the service's."""
@@ -60,6 +80,6 @@ def translated(member_name: str, error: OSError) -> ArchiverError:
     reason = os.strerror(error.errno or 0)
     if error.errno in _GONE:
         return SourceChangedError(f"{member_name!r} is gone or was replaced: {reason}")
-    if error.errno in _OUR_OWN:
+    if error.errno in OUR_OWN:
         return PackingError(f"{member_name!r} could not be opened: {reason} (raise the limit, or serve less)")
     return SourceUnreadableError(f"{member_name!r} cannot be read: {reason}")

@@ -9,7 +9,7 @@ _Result = TypeVar("_Result")
 
 async def finished(awaitable: Awaitable[_Result]) -> _Result:
     """The result of `awaitable`, waited for even when this task is cancelled meanwhile, as often as it is;
-    the cancellation goes on afterwards."""
+    the cancellation goes on afterwards, and an error of `awaitable` is dropped for it."""
     work = asyncio.ensure_future(awaitable)
     cancelled: asyncio.CancelledError | None = None
     while not work.done():
@@ -18,5 +18,7 @@ async def finished(awaitable: Awaitable[_Result]) -> _Result:
         except asyncio.CancelledError as error:
             cancelled = error
     if cancelled is not None:
+        if not work.cancelled():
+            work.exception()  # looked at, or asyncio would log it as one that nobody has looked at
         raise cancelled
     return work.result()

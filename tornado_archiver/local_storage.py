@@ -11,8 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tornado_archiver.beneath import open_directory, open_file, source_errors, translated
+from tornado_archiver.beneath import followed, open_directory, open_file, source_errors, translated
 from tornado_archiver.errors import SourceChangedError, SourceNotFoundError, StorageUnavailableError
+from tornado_archiver.local_content import LocalContent
 from tornado_archiver.manifest import Entry, Manifest
 from tornado_archiver.selection import Selection
 from tornado_archiver.storage import Reader, Source, Storage
@@ -30,25 +31,39 @@ class LocalStorage(Storage):
         self._selection = selection
 
     async def manifest(self, source_hash: str) -> Manifest:
-        return await asyncio.to_thread(self._walked, os.fsencode(source_hash))
+        return await asyncio.to_thread(self._walked, _directory_name(source_hash))
 
     def _walked(self, name: bytes) -> Manifest:
         source = LocalSource(self._root, self._resolved(name))
         with source.opened() as directory:
-            entries = walk(directory, self._selection)
+            entries, changed_ns = walk(directory, self._selection)
         if not entries:
             raise SourceNotFoundError("there is nothing to pack in the directory")
-        return Manifest(entries, source)
+        return Manifest(entries, source, changed_ns)
 
     def _resolved(self, name: bytes) -> bytes:
         """The directory's own name: where links are followed, one within the photos root may name it."""
         if not self._selection.follow_symlinks:
             return name
-        root = os.path.realpath(self._root)
-        target = os.path.realpath(os.path.join(root, name))
-        if not target.startswith(root + b"/"):
-            raise SourceNotFoundError("the link leads out of the photos root")
-        return target[len(root) + 1 :]
+        with _opened_root(self._root) as root:
+            try:
+                path = followed(root, root, name)
+            except OSError as error:
+                raise _directory_error(error) from error
+        if path is None:
+            raise SourceNotFoundError("the link leads out of the photos directory")
+        return path
+
+
+def _directory_name(source_hash: str) -> bytes:
+    """Raises SourceNotFoundError for what cannot name a directory directly beneath another."""
+    try:
+        name = os.fsencode(source_hash)
+    except UnicodeEncodeError:
+        name = b""
+    if name in (b"", b".", b"..") or b"/" in name or b"\0" in name:
+        raise SourceNotFoundError("this cannot be the name of a directory")
+    return name
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +141,25 @@ class LocalReader(Reader):
                 left -= count
                 yield buffer[:count]
             _compare(entry, os.fstat(descriptor))
+
+    def whole(self, entry: Entry) -> bytes:
+        parent, _, name = entry.source_name.rpartition(b"/")
+        try:
+            descriptor = open_file(self._opened_folder(parent), name)
+            try:
+                data = os.pread(descriptor, entry.size, 0)
+                status = os.fstat(descriptor)  # after the reading, so it speaks for what was read
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise translated(entry.member_name, error) from error
+        _compare(entry, status)
+        if len(data) != entry.size:
+            raise SourceChangedError(f"{entry.member_name!r} shrank while it was read")
+        return data
+
+    def content(self, entry: Entry) -> LocalContent:
+        return LocalContent(entry, self.open(entry))
 
     def verify(self, entries: Iterable[Entry]) -> None:
         for entry in entries:

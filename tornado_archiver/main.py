@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import resource
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from tornado_archiver.settings_reader import read_settings
 from tornado_archiver.web import access_log
 from tornado_archiver.web.app import ArchiverApplication
 from tornado_archiver.web.pages import upstream_url
-from tornado_archiver.web.server import serve
+from tornado_archiver.web.server import listen, serve
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +51,16 @@ async def _run(settings: Settings) -> None:
     app = ArchiverApplication(
         service, demo_url=_demo_url(settings), upstream=upstream_url(settings.host, settings.port)
     )
+    sockets = _listen(settings)
     log.info("packing the directories in %s as %s", settings.photos_dir, service.backends[0].name)
     if not os.access(settings.photos_dir, os.R_OK | os.X_OK):
         log.warning("the photos directory %s cannot be read: every link answers 503", settings.photos_dir)
+    await serve(app, sockets)
+
+
+def _listen(settings: Settings) -> list[socket.socket]:
     try:
-        await serve(app, settings.host, settings.port)
+        return listen(settings.host, settings.port)
     except OSError as error:
         origins = f"host: {settings.origins['host']}, port: {settings.origins['port']}"
         raise SettingsError(
@@ -79,7 +85,7 @@ async def make_service(settings: Settings) -> Service:
 
 async def _backends(settings: Settings) -> list[Backend]:
     registry = Registry([*backends.ENTRY_POINTS, *installed()])
-    options = BackendOptions(level=settings.level)
+    options = BackendOptions(level=settings.level, stored_threshold=settings.stored_threshold)
     found = []
     for name in dict.fromkeys((settings.backend, *settings.formats)):
         setting = "backend" if name == settings.backend else "formats"

@@ -4,12 +4,12 @@ Rule: pure data. Nothing here touches a disk; where the contents come from is be
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tornado_archiver.storage import Source
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One regular file or one directory of the source.
 
     `member_name` is its name inside the archive: relative, parts joined by `/`, a trailing `/` on a
@@ -31,7 +31,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The entries in byte order of their member names, a directory before what is in it; and their source."""
+    """The entries in byte order of their member names, a directory before what is in it; and their source.
+
+    `changed_ns` is when anything of it last changed, in nanoseconds since the epoch, by a clock that nobody
+    sets back: not the newest modification time, which an older file put in place of another leaves alone.
+    """
 
     entries: tuple[Entry, ...]
     source: Source
+    changed_ns: int = 0

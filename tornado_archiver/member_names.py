@@ -28,6 +28,12 @@ _RESERVED = re.compile(
 _NOT_PORTABLE = re.compile(
     f"[{re.escape(''.join(map(chr, _REPLACEMENTS)))}]|[. ]$|^{_RESERVED.pattern}", re.IGNORECASE
 )
+# The same, and whatever is not ASCII, for many names with a NUL between each two
+_SOME_NOT_PORTABLE = re.compile(
+    rb"[^\0\x20-\x7e]|[<>:\"|?*\\]|[. ](?=\0|\Z)"
+    rb"|(?:\A|\0)(?:con|prn|aux|nul|conin\$|conout\$|com[0-9]|lpt[0-9]) *[\0.]",
+    re.IGNORECASE,
+)
 _MAX_SUFFIX_BYTES = 20  # what is longer is no suffix but a name with a dot in it
 
 
@@ -71,7 +77,10 @@ def sibling_names(names: Iterable[bytes]) -> dict[bytes, str]:
     macOS, so the later ones are numbered: `A.jpg`, `a (2).jpg`. Names that are portable as they are
     choose first, in byte order; numbers are given last, so none of them takes another one's name.
     """
-    portable = {name: portable_name(name) for name in sorted(names)}
+    ordered = sorted(names)
+    if (unchanged := _all_fine(ordered)) is not None:
+        return unchanged
+    portable = {name: portable_name(name) for name in ordered}
     taken: dict[str, int] = {}  # and the last number given for it: a thousand alike are not counted through
     chosen: dict[bytes, str] = {}
     for name in sorted(portable, key=lambda name: portable[name].encode() != name):
@@ -80,6 +89,18 @@ def sibling_names(names: Iterable[bytes]) -> dict[bytes, str]:
             taken[key] = 1
             chosen[name] = portable[name]
     return {name: chosen.get(name) or _numbered(portable[name], taken) for name in portable}
+
+
+def _all_fine(names: list[bytes]) -> dict[bytes, str] | None:
+    """The names as they are where nothing is to be done, as nearly always: thousands are seen in one go."""
+    joined = b"\0".join(names) + b"\0"
+    if _SOME_NOT_PORTABLE.search(joined) or len(max(names, key=len, default=b"")) > MAX_NAME_BYTES:
+        return None
+    if len(set(joined.lower().split(b"\0"))) <= len(
+        names
+    ):  # the empty one behind the last NUL counts as well
+        return None
+    return dict(zip(names, joined.decode().split("\0"), strict=False))
 
 
 def _numbered(name: str, taken: dict[str, int]) -> str:

@@ -88,6 +88,7 @@ class Program:
         while chunk := await self._read():
             yield chunk
         await _readable(self._ended)
+        self._kill()  # what it has left running
         if status := self._process.wait():
             self._listen()
             said = self._said.decode("utf-8", "replace").strip() or "nothing"

@@ -4,6 +4,7 @@ Sources hand over text only, so every kind reads the same from a flag, a variabl
 as it is: blanks around a number are an error that shows them, not something to guess about.
 """
 
+import re
 import string
 import unicodedata
 from collections.abc import Callable
@@ -53,6 +54,21 @@ def seconds(high: int) -> Kind:
         return float(text)
 
     return Kind(parse, f"a number of seconds from 0 to {high}, such as 0.5")
+
+
+_SIZE = re.compile(r"([0-9]{1,15}) ?(B|[KMGT]i?B)?", re.IGNORECASE)
+_UNITS: dict[str, int] = {"": 1, "b": 1} | {
+    prefix + unit: int(base**power)
+    for power, prefix in enumerate("kmgt", start=1)
+    for unit, base in (("b", 1000), ("ib", 1024))
+}
+
+
+def _size(text: str) -> int:
+    match = _SIZE.fullmatch(text)
+    if not match:
+        raise ValueError
+    return int(match[1]) * _UNITS[(match[2] or "").lower()]
 
 
 def _switch(text: str) -> bool:
@@ -108,3 +124,4 @@ FILE_NAME = Kind(
     _file_name,
     "text without / \\ and control characters, with {hash} as the only placeholder ({{ is a literal {)",
 )
+SIZE = Kind(_size, "a size, such as 65536, 64KiB, 64MiB or 2GB")

@@ -18,6 +18,7 @@ from tornado_archiver.setting_types import (
     NAME,
     NAMES,
     PATH,
+    SIZE,
     SWITCH,
     Kind,
     seconds,
@@ -103,7 +104,14 @@ SETTINGS = (
         "Directory that holds the directories to archive.",
         default_shown="demo/photos",
     ),
-    Setting(("--backend",), "ARCHIVER_BACKEND", "zip", NAME, "Backend that makes the archives."),
+    Setting(
+        ("--backend",),
+        "ARCHIVER_BACKEND",
+        "stored-zip",
+        NAME,
+        "Backend that makes the archives: stored-zip or tar (known length, resumable), zip or tar.gz "
+        "(compressed), or an installed one.",
+    ),
     Setting(
         ("--formats",),
         "ARCHIVER_FORMATS",
@@ -117,6 +125,13 @@ SETTINGS = (
         "6",
         whole_number(0, 9),
         "How hard to compress: 0 is fastest, 9 is smallest.",
+    ),
+    Setting(
+        ("--stored-threshold",),
+        "ARCHIVER_STORED_THRESHOLD",
+        "64MiB",
+        SIZE,
+        "Largest file that stored-zip reads before it is sent, for the layout that every unzipper takes.",
     ),
     Setting(
         ("--download-name",),
@@ -183,6 +198,7 @@ class Settings:
     backend: str = _DEFAULTS["backend"]
     formats: tuple[str, ...] = _DEFAULTS["formats"]
     level: int = _DEFAULTS["level"]
+    stored_threshold: int = _DEFAULTS["stored_threshold"]
     download_name: str = _DEFAULTS["download_name"]
     include_hidden: bool = _DEFAULTS["include_hidden"]
     include_litter: bool = _DEFAULTS["include_litter"]

@@ -7,9 +7,11 @@ What needs real files on a disk asks for a `local_storage.LocalSource` and says 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
+
+from tornado_archiver.chunks import Chunk
 
 if TYPE_CHECKING:
     from tornado_archiver.manifest import Entry, Manifest
@@ -48,5 +50,36 @@ class Reader(ABC):
         """
 
     @abstractmethod
+    def whole(self, entry: Entry) -> bytes:
+        """The whole content of a small file entry. Raises as `blocks` does."""
+
+    @abstractmethod
+    def content(self, entry: Entry) -> Content:
+        """The content of a file entry, opened; the caller closes it. Raises as `blocks` does."""
+
+    @abstractmethod
     def verify(self, entries: Iterable[Entry]) -> None:
         """Raise SourceChangedError or SourceUnreadableError unless every entry is as it was walked."""
+
+
+class Content(ABC):
+    """The open content of one file entry. Blocking: for worker threads only."""
+
+    identity: Hashable  # another one whenever the content may be another one
+
+    @abstractmethod
+    def read(self, start: int, stop: int) -> bytes:
+        """The bytes from `start` up to and without `stop`, all of them. Raises as `Reader.blocks` does."""
+
+    @abstractmethod
+    def chunk(self, head: bytes, start: int, stop: int) -> Chunk:
+        """`head`, then the bytes from `start` up to and without `stop`, ready to be sent without a wait for
+        the disk; good until `close`."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raise SourceChangedError unless the content is still what the entry says."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Safe to call twice."""

@@ -1,23 +1,39 @@
 """Lets a plain generator make chunks in worker threads, pull by pull, for an event loop to send."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Sized
+from typing import TypeVar
 
 from tornado_archiver.cleanup import finished
 
+_Chunk = TypeVar("_Chunk", bound=Sized)
 
-async def pulled(chunks: Generator[bytes, None, None]) -> AsyncGenerator[bytes, None]:
-    """The chunks of a blocking generator, each made in a worker thread when it is asked for.
 
-    Nothing runs ahead of the reader, so a visitor who does not read stops the work. An empty chunk is
-    passed over: a generator that works long for one chunk yields one now and then, to let a cancellation
-    in. When this ends in whatever way, the generator is closed and no thread works for it any more.
+async def pulled(
+    chunks: Generator[_Chunk, None, None], *, ahead: bool = False
+) -> AsyncGenerator[_Chunk, None]:
+    """The chunks of a blocking generator, each made in a worker thread when it is asked for; with `ahead`,
+    one is made while the reader has the one before it in hand.
+
+    Nothing runs further ahead, so a visitor who does not read stops the work. An empty chunk is passed
+    over: a generator that works long for one chunk yields one now and then, to let a cancellation in; and
+    what stands behind an empty chunk runs only when all before it has been dealt with. When this ends in
+    whatever way, the generator is closed and no thread works for it any more.
     """
     loop = asyncio.get_running_loop()
+    pull: asyncio.Future[_Chunk | None] | None = None
     try:
-        # a running thread cannot be cancelled, so a pull is always waited for
-        while (chunk := await finished(loop.run_in_executor(None, next, chunks, None))) is not None:
-            if chunk:
+        while True:
+            pull = pull or loop.run_in_executor(None, next, chunks, None)
+            # a running thread cannot be cancelled, so a pull is always waited for
+            chunk, pull = await finished(pull), None
+            if chunk is None:
+                return
+            if len(chunk):
+                pull = loop.run_in_executor(None, next, chunks, None) if ahead else None
                 yield chunk
     finally:
+        if pull is not None:
+            await finished(asyncio.wait([pull]))
+            pull.cancelled() or pull.exception()  # nobody asks for it any more
         await finished(loop.run_in_executor(None, chunks.close))

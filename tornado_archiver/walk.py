@@ -5,13 +5,16 @@ Blocking: for worker threads. Nothing looks at the disk again to find out *what*
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from tornado_archiver.beneath import opened_directory, source_errors
+from tornado_archiver.beneath import OUR_OWN, followed, opened_directory, source_errors
 from tornado_archiver.manifest import Entry
 from tornado_archiver.member_names import sibling_names
 from tornado_archiver.selection import Selection
+
+_PACKED = (stat.S_IFREG, stat.S_IFDIR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,91 +26,100 @@ class _Folder:
     chain: frozenset[bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class _Child:
+class _Child(NamedTuple):
+    name: bytes
     source_name: bytes
     status: os.stat_result
 
 
-def walk(directory: int, selection: Selection) -> tuple[Entry, ...]:
+class Walked(NamedTuple):
+    """`changed_ns`: when something last changed, as the file system itself keeps it (ctime, in nanoseconds
+    since the epoch). Nobody can set that back, and a directory's moves when a name in it comes or goes."""
+
+    entries: tuple[Entry, ...]
+    changed_ns: int
+
+
+def walk(directory: int, selection: Selection) -> Walked:
     """The entries beneath the directory that descriptor `directory` stands for, in byte order.
 
     Raises SourceUnreadableError for a directory in it that cannot be listed, SourceChangedError for one
     that vanishes under the walk. A file that vanishes is left out: it was never promised to anyone.
     """
     entries: list[Entry] = []
+    changed_ns = os.fstat(directory).st_ctime_ns
     pending = [_Folder(b"", "", frozenset({b""}))]
     while pending:
         folder = pending.pop()
-        for entry in _listed(directory, folder, selection):
-            entries.append(entry)
-            if entry.is_directory:
-                chain = folder.chain | {entry.source_name}
-                pending.append(_Folder(entry.source_name, entry.member_name, chain))
-    # Code points sort as their UTF-8 bytes do, so this is the byte order of the names.
-    return tuple(sorted(entries, key=lambda entry: entry.member_name))
+        children = _opened_children(directory, folder, selection)
+        listed = _entries(folder, children)
+        entries += listed
+        changed_ns = max(changed_ns, *(child.status.st_ctime_ns for child in children), 0)
+        pending += [
+            _Folder(entry.source_name, entry.member_name, folder.chain | {entry.source_name})
+            for entry in listed
+            if entry.is_directory
+        ]
+    # By the member name, its first and unique field. Code points sort as their UTF-8 bytes do.
+    return Walked(tuple(sorted(entries)), changed_ns)
 
 
-def _listed(directory: int, folder: _Folder, selection: Selection) -> Iterator[Entry]:
+def _opened_children(directory: int, folder: _Folder, selection: Selection) -> list[_Child]:
     with (
         source_errors(folder.member_name or "the directory"),
         opened_directory(directory, folder.source_name) as descriptor,
     ):
-        children = _children(directory, descriptor, folder, selection)
-    names = sibling_names(children)
-    for name, child in children.items():
-        if stat.S_ISDIR(child.status.st_mode):
-            yield _entry(folder.member_name + names[name] + "/", child, size=0)
-        else:
-            yield _entry(folder.member_name + names[name], child, size=child.status.st_size)
+        return _children(directory, descriptor, folder, selection)
 
 
-def _entry(member_name: str, child: _Child, size: int) -> Entry:
+def _entries(folder: _Folder, children: Sequence[_Child]) -> list[Entry]:
+    names = sibling_names([child.name for child in children])
+    return [_entry(folder.member_name + names[child.name], child) for child in children]
+
+
+def _entry(member_name: str, child: _Child) -> Entry:
     status = child.status
-    return Entry(
-        member_name, child.source_name, size, status.st_mtime_ns, stat.S_IMODE(status.st_mode) & 0o777
-    )
+    mode = status.st_mode
+    if stat.S_ISDIR(mode):
+        return Entry(member_name + "/", child.source_name, 0, status.st_mtime_ns, mode & 0o777)
+    return Entry(member_name, child.source_name, status.st_size, status.st_mtime_ns, mode & 0o777)
 
 
-def _children(directory: int, descriptor: int, folder: _Folder, selection: Selection) -> dict[bytes, _Child]:
-    found: dict[bytes, _Child] = {}
+def _children(directory: int, descriptor: int, folder: _Folder, selection: Selection) -> list[_Child]:
+    found = []
+    prefix = folder.source_name + b"/" if folder.source_name else b""
     with os.scandir(descriptor) as listing:
         for item in listing:
-            name = os.fsencode(item.name)
-            if selection.wants(name):
-                child = _child(directory, item, folder, selection)
-                if child is not None:
-                    found[name] = child
+            name = item.name.encode("utf-8", "surrogateescape")
+            if not selection.wants(name):
+                continue
+            child = _child(item, name, prefix)
+            if child is not None and stat.S_ISLNK(child.status.st_mode) and selection.follow_symlinks:
+                child = _link_target(directory, descriptor, name, folder.chain)
+            if child is not None and stat.S_IFMT(child.status.st_mode) in _PACKED:
+                found.append(child)
     return found
 
 
-def _child(directory: int, item: "os.DirEntry[str]", folder: _Folder, selection: Selection) -> _Child | None:
-    path = os.path.join(folder.source_name, os.fsencode(item.name))
+def _child(item: "os.DirEntry[str]", name: bytes, prefix: bytes) -> _Child | None:
     try:
-        status = item.stat(follow_symlinks=False)
+        return _Child(name, prefix + name, item.stat(follow_symlinks=False))
     except FileNotFoundError:
         return None
-    if stat.S_ISLNK(status.st_mode) and selection.follow_symlinks:
-        return _link_target(directory, path, folder.chain)
-    if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
-        return _Child(path, status)
-    return None
 
 
-def _link_target(directory: int, link: bytes, chain: frozenset[bytes]) -> _Child | None:
-    """What a link stands for, under the target's own path; None when it leads outside, nowhere or round."""
-    root = os.path.realpath(b"/proc/self/fd/%d" % directory)
-    target = os.path.realpath(os.path.join(root, link))
-    if not target.startswith(root + b"/"):
-        return None
-    path = target[len(root) + 1 :]
-    if path in chain:
-        return None
+def _link_target(directory: int, folder: int, link: bytes, chain: frozenset[bytes]) -> _Child | None:
+    """What the link in `folder` stands for, under the target's own path; None when it leads outside, nowhere
+    or round."""
     try:
-        status = _status_beneath(directory, path)
-    except OSError:
+        path = followed(directory, folder, link)
+        if path is None or path in chain:
+            return None
+        return _Child(link, path, _status_beneath(directory, path))
+    except OSError as error:
+        if error.errno in OUR_OWN:
+            raise
         return None
-    return _Child(path, status) if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode) else None
 
 
 def _status_beneath(directory: int, path: bytes) -> os.stat_result:

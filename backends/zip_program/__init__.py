@@ -79,6 +79,8 @@ class _ZipArchive(Archive):
             await finished(asyncio.to_thread(reader.verify, self._entries))
             _check_end(tail, len(self._entries))
             yield held
+        except OSError as error:
+            raise PackingError(f"zip could not be set to work: {error.strerror}") from error
         finally:
             await finished(asyncio.to_thread(resources.close))
 
@@ -96,9 +98,14 @@ class _ZipArchive(Archive):
             inherited=naming.inherited,
             when_silent=lambda: finished(asyncio.to_thread(reader.verify, self._entries)),
         )
-        async with program, aclosing(program.output()) as output:
-            async for chunk in output:
-                yield chunk
+        try:
+            async with program, aclosing(program.output()) as output:
+                async for chunk in output:
+                    yield chunk
+        except PackingError:
+            # of a file that is gone it says that there is no such file, and not which
+            await finished(asyncio.to_thread(reader.verify, self._entries))
+            raise
 
 
 def _check_end(tail: bytes, members: int) -> None:

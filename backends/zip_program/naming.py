@@ -10,7 +10,6 @@ It knows no way to pack a file under another name, and reads one name a line. So
 """
 
 import os
-import shutil
 import stat
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -66,13 +65,16 @@ def _opened(entries: Iterable[Entry], reader: LocalReader, resources: ExitStack)
 
 
 def _view(entries: Sequence[Entry], files: dict[str, int], resources: ExitStack) -> str:
-    view = tempfile.mkdtemp(prefix="tornado-archiver-", dir=_IN_MEMORY)
-    resources.callback(shutil.rmtree, view)
+    """Put away name by name: `shutil.rmtree` needs descriptors, and there may be none left."""
+    view = tempfile.mkdtemp(prefix=f"tornado-archiver-{os.getpid()}-", dir=_IN_MEMORY)
+    resources.callback(os.rmdir, view)
     directories = [entry for entry in entries if entry.is_directory]
     for entry in directories:
         os.mkdir(os.path.join(view, entry.member_name), stat.S_IRWXU)
+        resources.callback(os.rmdir, os.path.join(view, entry.member_name))
     for name, descriptor in files.items():
         os.symlink(f"/proc/self/fd/{descriptor}", os.path.join(view, name))
+        resources.callback(os.unlink, os.path.join(view, name))
     for entry in reversed(directories):
         _dress(os.path.join(view, entry.member_name), entry, resources)
     return view

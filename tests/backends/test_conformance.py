@@ -3,6 +3,8 @@
 import subprocess
 from pathlib import Path
 
+from backends.stored_zip import StoredZip
+from backends.tar import Tar
 from backends.tar_gz import TarGz
 from backends.zip_program import ZipProgram
 from tests.servers import tool
@@ -28,3 +30,26 @@ class TestTarGz(BackendConformance):
 
     def extract(self, archive: Path, into: Path) -> None:
         bsdtar(archive, into)
+
+
+class TestTar(BackendConformance):
+    def make_backend(self) -> Backend:
+        return Tar(BackendOptions())
+
+    def extract(self, archive: Path, into: Path) -> None:
+        bsdtar(archive, into)
+
+
+class TestStoredZip(BackendConformance):
+    def make_backend(self) -> Backend:
+        return StoredZip(BackendOptions())
+
+    def extract(self, archive: Path, into: Path) -> None:
+        bsdtar(archive, into)
+
+
+class TestStoredZipAboveTheThreshold(TestStoredZip):
+    """Every file laid out as a large one is."""
+
+    def make_backend(self) -> Backend:
+        return StoredZip(BackendOptions(stored_threshold=0))

@@ -20,19 +20,24 @@ from typing import Any, TypeVar
 
 import pytest
 
-from tornado_archiver.backend import Archive, Backend, ByteRange
+from tornado_archiver.backend import Archive, ArchiveInfo, Backend, ByteRange
+from tornado_archiver.chunks import FileSlice, as_bytes
 from tornado_archiver.errors import ArchiverError
 from tornado_archiver.selection import Selection
 from tornado_archiver.testing import faults, trees
-from tornado_archiver.testing.footprint import Footprint, bytes_read
+from tornado_archiver.testing.footprint import Footprint, bytes_read, work_of_ended_programs
 from tornado_archiver.testing.members import differences, promised, unpacked
 
 MAX_CHUNK_BYTES = 2 * 1024 * 1024
-MAX_AHEAD_BYTES = 16 * 1024 * 1024
+MAX_AHEAD_BYTES = 8 * 1024 * 1024
 
-__all__ = ["BackendConformance", "Fault"]
+_ASKING_BYTES = 256 * 1024
+_NOISE_BYTES = 16 * 1024 * 1024  # more than pipes and buffers hold
+
+__all__ = ["BackendConformance", "Change", "Fault"]
 
 Fault = Callable[[Path, Path], None]
+Change = Callable[[Path], None]
 _Result = TypeVar("_Result")
 
 
@@ -100,8 +105,16 @@ class BackendConformance:
 
     def test_hands_out_chunks_of_a_good_size(self, tmp_path: Path) -> None:
         root = trees.mixed(tmp_path / "photos")
-        chunks = self._run(root, _chunks)
-        assert all(isinstance(chunk, bytes) and 1 <= len(chunk) <= MAX_CHUNK_BYTES for chunk in chunks)
+
+        async def held_in_memory(archive: Archive) -> list[object]:
+            async with aclosing(archive.chunks()) as chunks:
+                return [
+                    chunk.head + b"+" if isinstance(chunk, FileSlice) else chunk async for chunk in chunks
+                ]
+
+        for piece in self._run(root, held_in_memory):
+            assert isinstance(piece, bytes)
+            assert 1 <= len(piece) <= MAX_CHUNK_BYTES
 
     def test_sends_the_length_it_promised(self, tmp_path: Path) -> None:
         root = trees.mixed(tmp_path / "photos")
@@ -122,6 +135,30 @@ class BackendConformance:
         assert tag == tag_again
         assert tag is None or data == data_again
 
+    @pytest.mark.parametrize("change", faults.HARMLESS)
+    def test_other_bytes_have_another_etag(self, tmp_path: Path, change: Change) -> None:
+        root = trees.mixed(tmp_path / "photos")
+
+        async def tagged(archive: Archive) -> tuple[str | None, bytes]:
+            return archive.info.etag, await _all(archive)
+
+        tag, data = self._run(root, tagged)
+        change(root)
+        tag_changed, data_changed = self._run(root, tagged)
+        assert tag is None or tag != tag_changed or data == data_changed
+
+    def test_says_when_it_was_modified(self, tmp_path: Path) -> None:
+        root = trees.mixed(tmp_path / "photos")
+
+        async def facts(archive: Archive) -> ArchiveInfo:
+            return archive.info
+
+        info = self._run(root, facts)
+        newest_s = max(entry.mtime_ns for entry in asyncio.run(trees.manifest_of(root)).entries) // 10**9
+        assert info.last_modified is None or isinstance(info.last_modified, int)
+        assert info.last_modified is None or info.last_modified >= newest_s
+        assert info.etag is None or re.fullmatch(r"[\x21\x23-\x7e]+", info.etag)  # RFC 9110 8.8.3, ASCII only
+
     def test_ranges_are_slices(self, tmp_path: Path) -> None:
         root = trees.mixed(tmp_path / "photos")
         whole = self._run(root, _all)
@@ -141,9 +178,10 @@ class BackendConformance:
 
         async def opened() -> int:
             backend, manifest = self.make_backend(), await trees.manifest_of(root)
-            before, read_before = Footprint.now(), bytes_read()
+            before, read_before, run_before = Footprint.now(), bytes_read(), work_of_ended_programs()
             archive = await backend.open(manifest)
-            assert not before.differences(Footprint.now())
+            before.assert_unchanged()
+            assert work_of_ended_programs() == run_before
             del archive
             return bytes_read() - read_before
 
@@ -156,8 +194,7 @@ class BackendConformance:
             before = bytes_read()
             async with aclosing(archive.chunks()) as chunks:
                 await anext(chunks)
-                await asyncio.sleep(0.5)
-                return bytes_read() - before
+                return await _settled(lambda: bytes_read() - before)
 
         assert self._run(root, read_ahead) < MAX_AHEAD_BYTES
 
@@ -195,7 +232,21 @@ class BackendConformance:
             await asyncio.sleep(0.05)
             pulling.cancel()
             await asyncio.wait([pulling])
-            assert pulling.cancelled() or pulling.result()
+            assert pulling.cancelled() or len(pulling.result()) > _NOISE_BYTES, (
+                "a cancelled archive ended well"
+            )
+
+        self._leaves_nothing(tmp_path, cancel)
+
+    def test_leaves_nothing_behind_when_a_pull_is_cancelled(self, tmp_path: Path) -> None:
+        async def cancel(archive: Archive) -> None:
+            async with aclosing(archive.chunks()) as chunks:
+                await anext(chunks)
+                pull = asyncio.ensure_future(anext(chunks))
+                await asyncio.sleep(0)  # so that it is cancelled within the pull, not before it
+                pull.cancel()
+                await asyncio.wait([pull])
+                assert pull.cancelled() or pull.exception() is None, "a cancelled archive ended well"
 
         self._leaves_nothing(tmp_path, cancel)
 
@@ -238,14 +289,14 @@ class BackendConformance:
 
     def _leaves_nothing(self, tmp_path: Path, use: Callable[[Archive], Coroutine[Any, Any, None]]) -> None:
         """Once with plain names and once with names that a program may need help with."""
-        plain = trees.noisy(tmp_path / "plain", files=32, size=512 * 1024)
-        odd = trees.noisy(tmp_path / "odd", files=32, size=512 * 1024)
+        plain = trees.noisy(tmp_path / "plain", files=32, size=_NOISE_BYTES // 32)
+        odd = trees.noisy(tmp_path / "odd", files=32, size=_NOISE_BYTES // 32)
         trees.write(odd / "in" / "a:b.jpg", b"odd")
 
         async def compared(archive: Archive) -> None:
             before = Footprint.now()
             await use(archive)
-            assert not before.differences(Footprint.now())
+            before.assert_unchanged()
 
         self._run(plain, compared)
         self._run(odd, compared)
@@ -265,14 +316,14 @@ class BackendConformance:
         archive.write_bytes(data)
         self.extract(archive, into)
         times = self.keeps_directory_times
-        assert not differences(
-            promised(manifest, directory_times=times), unpacked(into, directory_times=times)
-        )
+        expected = promised(manifest, directory_times=times)
+        told = differences(expected, unpacked(into, directory_times=times))
+        assert not told, "\n".join(told)
 
 
 async def _chunks(archive: Archive, byte_range: ByteRange | None = None) -> list[bytes]:
     async with aclosing(archive.chunks(byte_range)) as chunks:
-        return [chunk async for chunk in chunks]
+        return [as_bytes(chunk) async for chunk in chunks]
 
 
 async def _all(archive: Archive) -> bytes:
@@ -280,21 +331,34 @@ async def _all(archive: Archive) -> bytes:
 
 
 async def _until_error(archive: Archive, after_first: Callable[[], None] | None = None) -> bytes:
-    """What came before the ArchiverError that must come."""
-    got = b""
+    """What came before the ArchiverError that must come, and must leave nothing behind."""
+    before, got = Footprint.now(), b""
     with pytest.raises(ArchiverError):
         async with aclosing(archive.chunks()) as chunks:
             async for chunk in chunks:
                 if not got and after_first:
                     after_first()
-                got += chunk
+                got += as_bytes(chunk)
+    before.assert_unchanged()
     return got
 
 
+async def _settled(count: Callable[[], int]) -> int:
+    """The count when it has hardly grown for half a second (to ask for it counts a little), or when it has
+    gone too far already."""
+    seen = [count()]
+    while len(seen) < 10 or seen[-1] - seen[-10] > _ASKING_BYTES:
+        if seen[-1] >= MAX_AHEAD_BYTES:
+            break
+        await asyncio.sleep(0.05)
+        seen.append(count())
+    return seen[-1]
+
+
 def _with_victim(tmp_path: Path) -> Path:
-    """More than any pipe or buffer holds, and at the end the file that something happens to."""
-    root = trees.noisy(tmp_path / "photos", files=32, size=1024 * 1024)
-    trees.write(root / faults.VICTIM, trees.noise(1024 * 1024, 99))
+    """More than may be read ahead, and at the end the file that something happens to."""
+    root = trees.noisy(tmp_path / "photos", files=MAX_AHEAD_BYTES // 2**20 + 4, size=2**20)
+    trees.write(root / faults.VICTIM, trees.noise(2**20, 99))
     return root
 
 

@@ -1,4 +1,4 @@
-"""What may happen to a source between the walk and the last byte."""
+"""What may happen to a source: between the walk and the last byte, and between two downloads."""
 
 import os
 import shutil
@@ -73,4 +73,44 @@ FAULTS: tuple[Callable[[Path, Path], None], ...] = (
     replaced_by_directory,
     replaced_by_pipe,
     folder_replaced_by_link,
+)
+
+
+# Between two downloads all of this is fine, and makes another archive.
+
+
+def _rewritten_in_place(root: Path) -> None:
+    """Same name, same size, another content and time."""
+    content = (root / "2.jpg").read_bytes()
+    (root / "2.jpg").write_bytes(content[::-1])
+
+
+def _touched(root: Path) -> None:
+    status = (root / "2.jpg").stat()
+    os.utime(root / "2.jpg", ns=(status.st_atime_ns, status.st_mtime_ns + 10**9))
+
+
+def _renamed(root: Path) -> None:
+    (root / "2.jpg").rename(root / "3.jpg")
+
+
+def _made_executable(root: Path) -> None:
+    (root / "2.jpg").chmod(0o755)
+
+
+def _removed(root: Path) -> None:
+    (root / "2.jpg").unlink()
+
+
+def _directory_added(root: Path) -> None:
+    (root / "void2").mkdir()
+
+
+HARMLESS: tuple[Callable[[Path], None], ...] = (
+    _rewritten_in_place,
+    _touched,
+    _renamed,
+    _made_executable,
+    _removed,
+    _directory_added,
 )

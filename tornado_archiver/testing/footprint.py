@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import threading
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Self
 
 import psutil
 
+_IN_MEMORY = "/dev/shm"  # noqa: S108 - backends put files of their own there, if anywhere
 _EXECUTOR_PREFIX = "asyncio_"  # the event loop's own worker threads stay, idle, for the next one
 
 
@@ -32,8 +34,13 @@ class Footprint:
                 if not thread.name.startswith(_EXECUTOR_PREFIX)
             ),
             tasks=len(asyncio.all_tasks()),
-            views=frozenset(path.name for path in Path("/dev/shm").glob("tornado-archiver-*")),  # noqa: S108
+            views=frozenset(path.name for path in Path(_IN_MEMORY).glob(f"tornado-archiver-{os.getpid()}-*")),
         )
+
+    def assert_unchanged(self) -> None:
+        """That this process holds now what it held then."""
+        left = self.differences(type(self).now())
+        assert not left, f"before and after: {left}"
 
     def differences(self, later: "Footprint") -> dict[str, object]:
         """What `later` has otherwise, by name; empty when all is the same."""
@@ -58,6 +65,11 @@ def _open_descriptors() -> list[str]:
 def bytes_read() -> int:
     """How much this process and its programs have read so far, from files and pipes alike."""
     return sum(process.io_counters().read_chars for process in _tree())
+
+
+def work_of_ended_programs() -> int:
+    """A count that grows with every program that was started and waited for, however short it ran."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
 
 
 def _tree() -> list[psutil.Process]:

@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import socket
-import struct
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import cast
@@ -12,19 +10,22 @@ from tornado.http1connection import HTTP1Connection
 from tornado.iostream import IOStream, StreamClosedError
 
 from tornado_archiver.backend import Archive, ArchiveInfo, Backend
+from tornado_archiver.chunks import Chunk, FileSlice
 from tornado_archiver.disposition import attachment
 from tornado_archiver.errors import ArchiverError
 from tornado_archiver.service import Service
 from tornado_archiver.sourcepath import source_hash
 from tornado_archiver.web import access_log, pages
+from tornado_archiver.web.answer import Parts, answer_to
 from tornado_archiver.web.base_handler import BaseHandler
-from tornado_archiver.web.http_errors import RefusedError, refused
+from tornado_archiver.web.http_errors import REFUSALS, RefusedError, refused
+from tornado_archiver.web.sendfile_stream import SendfileStream, reset
 
 log = logging.getLogger(__name__)
 
 PREFIX = "/archive/"
 
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, for 0 seconds
+_READ_BYTES = 256 * 1024
 
 
 class ArchiveHandler(BaseHandler):
@@ -37,24 +38,27 @@ class ArchiveHandler(BaseHandler):
         self._running = running
 
     async def head(self) -> None:
-        await self._opened()
+        self._set_head(*await self._opened())
         try:
             await self.flush()  # as it stands: finish() would add a Content-Length of 0
         except StreamClosedError:
             self.cut("visitor left")
 
     async def get(self) -> None:
-        archive = await self._opened()
-        if self.request.version == "HTTP/1.0":
+        archive, backend = await self._opened()
+        parts = self._set_head(archive, backend)
+        if self.request.version == "HTTP/1.0" and archive.info.length is None:
             self.request.headers.pop("Connection", None)  # else Tornado promises to keep it open
-        self._sending = asyncio.create_task(self._send(archive))
+        self._sending = asyncio.create_task(self._send(archive, parts))
         self._running.add(self)
         try:
             await self._sending
             self.outcome = "complete"
-            self._end_body()
+            self._end_body(archive.info)
         except (StreamClosedError, asyncio.CancelledError):
-            self.cut("visitor left")
+            # who has all that was promised may hang up before we have put everything away
+            has_all = str(self.bytes_sent) == self.promised_bytes
+            self.cut("complete" if has_all else "visitor left")
         except ArchiverError as error:
             self.cut(f"failed: {error}")
             log.error("%s: cut after %d bytes: %s", access_log.summary(self.request), self.bytes_sent, error)
@@ -69,10 +73,10 @@ class ArchiveHandler(BaseHandler):
         if self._sending is not None:
             self._sending.cancel()
 
-    def _end_body(self) -> None:
-        """For a client of HTTP/1.0, which knows no chunks, the body ends with the connection. Tornado would
-        keep that open for one that asks to, which would wait for more."""
-        if self.request.version == "HTTP/1.0":
+    def _end_body(self, info: ArchiveInfo) -> None:
+        """For a client of HTTP/1.0, which knows no chunks, a body of unknown length ends with the connection.
+        Tornado would keep that open for one that asks to, which would wait for more."""
+        if self.request.version == "HTTP/1.0" and info.length is None:
             self._stream.close()
 
     def cut(self, outcome: str) -> None:
@@ -83,26 +87,35 @@ class ArchiveHandler(BaseHandler):
         """
         if self.outcome == BaseHandler.outcome:
             self.outcome = outcome
-        if not self._stream.closed():
-            self._stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-            self._stream.close()
+        reset(self._stream)
+
+    @property
+    def promised_bytes(self) -> str | None:
+        """The Content-Length, None when the archive's length shows only at its end."""
+        return self._headers.get("Content-Length")
 
     @property
     def _stream(self) -> IOStream:
-        return cast(HTTP1Connection, self.request.connection).stream
+        return self._connection.stream
 
-    async def _opened(self) -> Archive:
-        """The archive that the link asks for, its head set. Raises RefusedError."""
+    @property
+    def _connection(self) -> HTTP1Connection:
+        return cast(HTTP1Connection, self.request.connection)
+
+    async def _opened(self) -> tuple[Archive, Backend]:
+        """The archive that the link asks for, and who makes it. Raises RefusedError."""
         backend = self._backend()
+        name = self._source_hash()
+        try:
+            return await backend.open(await self._service.storage.manifest(name)), backend
+        except ArchiverError as error:
+            raise refused(error) from error
+
+    def _source_hash(self) -> str:
         name = source_hash(self.request.path.removeprefix(PREFIX))
         if name is None:
             raise RefusedError(pages.NOT_FOUND)
-        try:
-            archive = await backend.open(await self._service.storage.manifest(name))
-        except ArchiverError as error:
-            raise refused(error) from error
-        self._set_head(archive.info, backend, self._service.file_name(name, backend))
-        return archive
+        return name
 
     def _backend(self) -> Backend:
         backend = self._service.backend(self.get_query_argument("format", None))
@@ -110,26 +123,62 @@ class ArchiveHandler(BaseHandler):
             raise RefusedError(pages.unknown_format([offered.name for offered in self._service.backends]))
         return backend
 
-    def _set_head(self, info: ArchiveInfo, backend: Backend, file_name: str) -> None:
-        self.set_header("Content-Type", backend.media_type)
-        self.set_header("Content-Disposition", attachment(file_name))
+    def _set_head(self, archive: Archive, backend: Backend) -> Parts:
+        """Status and headers; returns what the body consists of. Raises RefusedError."""
+        answer = answer_to(self.request.method or "", self.request.headers, archive.info, backend.media_type)
+        if answer.status in REFUSALS:
+            raise RefusedError(REFUSALS[answer.status], headers=answer.headers)
+        self.set_status(answer.status)
+        self.clear_header("Content-Type")
+        for name, value in answer.headers.items():
+            self.set_header(name, value)
+        self.set_header(
+            "Content-Disposition", attachment(self._service.file_name(self._source_hash(), backend))
+        )
         # no-transform: a proxy that compressed the body once more would break its length and its ranges
         self.set_header("Cache-Control", "private, no-transform")
         self.set_header("X-Accel-Buffering", "no")  # nginx would else spool up to 1 GiB of it to its disk
-        self.set_header("Accept-Ranges", "none")
-        if info.length is not None:
-            self.set_header("Content-Length", info.length)
+        return answer.parts
 
-    async def _send(self, archive: Archive) -> None:
+    async def _send(self, archive: Archive, parts: Parts) -> None:
         await self.flush()
-        async with aclosing(_delayed(archive.chunks(), self._service.response_delay_s)) as chunks:
-            async for chunk in chunks:
-                self.write(chunk)
-                await self.flush()  # returns when the visitor's side has taken it: the back-pressure
-                self.bytes_sent += len(chunk)
+        for part in parts:
+            if isinstance(part, bytes):
+                await self._put(part)
+                continue
+            async with aclosing(_delayed(archive.chunks(part), self._service.response_delay_s)) as chunks:
+                async for chunk in chunks:
+                    await self._put(chunk)
+
+    async def _put(self, chunk: Chunk) -> None:
+        """Returns when the visitor's side has taken the chunk: that is the back-pressure."""
+        if isinstance(chunk, bytes):
+            self.write(chunk)
+            await self.flush()
+        elif isinstance(self._stream, SendfileStream):
+            await self._put_slice(chunk)
+        else:
+            parts = chunk.parts(_READ_BYTES)
+            while part := await asyncio.to_thread(next, parts, b""):
+                self.write(part)
+                await self.flush()
+        self.bytes_sent += len(chunk)
+
+    async def _put_slice(self, piece: FileSlice) -> None:
+        """By the kernel. However this is left early, the sending has ended by then: the descriptor's number
+        may be another file's soon."""
+        try:
+            # which only counts it and hands it on to the stream
+            await self._connection.write(cast(bytes, piece))
+        except BaseException:
+            reset(self._stream)
+            raise
+        if self._stream.closed():  # Tornado's connection keeps to itself why
+            error = self._stream.error
+            raise error if isinstance(error, ArchiverError) else StreamClosedError(real_error=error)
 
 
-async def _delayed(chunks: AsyncGenerator[bytes, None], seconds: float) -> AsyncGenerator[bytes, None]:
+async def _delayed(chunks: AsyncGenerator[Chunk, None], seconds: float) -> AsyncGenerator[Chunk, None]:
     """The same chunks, with a pause between two of them: a slow download to try things with."""
     async with aclosing(chunks):
         async for chunk in chunks:

@@ -34,6 +34,9 @@ class BaseHandler(RequestHandler):
         notice = notice_of(error, status_code)
         self.set_header("Cache-Control", "no-store")
         self.set_header("Vary", "Accept")
+        if isinstance(error, RefusedError):
+            for name, value in error.headers.items():
+                self.set_header(name, value)
         if status_code == pages.METHOD_NOT_ALLOWED.status:
             self.set_header("Allow", ", ".join(METHODS))  # RFC 9110 15.5.6 demands it
         if pages.prefers_html(self.request.headers.get("Accept", "")):

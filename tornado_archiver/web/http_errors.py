@@ -1,5 +1,7 @@
 """Turns errors into answers. Nothing of an error's text gets into an answer: it is for the log."""
 
+from collections.abc import Mapping
+
 from tornado.web import HTTPError
 
 from tornado_archiver.errors import ArchiverError, SourceNotFoundError, StorageUnavailableError
@@ -18,13 +20,21 @@ _BY_STATUS = {
 }
 
 
-class RefusedError(HTTPError):
-    """An answer without an archive. `reason_logged` is for the log: None when it is the visitor's doing."""
+# What an archive that is there may be refused with
+REFUSALS = {notice.status: notice for notice in (pages.PRECONDITION_FAILED, pages.RANGE_NOT_SATISFIABLE)}
 
-    def __init__(self, notice: Notice, reason_logged: str | None = None) -> None:
+
+class RefusedError(HTTPError):
+    """An answer without an archive. `reason_logged` is for the log: None when it is the visitor's doing.
+    `headers` go out with it."""
+
+    def __init__(
+        self, notice: Notice, reason_logged: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(notice.status)
         self.notice = notice
         self.reason_logged = reason_logged
+        self.headers = headers or {}
 
 
 def refused(error: ArchiverError) -> RefusedError:

@@ -43,6 +43,16 @@ METHOD_NOT_ALLOWED = Notice(
     "An archive can only be downloaded",
     "This address takes no other kind of request. Open the link in a browser to download the archive.",
 )
+PRECONDITION_FAILED = Notice(
+    412,
+    "This archive has changed",
+    "It is not the one that your download began with. Start the download anew.",
+)
+RANGE_NOT_SATISFIABLE = Notice(
+    416,
+    "This part of the archive does not exist",
+    "The download asks for more than there is; it may be complete already. Otherwise start it anew.",
+)
 FAILED = Notice(
     500,
     "This archive could not be packed",

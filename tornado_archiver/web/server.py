@@ -3,11 +3,13 @@
 import asyncio
 import logging
 import signal
+import socket
+from collections.abc import Sequence
 
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from tornado_archiver.web.app import ArchiverApplication
+from tornado_archiver.web.sendfile_stream import SendfileServer
 
 log = logging.getLogger(__name__)
 
@@ -16,10 +18,14 @@ _STOP_TIMEOUT_S = 5
 _MAX_BODY_BYTES = 64 * 1024  # nobody has anything to send here
 
 
-async def serve(app: ArchiverApplication, host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT, then cut what runs and return. Raises OSError when it cannot listen."""
-    sockets = bind_sockets(port, host)
-    server = HTTPServer(app, max_body_size=_MAX_BODY_BYTES)
+def listen(host: str, port: int) -> list[socket.socket]:
+    """Take the address, one socket for each of those that the host has. Raises OSError."""
+    return bind_sockets(port, host)
+
+
+async def serve(app: ArchiverApplication, sockets: Sequence[socket.socket]) -> None:
+    """Serve until SIGTERM or SIGINT, then cut what runs and return."""
+    server = SendfileServer(app, max_body_size=_MAX_BODY_BYTES)
     server.add_sockets(sockets)
     for address in {listening.getsockname()[:2] for listening in sockets}:
         log.info("listening on %s", _url(*address))

@@ -1,0 +1,27 @@
+"""`stored-zip`, planned: a zip whose length is known before its first byte and whose ranges are slices.
+
+Photos do not get smaller by deflating them again, so contents are stored as they are. It needs no program.
+"""
+
+import asyncio
+from typing import ClassVar
+
+from backends.stored_zip.layout import StoredZipLayout
+from tornado_archiver.backend import Archive, Backend, BackendOptions
+from tornado_archiver.crc_cache import CrcCache
+from tornado_archiver.manifest import Manifest
+from tornado_archiver.planned import PlannedArchive
+
+
+class StoredZip(Backend):
+    name: ClassVar[str] = "stored-zip"
+    media_type: ClassVar[str] = "application/zip"
+    suffix: ClassVar[str] = ".zip"
+
+    def __init__(self, options: BackendOptions) -> None:
+        super().__init__(options)
+        self._crcs = CrcCache()
+
+    async def open(self, manifest: Manifest) -> Archive:
+        layout = await asyncio.to_thread(StoredZipLayout, manifest, self.options.stored_threshold)
+        return PlannedArchive(layout, manifest, self._crcs)

@@ -1,0 +1,178 @@
+"""The records of a zip archive as functions from values to bytes (APPNOTE.TXT 6.3.10, sections in brackets).
+
+Pure. A field that is too small for its value is filled with ones and the value stands in a zip64 extra
+field, which comes first among the extras and only where it is needed: JDK 20, 7-Zip and unzip's bomb check
+refuse it elsewhere.
+"""
+
+import struct
+import time
+from dataclasses import dataclass
+
+STORED, DEFLATED = 0, 8  # [4.4.5]
+DESCRIPTOR_FOLLOWS, UTF8 = 1 << 3, 1 << 11  # [4.4.4]
+
+MAX_16, MAX_32 = 0xFFFF, 0xFFFFFFFF
+_UNIX = 3 << 8  # made by [4.4.2], so that the external attributes are a unix mode
+_VERSION_PLAIN, _VERSION_ZIP64 = 20, 45  # [4.4.3]: directories and deflate; zip64
+_IS_DIRECTORY = 0x10  # MS-DOS attribute, in the low byte
+_FILE_MODE, _DIRECTORY_MODE = 0o100000, 0o040000
+
+_LOCAL = struct.Struct("<4s5H3L2H")  # [4.3.7]
+_CENTRAL = struct.Struct("<4s6H3L5H2L")  # [4.3.12]
+_DESCRIPTOR = struct.Struct("<4s3L")  # [4.3.9]
+_DESCRIPTOR_ZIP64 = struct.Struct("<4sL2Q")
+_END_ZIP64 = struct.Struct("<4sQ2H2L4Q")  # [4.3.14]
+_LOCATOR = struct.Struct("<4sLQL")  # [4.3.15]
+_END = struct.Struct("<4s4H2LH")  # [4.3.16]
+_TIME = struct.Struct("<2HBl")  # [4.6.1 as 0x5455], Info-ZIP's extended timestamp: modification time, UTC
+_TIME_ID, _HAS_MTIME = 0x5455, 1
+_ZIP64_ID = 0x0001  # [4.5.3]
+
+LOCAL_SIZE, CENTRAL_SIZE, TIME_SIZE = _LOCAL.size, _CENTRAL.size, _TIME.size
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What the records of one member say. `crc` may be unknown (0) where only lengths matter."""
+
+    name: bytes
+    method: int
+    flags: int
+    crc: int
+    compressed_size: int
+    size: int
+    mtime_s: int
+    mode: int
+
+    @property
+    def is_large(self) -> bool:
+        return self.compressed_size >= MAX_32 or self.size >= MAX_32
+
+    @property
+    def is_directory(self) -> bool:
+        return self.name.endswith(b"/")
+
+
+def local_header(member: Member) -> bytes:
+    """[4.3.7] With DESCRIPTOR_FOLLOWS, CRC and sizes are told behind the content and are 0 here [4.4.4]."""
+    told = not member.flags & DESCRIPTOR_FOLLOWS
+    crc, compressed, size = (member.crc, member.compressed_size, member.size) if told else (0, 0, 0)
+    extra = _extended_time(member)
+    if member.is_large:
+        extra = _zip64(size, compressed) + extra
+        compressed = size = MAX_32
+    return (
+        _LOCAL.pack(
+            b"PK\3\4",
+            _version(member.is_large),
+            member.flags,
+            member.method,
+            *_dos_time(member.mtime_s),
+            crc,
+            compressed,
+            size,
+            len(member.name),
+            len(extra),
+        )
+        + member.name
+        + extra
+    )
+
+
+def data_descriptor(member: Member) -> bytes:
+    """[4.3.9] With its signature; eight bytes a size where the local header has a zip64 extra."""
+    record = _DESCRIPTOR_ZIP64 if member.is_large else _DESCRIPTOR
+    return record.pack(b"PK\7\10", member.crc, member.compressed_size, member.size)
+
+
+def descriptor_size(member: Member) -> int:
+    return _DESCRIPTOR_ZIP64.size if member.is_large else _DESCRIPTOR.size
+
+
+def central_header(member: Member, offset: int) -> bytes:
+    """[4.3.12] `offset` is where the member's local header starts in the archive."""
+    size, compressed, at = member.size, member.compressed_size, offset
+    wide = [value for value in (size, compressed, at) if value >= MAX_32]
+    extra = (_zip64(*wide) if wide else b"") + _extended_time(member)
+    return (
+        _CENTRAL.pack(
+            b"PK\1\2",
+            _UNIX | _VERSION_ZIP64,
+            _version(bool(wide)),
+            member.flags,
+            member.method,
+            *_dos_time(member.mtime_s),
+            member.crc,
+            min(compressed, MAX_32),
+            min(size, MAX_32),
+            len(member.name),
+            len(extra),
+            0,
+            0,
+            0,
+            _attributes(member),
+            min(at, MAX_32),
+        )
+        + member.name
+        + extra
+    )
+
+
+def end_records(members: int, start: int, size: int) -> bytes:
+    """The end of an archive whose central directory starts at `start` and has `size` bytes.
+
+    With zip64 record and locator only when the plain one cannot say it [4.4.1.4]: 65,535 members are
+    already more than it can.
+    """
+    plain = _END.pack(
+        b"PK\5\6", 0, 0, min(members, MAX_16), min(members, MAX_16), min(size, MAX_32), min(start, MAX_32), 0
+    )
+    if members < MAX_16 and size < MAX_32 and start < MAX_32:
+        return plain
+    wide = _END_ZIP64.pack(
+        b"PK\6\6",
+        _END_ZIP64.size - 12,  # of what follows this field
+        _UNIX | _VERSION_ZIP64,
+        _VERSION_ZIP64,
+        0,
+        0,
+        members,
+        members,
+        size,
+        start,
+    )
+    return wide + _LOCATOR.pack(b"PK\6\7", 0, start + size, 1) + plain
+
+
+def _version(needs_zip64: bool) -> int:
+    return _VERSION_ZIP64 if needs_zip64 else _VERSION_PLAIN
+
+
+def _zip64(*values: int) -> bytes:
+    """[4.5.3] The values, in the order of size, compressed size, offset, that did not fit their fields."""
+    return struct.pack(f"<2H{len(values)}Q", _ZIP64_ID, 8 * len(values), *values)
+
+
+def _extended_time(member: Member) -> bytes:
+    """The same in both headers; a time outside of 32 bits is left to the nearest that fits."""
+    seconds = max(-(1 << 31), min(member.mtime_s, (1 << 31) - 1))
+    return _TIME.pack(_TIME_ID, _TIME.size - 4, _HAS_MTIME, seconds)
+
+
+def _attributes(member: Member) -> int:
+    """[4.4.15] The unix mode in the high half, as everyone who sets "made by unix" has it."""
+    if member.is_directory:
+        return (_DIRECTORY_MODE | member.mode) << 16 | _IS_DIRECTORY
+    return (_FILE_MODE | member.mode) << 16
+
+
+def _dos_time(mtime_s: int) -> tuple[int, int]:
+    """[4.4.6] Time and date, in steps of two seconds from 1980 to 2107; in UTC, so that hosts in different
+    time zones make the same bytes."""
+    year, month, day, hour, minute, second = time.gmtime(mtime_s)[:6]
+    if year < 1980:
+        return 0, 1 << 5 | 1
+    if year > 2107:
+        return 23 << 11 | 59 << 5 | 29, 127 << 9 | 12 << 5 | 31
+    return hour << 11 | minute << 5 | second // 2, (year - 1980) << 9 | month << 5 | day

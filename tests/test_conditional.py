@@ -1,0 +1,366 @@
+"""Is the client's copy still good? Preconditions, entity tags and dates after RFC 9110 13."""
+
+import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from wsgiref.handlers import format_date_time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tornado_archiver.conditional import (
+    Outcome,
+    Validators,
+    evaluate,
+    http_date,
+    parse_http_date,
+    range_applies,
+)
+
+NOW = datetime(2026, 6, 15, 12, tzinfo=UTC).timestamp()
+BEFORE, MODIFIED, AFTER = (
+    "Sun, 06 Nov 1994 08:49:36 GMT",
+    "Sun, 06 Nov 1994 08:49:37 GMT",  # the RFC's own second
+    "Sun, 06 Nov 1994 08:49:38 GMT",
+)
+SECOND = 784111777
+FULL = Validators(etag="abc", last_modified=SECOND)
+TAG_ONLY = Validators(etag="abc")
+DATE_ONLY = Validators(last_modified=SECOND)
+BARE = Validators()
+
+PROCEED, NOT_MODIFIED, FAILED = Outcome.PROCEED, Outcome.NOT_MODIFIED, Outcome.FAILED
+
+
+@pytest.mark.parametrize(
+    ("field", "strong", "weak"),
+    [
+        # RFC 9110 8.8.3.2, table 3
+        ('"abc"', True, True),
+        ('W/"abc"', False, True),
+        ('"abd"', False, False),
+        ('W/"abd"', False, False),
+        ("*", True, True),
+        (" *\t", True, True),
+        ('"x", "abc"', True, True),
+        ('"abc", "x"', True, True),
+        ('"x","abc","y"', True, True),
+        ('"x"\t,\t"abc"', True, True),
+        ('W/"x", "abc"', True, True),
+        ('W/"abc", "x"', False, True),
+        ('W/"abc", "abc"', True, True),
+        (',, "x",, ,"abc",', True, True),  # RFC 9110 5.6.1.2: empty elements
+        ('"a,b", "abc"', True, True),
+        ('",", "abc"', True, True),
+        ('",abc,"', False, False),  # one tag that only looks like three
+        ('"x,abc"', False, False),
+        ('"x, "abc"', True, True),  # a blank is in no tag, so the first is garbage
+        ('""', False, False),
+        ("abc", False, False),  # unquoted, as old clients and many a shell send it
+        ("'abc'", False, False),
+        ('"abc', False, False),
+        ('abc"', False, False),
+        ('"abc""x"', False, False),
+        ('x"abc"', False, False),
+        ('"abc"x', False, False),
+        ('"x" "abc"', False, False),
+        ('"x"; "abc"', False, False),
+        ('w/"abc"', False, False),  # RFC 9110 8.8.3: "W/" is case-sensitive
+        ('W"abc"', False, False),
+        ('W/ "abc"', False, False),
+        ("W/abc", False, False),
+        ('"ABC"', False, False),
+        ('"abc "', False, False),
+        ('"a\\bc"', False, False),  # no unescaping since RFC 7232
+        ('"abc-gzip"', False, False),  # Apache marks what mod_deflate has packed; ours is packed nowhere
+        ('"abc"\n', False, False),  # `$` would let this through
+        ('"*"', False, False),
+        ("**", False, False),
+        ('*, "x"', False, False),  # no list in the grammar
+        ('garbage, "abc", more garbage', True, True),
+        ('\xff\x00, "abc"', True, True),
+        ("", False, False),
+        (",", False, False),
+        pytest.param("," * 60_000 + '"abc"', True, True, id="commas"),
+        pytest.param('"' * 60_000, False, False, id="quotes"),
+        pytest.param(',"' * 30_000, False, False, id="commas and quotes"),
+        pytest.param(" " * 60_000 + "x", False, False, id="blanks"),
+        pytest.param('"x",' * 15_000 + '"abc"', True, True, id="tags"),
+    ],
+)
+def test_lists_of_entity_tags(field: str, strong: bool, weak: bool) -> None:
+    assert evaluate({"If-Match": field}, FULL, NOW) is (PROCEED if strong else FAILED)
+    assert evaluate({"If-None-Match": field}, FULL, NOW) is (NOT_MODIFIED if weak else PROCEED)
+
+
+@pytest.mark.parametrize("tag", ["", "!", ",", "W/", "a,b", "#$%&'()*+-./:;<=>?@[\\]^_`{|}~", "\x80\xe9\xff"])
+def test_a_tag_of_any_legal_character(tag: str) -> None:
+    for field in (f'"{tag}"', f'"x", "{tag}"', f'"{tag}", "x"', f'"x","{tag}","y"'):
+        assert evaluate({"If-Match": field}, Validators(tag), NOW) is PROCEED
+        assert evaluate({"If-None-Match": field}, Validators(tag), NOW) is NOT_MODIFIED
+    assert evaluate({"If-Match": f'W/"{tag}"'}, Validators(tag), NOW) is FAILED
+    assert range_applies(f'"{tag}"', Validators(tag), NOW)
+
+
+@pytest.mark.parametrize(
+    ("field", "modified_since", "unmodified_since"),
+    [
+        (BEFORE, PROCEED, FAILED),
+        (MODIFIED, NOT_MODIFIED, PROCEED),
+        (AFTER, NOT_MODIFIED, PROCEED),
+        (f" {MODIFIED}\t", NOT_MODIFIED, PROCEED),
+        ("Sunday, 06-Nov-94 08:49:36 GMT", PROCEED, FAILED),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", NOT_MODIFIED, PROCEED),
+        ("Sun Nov  6 08:49:36 1994", PROCEED, FAILED),
+        ("Sun Nov  6 08:49:37 1994", NOT_MODIFIED, PROCEED),
+        # In the future: RFC 2616 14.25 called it invalid, RFC 9110 13.1.3 does not
+        ("Wed, 01 Jan 2098 00:00:00 GMT", NOT_MODIFIED, PROCEED),
+        # Not one valid HTTP-date: ignored
+        ("", PROCEED, PROCEED),
+        ("0", PROCEED, PROCEED),
+        ("784111777", PROCEED, PROCEED),
+        ("yesterday", PROCEED, PROCEED),
+        ('"abc"', PROCEED, PROCEED),
+        ("*", PROCEED, PROCEED),
+        (f"{MODIFIED}, {MODIFIED}", PROCEED, PROCEED),  # two lines put together
+        (f"{BEFORE}, {BEFORE}", PROCEED, PROCEED),
+        (f"{MODIFIED}; length=1024", PROCEED, PROCEED),  # Netscape sent this
+        (f"{BEFORE}; length=1024", PROCEED, PROCEED),
+    ],
+)
+def test_dates(field: str, modified_since: Outcome, unmodified_since: Outcome) -> None:
+    for validators in (FULL, DATE_ONLY):
+        assert evaluate({"If-Modified-Since": field}, validators, NOW) is modified_since
+        assert evaluate({"If-Unmodified-Since": field}, validators, NOW) is unmodified_since
+    # RFC 9110 13.1.3, 13.1.4: ignored where no modification date is available
+    for validators in (TAG_ONLY, BARE):
+        assert evaluate({"If-Modified-Since": field}, validators, NOW) is PROCEED
+        assert evaluate({"If-Unmodified-Since": field}, validators, NOW) is PROCEED
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, PROCEED),
+        ({"Range": "bytes=0-1", "If-Range": '"x"'}, PROCEED),
+        # Step 1 before all else
+        ({"If-Match": '"x"', "If-None-Match": '"abc"'}, FAILED),
+        ({"If-Match": '"x"', "If-Modified-Since": AFTER}, FAILED),
+        ({"If-Match": '"abc"', "If-None-Match": '"abc"'}, NOT_MODIFIED),
+        ({"If-Match": '"abc"', "If-None-Match": '"x"'}, PROCEED),
+        ({"If-Match": '"abc"', "If-Modified-Since": MODIFIED}, NOT_MODIFIED),
+        ({"If-Match": '"abc"', "If-Modified-Since": BEFORE}, PROCEED),
+        ({"If-Match": "*", "If-None-Match": "*"}, NOT_MODIFIED),
+        # Step 2 only without If-Match
+        ({"If-Match": '"abc"', "If-Unmodified-Since": BEFORE}, PROCEED),
+        ({"If-Match": '"x"', "If-Unmodified-Since": AFTER}, FAILED),
+        ({"If-Match": "", "If-Unmodified-Since": AFTER}, FAILED),  # present, and names nothing
+        ({"If-Unmodified-Since": BEFORE, "If-None-Match": '"abc"'}, FAILED),
+        ({"If-Unmodified-Since": MODIFIED, "If-None-Match": '"abc"'}, NOT_MODIFIED),
+        ({"If-Unmodified-Since": BEFORE, "If-Modified-Since": AFTER}, FAILED),
+        ({"If-Unmodified-Since": MODIFIED, "If-Modified-Since": MODIFIED}, NOT_MODIFIED),
+        ({"If-Unmodified-Since": "rubbish", "If-None-Match": '"x"'}, PROCEED),
+        # Step 4 only without If-None-Match
+        ({"If-None-Match": '"x"', "If-Modified-Since": AFTER}, PROCEED),
+        ({"If-None-Match": "", "If-Modified-Since": AFTER}, PROCEED),
+        ({"If-None-Match": '"abc"', "If-Modified-Since": BEFORE}, NOT_MODIFIED),
+        ({"If-None-Match": 'W/"abc"', "If-Modified-Since": "rubbish"}, NOT_MODIFIED),
+    ],
+)
+def test_the_order_of_the_preconditions(headers: dict[str, str], expected: Outcome) -> None:
+    assert evaluate(headers, FULL, NOW) is expected
+
+
+@pytest.mark.parametrize("validators", [BARE, DATE_ONLY])
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, PROCEED),
+        ({"If-Match": "*"}, PROCEED),  # there is an archive, if none that comes out the same twice
+        ({"If-Match": '"abc"'}, FAILED),
+        ({"If-Match": '""'}, FAILED),
+        ({"If-Match": "None"}, FAILED),
+        ({"If-Match": '"None"'}, FAILED),
+        ({"If-None-Match": "*"}, NOT_MODIFIED),
+        ({"If-None-Match": '"abc"'}, PROCEED),
+        ({"If-None-Match": '""'}, PROCEED),
+        ({"If-None-Match": '"None"'}, PROCEED),
+        ({"If-None-Match": '"abc"', "If-Modified-Since": AFTER}, PROCEED),
+    ],
+)
+def test_an_archive_without_an_entity_tag(
+    headers: dict[str, str], expected: Outcome, validators: Validators
+) -> None:
+    assert evaluate(headers, validators, NOW) is expected
+
+
+@pytest.mark.parametrize(
+    ("if_range", "validators", "expected"),
+    [
+        (None, FULL, True),
+        (None, BARE, True),
+        ('"abc"', FULL, True),
+        ('"abc"', TAG_ONLY, True),
+        (' "abc"\t', FULL, True),
+        ('"abd"', FULL, False),
+        ('W/"abc"', FULL, False),  # weak: never
+        ('"abc"', BARE, False),
+        ('"None"', BARE, False),
+        ('""', BARE, False),
+        ('""', FULL, False),
+        ("", FULL, False),
+        ("abc", FULL, False),
+        ('"abc', FULL, False),
+        ('"abc", "abc"', FULL, False),  # If-Range takes no list
+        ('"x", "abc"', FULL, False),
+        ("*", FULL, False),
+        # A date only to the second
+        (MODIFIED, FULL, True),
+        (MODIFIED, DATE_ONLY, True),
+        (MODIFIED, TAG_ONLY, False),
+        (AFTER, FULL, False),
+        ("rubbish", FULL, False),
+    ],
+)
+def test_if_range(if_range: str | None, validators: Validators, expected: bool) -> None:
+    assert range_applies(if_range, validators, NOW) is expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # RFC 9110 5.6.7: the same moment in all three formats
+        "Sun, 06 Nov 1994 08:49:37 GMT",
+        "Sunday, 06-Nov-94 08:49:37 GMT",
+        "Sun Nov  6 08:49:37 1994",
+        "Sun Nov 06 08:49:37 1994",
+        "Mon, 06 Nov 1994 08:49:37 GMT",  # a wrong day of the week does no harm
+        "sun, 06 nov 1994 08:49:37 gmt",
+    ],
+)
+def test_one_moment(text: str) -> None:
+    assert parse_http_date(text, NOW) == SECOND
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "Sun, 06 Nov 1994 08:49:37",
+        "Sun, 06 Nov 1994 08:49:37 UTC",
+        "Sun, 06 Nov 1994 08:49:37 +0000",
+        "Sun, 06 Nov 1994 10:49:37 +0200",  # mail, not HTTP
+        "Sun, 06 Nov 1994 08:49 GMT",
+        "Sun, 06 Nov 94 08:49:37 GMT",  # RFC 822 (email.utils would take it)
+        "06 Nov 1994 08:49:37 GMT",
+        "Sun, 06 Nov 1994 08:49:37 GMT GMT",
+        "Sun, 06 Nov 1994 08:49:37 GMT\x00",
+        "Sun, 06 Nov 1994 24:00:00 GMT",
+        "Sun, 06 Nov 1994 08:60:37 GMT",
+        "Sat, 31 Dec 2016 23:59:60 GMT",  # a leap second, valid and unknown to datetime: ignored
+        "Wed, 30 Feb 1994 08:49:37 GMT",
+        "Mon, 29 Feb 2100 08:49:37 GMT",
+        "Sun, 00 Nov 1994 08:49:37 GMT",
+        "Sat, 01 Jan 0000 00:00:00 GMT",
+        "Sun, 06 Nov 10000 08:49:37 GMT",
+        "Sun, 06 Nov -994 08:49:37 GMT",
+        "dim., 06 nov. 1994 08:49:37 GMT",
+        "Wed, 1\u0666 Nov 1994 08:49:37 GMT",  # int() and \d take any script's digits
+        "\x0bSun, 06 Nov 1994 08:49:37 GMT",  # str.strip() takes more than blanks and tabs
+        "1994-11-06T08:49:37Z",
+        "1994-11-06",
+        "784111777",
+        "%a, %d %b %Y %H:%M:%S GMT",
+        pytest.param("9" * 5000, id="huge"),
+    ],
+)
+def test_no_http_date(text: str) -> None:
+    assert parse_http_date(text, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("today", "written", "year"),
+    [
+        ("2026-06-15", "15-Jun-26", 2026),
+        ("2026-06-15", "01-Jan-00", 2000),
+        ("2026-06-15", "29-Feb-00", 2000),
+        ("2026-06-15", "15-Jun-68", 2068),
+        ("2026-06-15", "15-Jun-69", 2069),  # strptime and email.utils say 1969
+        ("2026-06-15", "14-Jun-76", 2076),
+        ("2026-06-15", "15-Jun-76", 1976),  # by hours more than 50 years in the future
+        ("2026-06-15T08:49:37", "15-Jun-76", 2076),  # 50 years and not a second more
+        ("2026-06-15T08:49:36", "15-Jun-76", 1976),
+        ("2026-06-15", "01-Jan-77", 1977),
+        ("2026-06-15", "06-Nov-94", 1994),
+        ("2026-06-15", "31-Dec-99", 1999),
+        ("2049-12-31", "30-Dec-99", 2099),
+        ("2028-02-29", "28-Feb-78", 2078),
+        ("2028-02-29", "01-Mar-78", 1978),
+        ("2060-01-01", "31-Dec-09", 2109),
+        ("2060-01-01", "31-Dec-59", 2059),
+        ("1996-01-01", "31-Dec-45", 2045),
+        ("1996-01-01", "31-Dec-46", 1946),
+    ],
+)
+def test_a_year_of_two_digits(today: str, written: str, year: int) -> None:
+    now = datetime.fromisoformat(today).replace(tzinfo=UTC).timestamp()
+    seconds = parse_http_date(f"Sunday, {written} 08:49:37 GMT", now)
+    assert seconds is not None
+    assert datetime.fromtimestamp(seconds, UTC).year == year
+
+
+SECONDS = st.integers(0, int(datetime(9999, 12, 31, tzinfo=UTC).timestamp()))
+
+
+@given(SECONDS)
+def test_a_date_there_and_back(seconds: int) -> None:
+    written = http_date(seconds)
+    assert written == format_date_time(seconds)
+    assert parse_http_date(written, NOW) == seconds == parsedate_to_datetime(written).timestamp()
+    assert parse_http_date(time.asctime(time.gmtime(seconds)), NOW) == seconds
+
+
+@given(st.integers(int(NOW) - 49 * 31556952, int(NOW) + 49 * 31556952))
+def test_a_date_of_two_digits_there_and_back(seconds: int) -> None:
+    assert parse_http_date(time.strftime("%A, %d-%b-%y %H:%M:%S GMT", time.gmtime(seconds)), NOW) == seconds
+
+
+def test_dates_before_the_epoch() -> None:
+    assert http_date(-1) == "Wed, 31 Dec 1969 23:59:59 GMT"
+    assert parse_http_date("Wed, 31 Dec 1969 23:59:59 GMT", NOW) == -1
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"]),
+        st.text()
+        | st.text('W/"abc,* \t')
+        | st.sampled_from(['"abc"', 'W/"abc"', "*", BEFORE, MODIFIED, AFTER]),
+    )
+)
+def test_any_text_has_an_outcome(headers: dict[str, str]) -> None:
+    for validators in (FULL, TAG_ONLY, DATE_ONLY, BARE):
+        outcome = evaluate(headers, validators, NOW)
+        assert outcome is not FAILED or {"If-Match", "If-Unmodified-Since"} & headers.keys()
+        assert outcome is not NOT_MODIFIED or {"If-None-Match", "If-Modified-Since"} & headers.keys()
+        for text in headers.values():
+            is_tag = text.strip(" \t") == '"abc"' == f'"{validators.etag}"'
+            is_date = text == MODIFIED and validators.last_modified is not None
+            assert range_applies(text, validators, NOW) is (is_tag or is_date)
+
+
+ETAGC = st.characters(min_codepoint=0x21, max_codepoint=0xFF, exclude_characters='"\x7f')
+
+
+@given(st.lists(st.tuples(st.booleans(), st.text(ETAGC)), min_size=1), st.data())
+def test_every_tag_of_a_list_is_found(tags: list[tuple[bool, str]], data: st.DataObject) -> None:
+    commas = st.sampled_from([",", ", ", " ,", ",,", ", ,"])
+    field = "".join(("W/" if weak else "") + f'"{tag}"' + data.draw(commas) for weak, tag in tags)
+    wanted = data.draw(st.sampled_from([tag for _, tag in tags]) | st.text(ETAGC))
+    is_weak, is_strong = wanted in [tag for _, tag in tags], (False, wanted) in tags
+    assert evaluate({"If-None-Match": field}, Validators(wanted), NOW) is (
+        NOT_MODIFIED if is_weak else PROCEED
+    )
+    assert evaluate({"If-Match": field}, Validators(wanted), NOW) is (PROCEED if is_strong else FAILED)

@@ -1,0 +1,129 @@
+"""Whether a client's copy is still good: the preconditions of a GET or HEAD (RFC 9110 13). Pure: the caller
+knows the time."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import formatdate
+from enum import Enum, auto
+
+_OWS = " \t"
+# RFC 9110 8.8.3: etagc = %x21 / %x23-7E / obs-text. It may be a comma, so a list is not split at commas.
+_LISTED_TAG = re.compile(r'(?:^|,)[ \t]*(?P<weak>W/)?"(?P<tag>[\x21\x23-\x7E\x80-\xFF]*)"[ \t]*(?=,|\Z)')
+# RFC 9110 5.6.7: a recipient MUST accept all three HTTP-date formats: IMF-fixdate, rfc850-date, asctime-date.
+_IMF_FIXDATE = "%a, %d %b %Y %H:%M:%S GMT"
+_RFC850_DATE = "%A, %d-%b-%y %H:%M:%S GMT"
+_ASCTIME_DATE = "%a %b %d %H:%M:%S %Y"
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What tells this archive from what it was and will be.
+
+    `etag` is a strong validator without its quotes, None when the same request may yield other bytes.
+    `last_modified` is in whole seconds since the epoch, None when it is not known.
+    """
+
+    etag: str | None = None
+    last_modified: int | None = None
+
+
+class Outcome(Enum):
+    PROCEED = auto()
+    NOT_MODIFIED = auto()  # 304
+    FAILED = auto()  # 412
+
+
+def evaluate(headers: Mapping[str, str], validators: Validators, now: float) -> Outcome:
+    """What the preconditions in a GET or HEAD for an existing archive come to, in the order of RFC 9110
+    13.2.2; the fifth step there, If-Range, is `range_applies`.
+
+    `headers` finds a name in any case, `now` is in seconds since the epoch.
+    """
+    if _fails(headers, validators, now):
+        return Outcome.FAILED
+    return Outcome.NOT_MODIFIED if _is_still_good(headers, validators, now) else Outcome.PROCEED
+
+
+def range_applies(if_range: str | None, validators: Validators, now: float) -> bool:
+    """Whether Range is to be obeyed in the face of `if_range`; `now` is in seconds since the epoch.
+
+    A date counts when it is to the second when the archive last changed: `last_modified` moves with whatever
+    changes, and a client must not send a date that it got within a second of the change (RFC 9110 8.8.2.2).
+    """
+    if if_range is None:
+        return True
+    field = if_range.strip(_OWS)
+    # RFC 9110 13.1.5: If the HTTP-date validator provided exactly matches the Last-Modified field value for
+    # the selected representation, the condition is true.
+    if validators.last_modified is not None and parse_http_date(field, now) == validators.last_modified:
+        return True
+    # RFC 9110 13.1.5: If the entity-tag validator provided exactly matches the ETag field value for the
+    # selected representation using the strong comparison function, the condition is true.
+    return validators.etag is not None and field == f'"{validators.etag}"'
+
+
+def http_date(epoch_seconds: int) -> str:
+    """For Last-Modified and Date: always IMF-fixdate."""
+    return formatdate(epoch_seconds, usegmt=True)
+
+
+def parse_http_date(text: str, now: float) -> int | None:
+    """Seconds since the epoch; None for whatever is not one valid HTTP-date."""
+    for form in (_IMF_FIXDATE, _RFC850_DATE, _ASCTIME_DATE) if text.isascii() else ():
+        try:
+            moment = datetime.strptime(text.strip(_OWS), form).replace(tzinfo=UTC)
+            return int((_in_its_century(moment, now) if form is _RFC850_DATE else moment).timestamp())
+        except ValueError:
+            continue
+    return None
+
+
+def _fails(headers: Mapping[str, str], validators: Validators, now: float) -> bool:
+    # RFC 9110 13.2.2: 1. When recipient is the origin server and If-Match is present, evaluate the If-Match
+    # precondition: if false, respond 412 (Precondition Failed).
+    if (if_match := headers.get("If-Match")) is not None:
+        # RFC 9110 13.1.1: MUST use the strong comparison function.
+        return not _names(if_match, validators.etag, weak_too=False)
+    # RFC 9110 13.2.2: 2. If-Match is not present, and If-Unmodified-Since is present: if false, 412.
+    # RFC 9110 13.1.4: the condition is true if the last modification date is earlier than or equal to it.
+    return _unmodified_since(headers.get("If-Unmodified-Since"), validators, now) is False
+
+
+def _is_still_good(headers: Mapping[str, str], validators: Validators, now: float) -> bool:
+    # RFC 9110 13.2.2: 3. When If-None-Match is present: if false for GET/HEAD, respond 304 (Not Modified).
+    if (if_none_match := headers.get("If-None-Match")) is not None:
+        # RFC 9110 13.1.2: MUST use the weak comparison function.
+        return _names(if_none_match, validators.etag, weak_too=True)
+    # RFC 9110 13.2.2: 4. When the method is GET or HEAD, If-None-Match is not present, and
+    # If-Modified-Since is present: if false, respond 304 (Not Modified).
+    # RFC 9110 13.1.3: the condition is false if the last modification date is earlier or equal to it.
+    return _unmodified_since(headers.get("If-Modified-Since"), validators, now) is True
+
+
+def _names(field: str, etag: str | None, *, weak_too: bool) -> bool:
+    # RFC 9110 13.1.1, 13.1.2: "*" is any current representation, and there is one.
+    if field.strip(_OWS) == "*":
+        return True
+    # RFC 9110 8.8.3.2: equivalent if their opaque-tags match character-by-character; strong comparison: if
+    # both are not weak.
+    return any(tag["tag"] == etag and (weak_too or not tag["weak"]) for tag in _LISTED_TAG.finditer(field))
+
+
+def _unmodified_since(field: str | None, validators: Validators, now: float) -> bool | None:
+    # RFC 9110 13.1.3, 13.1.4: MUST ignore the header field if the received field value is not a valid
+    # HTTP-date, or if the resource does not have a modification date available.
+    date = None if field is None else parse_http_date(field, now)
+    if date is None or validators.last_modified is None:
+        return None
+    return validators.last_modified <= date
+
+
+def _in_its_century(moment: datetime, now: float) -> datetime:
+    # RFC 9110 5.6.7: MUST interpret a timestamp that appears to be more than 50 years in the future as
+    # representing the most recent year in the past that had the same last two digits.
+    today = datetime.fromtimestamp(now, UTC)
+    is_later_in_year = moment.timetuple()[1:6] > today.timetuple()[1:6]
+    latest = today.year + 50 - is_later_in_year
+    return moment.replace(year=latest - (latest - moment.year) % 100)

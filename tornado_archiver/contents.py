@@ -1,0 +1,98 @@
+"""The contents of one archive's entries, during one pass over them. Blocking: for worker threads."""
+
+from array import array
+from collections import deque
+from collections.abc import Iterator
+from contextlib import closing
+
+from isal import isal_zlib
+
+from tornado_archiver.crc_cache import CrcCache
+from tornado_archiver.manifest import Manifest
+from tornado_archiver.storage import Content, Reader
+
+SMALL_BYTES = 128 * 1024  # up to here a content is read whole, once, for its CRC-32 and for sending
+READ_BYTES = 256 * 1024  # stays in the processor's cache while its CRC is computed
+_UNKNOWN = -1
+
+
+class Contents:
+    """`reader` is for `manifest`; `crcs` outlives this pass."""
+
+    def __init__(self, manifest: Manifest, reader: Reader, crcs: CrcCache) -> None:
+        self.entries = manifest.entries
+        self._reader = reader
+        self._cache = crcs
+        self._crcs = array("q", [_UNKNOWN]) * len(self.entries)
+        self._open: deque[tuple[int, Content]] = deque()
+        self._last_whole: tuple[int, bytes] = (_UNKNOWN, b"")
+        self._running: tuple[int, int, int] = (_UNKNOWN, 0, 0)  # entry, bytes of it so far, their CRC-32
+
+    def whole(self, index: int) -> bytes:
+        """The content of an entry of at most SMALL_BYTES; its CRC-32 is known afterwards."""
+        if self._last_whole[0] != index:
+            data = self._reader.whole(self.entries[index])
+            self._crcs[index] = isal_zlib.crc32(data)
+            self._last_whole = index, data
+        return self._last_whole[1]
+
+    def content(self, index: int) -> Content:
+        """The content of an entry, opened. It stays open for as long as a chunk of it may be under way:
+        until the next but one is asked for."""
+        if not self._open or self._open[-1][0] != index:
+            self._close_until(1)
+            self._open.append((index, self._reader.content(self.entries[index])))
+        return self._open[-1][1]
+
+    def check_open(self) -> None:
+        """Raise SourceChangedError unless everything still open is as it was when it was opened; close it."""
+        self._close_until(0)
+
+    def close(self) -> None:
+        while self._open:
+            self._open.popleft()[1].close()
+
+    def _close_until(self, left: int) -> None:
+        while len(self._open) > left:
+            self._open[0][1].check()
+            self._open.popleft()[1].close()
+
+    def crc32(self, index: int) -> int:
+        """The CRC-32 of an entry's content; read now unless it is known."""
+        for _ in self.crc32_steps(index):
+            pass
+        return self._crcs[index]
+
+    def crc32_steps(self, index: int) -> Iterator[int]:
+        """Find out the CRC-32 of an entry bit by bit: yields how many bytes were read at each step. None for
+        a directory."""
+        if self._crcs[index] != _UNKNOWN or self.entries[index].is_directory:
+            return
+        if self.entries[index].size <= SMALL_BYTES:
+            yield len(self.whole(index))
+        else:
+            yield from self._computed(index)
+
+    def _computed(self, index: int) -> Iterator[int]:
+        with closing(self._reader.content(self.entries[index])) as content:
+            crc = self._cache.get(content.identity)
+            if crc is None:
+                crc, size = 0, self.entries[index].size
+                for start in range(0, size, READ_BYTES):
+                    data = content.read(start, min(start + READ_BYTES, size))
+                    crc = isal_zlib.crc32(data, crc)
+                    yield len(data)
+                content.check()
+                self._cache.put(content.identity, crc)
+            self._crcs[index] = crc
+
+    def passed(self, index: int, start: int, data: bytes) -> None:
+        """Take note of content that was read to be sent: read from its first byte to its last, its CRC-32
+        is known without another reading."""
+        entry, so_far, crc = self._running if start else (index, 0, 0)
+        if (entry, so_far) != (index, start):
+            return
+        self._running = index, start + len(data), isal_zlib.crc32(data, crc)
+        if start + len(data) == self.entries[index].size:
+            self._crcs[index] = self._running[2]
+            self._cache.put(self.content(index).identity, self._crcs[index])

@@ -1,0 +1,64 @@
+"""The open content of a file on a local disk."""
+
+import os
+
+from tornado_archiver.beneath import source_errors
+from tornado_archiver.chunks import FileSlice
+from tornado_archiver.errors import SourceChangedError
+from tornado_archiver.manifest import Entry
+from tornado_archiver.storage import Content
+
+_PROBE_STEP = 1024 * 1024
+
+
+class LocalContent(Content):
+    """Owns `descriptor`, which was opened for `entry`."""
+
+    def __init__(self, entry: Entry, descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        self._entry = entry
+        self._descriptor = descriptor
+        self._is_open = True
+        self.identity = (
+            status.st_dev,
+            status.st_ino,
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
+        )
+
+    def read(self, start: int, stop: int) -> bytes:
+        parts = []
+        with source_errors(self._entry.member_name):
+            while start < stop:
+                part = os.pread(self._descriptor, stop - start, start)
+                if not part:
+                    raise SourceChangedError(f"{self._entry.member_name!r} shrank while it was read")
+                parts.append(part)
+                start += len(part)
+        return b"".join(parts)
+
+    def chunk(self, head: bytes, start: int, stop: int) -> FileSlice:
+        for position in range(start, stop, _PROBE_STEP):
+            self._bring_into_memory(position, min(position + _PROBE_STEP, stop))
+        return FileSlice(head, self._descriptor, start, stop)
+
+    def _bring_into_memory(self, start: int, stop: int) -> None:
+        """Have the disk read by this thread now, rather than by the event loop's in `sendfile`.
+
+        RWF_NOWAIT answers at once whether a page is in memory; its neighbours were read along with it.
+        """
+        try:
+            os.preadv(self._descriptor, [bytearray(1)], stop - 1, os.RWF_NOWAIT)
+        except (BlockingIOError, OSError):  # not in memory, or a file system that cannot tell
+            self.read(start, stop)
+
+    def check(self) -> None:
+        status = os.fstat(self._descriptor)
+        if (status.st_size, status.st_mtime_ns) != (self._entry.size, self._entry.mtime_ns):
+            raise SourceChangedError(f"{self._entry.member_name!r} changed while it was sent")
+
+    def close(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            os.close(self._descriptor)

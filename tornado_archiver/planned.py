@@ -1,0 +1,59 @@
+"""Planned archives: once the manifest is known the format is arithmetic, and everything that HTTP wants
+falls out of the layout: the length is the sum of its segments, a range is a slice of them."""
+
+import hashlib
+from array import array
+from collections.abc import AsyncGenerator, Generator
+from contextlib import closing
+
+from tornado_archiver.backend import Archive, ArchiveInfo
+from tornado_archiver.byterange import ByteRange
+from tornado_archiver.chunks import Chunk
+from tornado_archiver.contents import Contents
+from tornado_archiver.crc_cache import CrcCache
+from tornado_archiver.layout import Layout
+from tornado_archiver.manifest import Manifest
+from tornado_archiver.packer import PAUSE, Packer
+from tornado_archiver.threads import pulled
+
+_NS_PER_S = 1_000_000_000
+
+
+class PlannedArchive(Archive):
+    """An archive of `manifest` as `layout` lays it out. `crcs` may know some of the contents' CRC-32s."""
+
+    def __init__(self, layout: Layout, manifest: Manifest, crcs: CrcCache) -> None:
+        self._layout = layout
+        self._manifest = manifest
+        self._crcs = crcs
+        self.info = ArchiveInfo(
+            length=layout.length,
+            etag=_etag(layout.version, manifest),
+            last_modified=manifest.changed_ns // _NS_PER_S,
+        )
+
+    def chunks(self, byte_range: ByteRange | None = None) -> AsyncGenerator[Chunk, None]:
+        return pulled(self._packed(byte_range or ByteRange(0, self._layout.length)), ahead=True)
+
+    def _packed(self, wanted: ByteRange) -> Generator[Chunk, None, None]:
+        with (
+            self._manifest.source.reader() as reader,
+            closing(Contents(self._manifest, reader, self._crcs)) as contents,
+        ):
+            try:
+                yield from Packer(self._layout, contents, wanted).chunks()
+            except Exception:
+                # This runs while the chunk before is being sent, from a descriptor that is about to be
+                # closed here, and whose number may be another file's the next moment.
+                yield PAUSE
+                raise
+
+
+def _etag(version: str, manifest: Manifest) -> str:
+    """The same on every host, worker and restart for what gives the same bytes; another one whenever a
+    name, a size, a time, a mode or the layout changes."""
+    names, _, sizes, times, modes = zip(*manifest.entries, strict=True)
+    digest = hashlib.blake2b(version.encode(), digest_size=16)
+    digest.update("\0".join(names).encode())
+    digest.update(array("q", sizes).tobytes() + array("q", times).tobytes() + array("H", modes).tobytes())
+    return digest.hexdigest()

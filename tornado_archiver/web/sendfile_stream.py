@@ -1,0 +1,99 @@
+"""A connection whose file slices the kernel sends by itself: the bytes never pass through Python.
+
+Only plain sockets can; TLS has to see the bytes (tornado then gives its own stream, and the handler reads).
+"""
+
+import asyncio
+import os
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from tornado.httpserver import HTTPServer
+from tornado.iostream import IOStream, StreamClosedError
+
+from tornado_archiver.chunks import FileSlice
+from tornado_archiver.errors import SourceChangedError
+
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, for 0 seconds
+
+
+def reset(stream: IOStream, error: BaseException | None = None) -> None:
+    """Close with a TCP reset, which nobody takes for the end of a body."""
+    if not stream.closed():
+        stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        stream.close(exc_info=(type(error), error, None) if error else False)
+
+
+class SendfileServer(HTTPServer):
+    """An HTTPServer with such connections, where they are plain ones."""
+
+    def handle_stream(self, stream: IOStream, address: Any) -> None:
+        if type(stream) is IOStream:
+            stream = SendfileStream(stream.socket, max_buffer_size=stream.max_buffer_size)
+        super().handle_stream(stream, address)
+
+
+class SendfileStream(IOStream):
+    """An IOStream that takes a FileSlice as well, when all before it has been written."""
+
+    _waiting: "asyncio.Future[None] | None" = None
+
+    def write(self, data: "bytes | memoryview | FileSlice") -> "asyncio.Future[None]":
+        if isinstance(data, FileSlice):
+            return asyncio.ensure_future(self._write_slice(data))
+        return super().write(data)
+
+    async def _write_slice(self, piece: FileSlice) -> None:
+        """Tornado's connection drops what this raises, so the stream is closed and `error` tells."""
+        try:
+            await self._send_slice(piece)
+        except StreamClosedError:
+            raise
+        except (OSError, SourceChangedError) as error:
+            reset(self, error)
+            raise StreamClosedError(real_error=error) from error
+
+    async def _send_slice(self, piece: FileSlice) -> None:
+        head = memoryview(piece.head)
+        while head:
+            head = head[await self._sent(lambda: self.socket.send(head, socket.MSG_MORE)) :]  # noqa: B023
+        at = piece.start
+        while at < piece.stop:
+            count = await self._sent(
+                lambda: os.sendfile(self.socket.fileno(), piece.descriptor, at, piece.stop - at)  # noqa: B023
+            )
+            if not count:
+                raise SourceChangedError("a file shrank while it was sent")
+            at += count
+
+    async def _sent(self, send: Callable[[], int]) -> int:
+        """What `send` answers as soon as the socket takes something. Raises StreamClosedError."""
+        while not self.closed():
+            try:
+                count = send()
+            except BlockingIOError:
+                await self._writable()
+            else:
+                return count
+        raise StreamClosedError(real_error=self.error)
+
+    def _writable(self) -> Awaitable[None]:
+        # Tornado watches this descriptor for reading only while it has nothing to write itself
+        loop = asyncio.get_running_loop()
+        self._waiting = loop.create_future()
+        loop.add_writer(self.fileno(), self._stop_waiting)
+        return self._waiting
+
+    def _stop_waiting(self) -> None:
+        asyncio.get_running_loop().remove_writer(self.fileno())
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+        self._waiting = None
+
+    def close_fd(self) -> None:
+        """Called by Tornado only. The number may be another visitor's in a moment: nothing may watch it."""
+        if self._waiting is not None:
+            self._stop_waiting()
+        super().close_fd()
