@@ -59,9 +59,16 @@ class Contents:
 
     def crc32(self, index: int) -> int:
         """The CRC-32 of an entry's content; read now unless it is known."""
-        for _ in self.crc32_steps(index):
-            pass
+        if self._crcs[index] == _UNKNOWN:
+            for _ in self.crc32_steps(index):
+                pass
         return self._crcs[index]
+
+    def knows_crc32(self, index: int) -> bool:
+        """Whether it is known already, or as soon as a small entry has been read."""
+        if self._crcs[index] == _UNKNOWN and self.entries[index].size <= SMALL_BYTES:
+            self.whole(index)
+        return self._crcs[index] != _UNKNOWN
 
     def crc32_steps(self, index: int) -> Iterator[int]:
         """Find out the CRC-32 of an entry bit by bit: yields how many bytes were read at each step. None for

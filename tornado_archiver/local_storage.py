@@ -217,8 +217,7 @@ def _compare(entry: Entry, status: os.stat_result) -> None:
 
     A directory's time moves whenever something is put into it; only that it still is one matters.
     """
-    is_kind = stat.S_ISDIR if entry.is_directory else stat.S_ISREG
-    if not is_kind(status.st_mode):
+    if stat.S_IFMT(status.st_mode) != (stat.S_IFDIR if entry.is_directory else stat.S_IFREG):
         raise SourceChangedError(f"{entry.member_name!r} was replaced by something else")
-    if not entry.is_directory and (status.st_size, status.st_mtime_ns) != (entry.size, entry.mtime_ns):
+    if (status.st_size, status.st_mtime_ns) != (entry.size, entry.mtime_ns) and not entry.is_directory:
         raise SourceChangedError(f"{entry.member_name!r} changed: it has another size or modification time")

@@ -47,29 +47,28 @@ class Packer:
     def _made(self) -> Iterator[Chunk]:
         """All chunks but the last, which stays in `_pieces`: it goes out when all has been checked."""
         for segment, first, last in self._layout.cut(self._wanted):
-            yield from self._enough()
-            if isinstance(segment, Literal):
+            if self._waiting_bytes >= COALESCED_BYTES:
+                yield self._taken()
+            if isinstance(segment, Late):
+                if segment.needs is not None and not self._contents.knows_crc32(segment.needs):
+                    yield from self._pauses(self._contents.crc32_steps(segment.needs))
+                self._add_late(segment, first, last)
+            elif isinstance(segment, Literal):
                 self._add(segment.data[first:last])
-            elif isinstance(segment, Late):
-                yield from self._late(segment, first, last)
-            elif isinstance(segment, FileContent):
-                yield from self._content(segment, first, last)
-            else:
+            elif isinstance(segment, FramedContent):
                 yield from self._framed(segment, first, last)
+            elif segment.length <= SMALL_BYTES:
+                self._add(self._contents.whole(segment.entry)[first:last])
+            else:
+                yield from self._sliced(segment, first, last)
 
-    def _late(self, segment: Late, first: int, last: int) -> Iterator[Chunk]:
-        if segment.needs is not None:
-            yield from self._pauses(self._contents.crc32_steps(segment.needs))
+    def _add_late(self, segment: Late, first: int, last: int) -> None:
         data = segment.make(self._contents)
         if len(data) != segment.length:
             raise PackingError(f"a record of {len(data)} bytes was laid out as one of {segment.length}")
         self._add(data[first:last])
 
-    def _content(self, segment: FileContent, first: int, last: int) -> Iterator[Chunk]:
-        if segment.length <= SMALL_BYTES:
-            data = self._contents.whole(segment.entry)
-            self._add(data if last - first == len(data) else data[first:last])
-            return
+    def _sliced(self, segment: FileContent, first: int, last: int) -> Iterator[Chunk]:
         while first < last - 1:  # the last byte is kept, for the chunk that goes out when all was checked
             stop = min(first + MAX_SLICE_BYTES, last - 1)
             head = self._taken()
@@ -81,7 +80,8 @@ class Packer:
         content = self._contents.content(segment.entry)
         data, data_start = memoryview(b""), 0
         for head, start, stop in segment.blocks(first, last):
-            yield from self._enough()
+            if self._waiting_bytes >= COALESCED_BYTES:
+                yield self._taken()
             if stop > data_start + len(data):
                 data_start, end = start, min(start + _FRAMED_READ_BYTES, segment.size)
                 read = content.read(data_start, end)
@@ -102,11 +102,6 @@ class Packer:
     def _add(self, piece: bytes | memoryview) -> None:
         self._pieces.append(piece)
         self._waiting_bytes += len(piece)
-
-    def _enough(self) -> Iterator[Chunk]:
-        """Hands on what has gathered, once it is enough and more is to come."""
-        if self._waiting_bytes >= COALESCED_BYTES:
-            yield self._taken()
 
     def _taken(self) -> bytes:
         taken = b"".join(self._pieces)

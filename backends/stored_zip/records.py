@@ -7,7 +7,8 @@ refuse it elsewhere.
 
 import struct
 import time
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 STORED, DEFLATED = 0, 8  # [4.4.5]
 DESCRIPTOR_FOLLOWS, UTF8 = 1 << 3, 1 << 11  # [4.4.4]
@@ -32,8 +33,7 @@ _ZIP64_ID = 0x0001  # [4.5.3]
 LOCAL_SIZE, CENTRAL_SIZE, TIME_SIZE = _LOCAL.size, _CENTRAL.size, _TIME.size
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """What the records of one member say. `crc` may be unknown (0) where only lengths matter."""
 
     name: bytes
@@ -170,9 +170,18 @@ def _attributes(member: Member) -> int:
 def _dos_time(mtime_s: int) -> tuple[int, int]:
     """[4.4.6] Time and date, in steps of two seconds from 1980 to 2107; in UTC, so that hosts in different
     time zones make the same bytes."""
-    year, month, day, hour, minute, second = time.gmtime(mtime_s)[:6]
-    if year < 1980:
-        return 0, 1 << 5 | 1
-    if year > 2107:
-        return 23 << 11 | 59 << 5 | 29, 127 << 9 | 12 << 5 | 31
-    return hour << 11 | minute << 5 | second // 2, (year - 1980) << 9 | month << 5 | day
+    day, second = divmod(mtime_s, 86_400)
+    if day < _DAY_1980:
+        return 0, _dos_date(_DAY_1980)
+    if day > _DAY_2107:
+        return 23 << 11 | 59 << 5 | 29, _dos_date(_DAY_2107)
+    return second // 3600 << 11 | second // 60 % 60 << 5 | second % 60 // 2, _dos_date(day)
+
+
+_DAY_1980, _DAY_2107 = 3_652, 50_402  # 1980-01-01 and 2107-12-31, in days since the epoch
+
+
+@lru_cache(maxsize=1024)
+def _dos_date(day: int) -> int:
+    year, month, date = time.gmtime(day * 86_400)[:3]
+    return (year - 1980) << 9 | month << 5 | date
