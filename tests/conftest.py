@@ -2,6 +2,10 @@
 
 import asyncio
 
+import pytest
+
+pytest.register_assert_rewrite("tornado_archiver.testing")
+
 
 def pytest_configure() -> None:
     asyncio.set_event_loop(None)

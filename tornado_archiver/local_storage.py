@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from weakref import WeakValueDictionary
 
 from tornado_archiver.beneath import followed, open_directory, open_file, source_errors, translated
 from tornado_archiver.errors import SourceChangedError, SourceNotFoundError, StorageUnavailableError
@@ -29,6 +30,7 @@ class LocalStorage(Storage):
     def __init__(self, photos_dir: Path, selection: Selection) -> None:
         self._root = os.fsencode(photos_dir)
         self._selection = selection
+        self._in_use: WeakValueDictionary[Source, Manifest] = WeakValueDictionary()
 
     async def manifest(self, source_hash: str) -> Manifest:
         return await asyncio.to_thread(self._walked, _directory_name(source_hash))
@@ -39,7 +41,16 @@ class LocalStorage(Storage):
             entries, changed_ns = walk(directory, self._selection)
         if not entries:
             raise SourceNotFoundError("there is nothing to pack in the directory")
-        return Manifest(entries, source, changed_ns)
+        return self._shared(Manifest(entries, source, changed_ns))
+
+    def _shared(self, manifest: Manifest) -> Manifest:
+        """The same manifest from a download that is under way, if there is one: a thousand visitors of one
+        directory hold its names once."""
+        known = self._in_use.get(manifest.source)
+        if known == manifest:
+            return known
+        self._in_use[manifest.source] = manifest
+        return manifest
 
     def _resolved(self, name: bytes) -> bytes:
         """The directory's own name: where links are followed, one within the photos root may name it."""

@@ -29,7 +29,7 @@ class Entry(NamedTuple):
         return self.member_name.endswith("/")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Manifest:
     """The entries in byte order of their member names, a directory before what is in it; and their source.
 

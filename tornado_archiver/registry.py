@@ -38,7 +38,13 @@ class Registry:
         """The backend of that name. Raises RegistryError when there is none, or it is no backend."""
         if name not in self._offered:
             raise RegistryError(f"there is no backend {name!r}; there are: {', '.join(self.names())}")
-        return _loaded(self._offered[name])(options)
+        backend = _loaded(self._offered[name])
+        try:
+            return backend(options)
+        except Exception as error:
+            raise RegistryError(
+                f"backend {_origin(self._offered[name])} cannot be made: {error!r}"
+            ) from error
 
 
 def _loaded(point: EntryPoint) -> type[Backend]:

@@ -1,0 +1,35 @@
+"""The suite over the backend in docs/writing-a-backend.md, taken from the page word by word."""
+
+import types
+from pathlib import Path
+from typing import Any
+
+from tests.backends.test_conformance import bsdtar
+from tests.documentation import documented_files
+from tornado_archiver.backend import Backend, BackendOptions
+from tornado_archiver.testing import BackendConformance
+
+
+def _module(name: str) -> Any:
+    """The module that the page shows; it is in no directory, and in sys.modules no longer than this takes."""
+    module = types.ModuleType(name)
+    exec(compile(documented_files()[f"{name}.py"], f"{name}.py", "exec"), module.__dict__)
+    return module
+
+
+TAR_XZ = _module("tar_xz")
+
+
+class TestDocumentedBackend(BackendConformance):
+    def make_backend(self) -> Backend:
+        backend = TAR_XZ.TarXz(BackendOptions(level=0))
+        assert isinstance(backend, Backend)
+        return backend
+
+    def extract(self, archive: Path, into: Path) -> None:
+        bsdtar(archive, into)
+
+
+def test_the_page_shows_a_package_with_a_test() -> None:
+    assert list(documented_files()) == ["tar_xz.py", "pyproject.toml", "test_tar_xz.py"]
+    assert len(documented_files()["tar_xz.py"].splitlines()) < 60

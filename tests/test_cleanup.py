@@ -1,0 +1,115 @@
+"""Waiting that a cancellation does not cut short."""
+
+import asyncio
+import gc
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from tornado_archiver.cleanup import finished
+
+
+def quietly(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run it in an event loop that must have nothing to complain about."""
+    complaints: list[dict[str, Any]] = []
+
+    async def listened() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+        await main()
+
+    asyncio.run(listened())
+    gc.collect()  # a future whose error nobody has looked at complains when it is thrown away
+    assert not complaints
+
+
+async def value() -> str:
+    await asyncio.sleep(0)
+    return "value"
+
+
+async def failing() -> str:
+    await asyncio.sleep(0)
+    raise ZeroDivisionError
+
+
+def test_the_result_comes_through() -> None:
+    async def main() -> None:
+        assert await finished(value()) == "value"
+        assert await finished(asyncio.ensure_future(value())) == "value"
+        assert await finished(asyncio.get_running_loop().run_in_executor(None, str, 5)) == "5"
+
+    quietly(main)
+
+
+def test_the_error_comes_through() -> None:
+    async def main() -> None:
+        with pytest.raises(ZeroDivisionError):
+            await finished(failing())
+
+    quietly(main)
+
+
+def test_what_is_done_already() -> None:
+    async def main() -> None:
+        done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        done.set_result("value")
+        assert await finished(done) == "value"
+
+    quietly(main)
+
+
+def test_work_that_is_cancelled_itself() -> None:
+    async def main() -> None:
+        work = asyncio.ensure_future(asyncio.sleep(60))
+        asyncio.get_running_loop().call_soon(work.cancel)
+        with pytest.raises(asyncio.CancelledError):
+            await finished(work)
+
+    quietly(main)
+
+
+@pytest.mark.parametrize("times", [1, 2, 10])
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_cancelled_task_waits_for_the_thread_and_is_cancelled_then(times: int, fails: bool) -> None:
+    ended: list[str] = []
+    release = threading.Event()
+
+    def work() -> None:
+        release.wait(60)
+        ended.append("work")
+        if fails:
+            raise ZeroDivisionError
+
+    async def wait() -> None:
+        try:
+            await finished(asyncio.to_thread(work))
+        finally:
+            ended.append("waiting")
+
+    async def main() -> None:
+        task = asyncio.create_task(wait())
+        for _ in range(times):
+            await asyncio.sleep(0.01)
+            task.cancel()
+        await asyncio.sleep(0.01)
+        assert not task.done()
+        release.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert ended == ["work", "waiting"]
+
+    try:
+        quietly(main)
+    finally:
+        release.set()
+
+
+def test_a_timeout_still_counts() -> None:
+    async def main() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await finished(asyncio.sleep(0.1))
+
+    quietly(main)

@@ -1,0 +1,57 @@
+"""The header that names a download, read back by somebody else's parser."""
+
+from email.message import Message
+from email.utils import collapse_rfc2231_value
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tornado_archiver.disposition import attachment
+
+
+def read_back(value: str) -> tuple[str, str]:
+    """The disposition and the file name, as Python's mail parser reads them (RFC 2231, which RFC 8187 is
+    a profile of). Where the name comes twice, the extended one counts, as in every browser."""
+    message = Message()
+    message["Content-Disposition"] = value
+    params: list[tuple[str, Any]] = list(message.get_params([], "content-disposition"))
+    names = [value for key, value in params if key == "filename"]
+    extended = [name for name in names if isinstance(name, tuple)]
+    return params[0][0], collapse_rfc2231_value((extended or names)[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [
+        ("abc.zip", 'attachment; filename="abc.zip"'),
+        ("two words.zip", 'attachment; filename="two words.zip"'),
+        ("a;b,c=d.zip", 'attachment; filename="a;b,c=d.zip"'),
+        ("it's.zip", 'attachment; filename="it\'s.zip"'),
+        ('say "hi".zip', "attachment; filename=\"say _hi_.zip\"; filename*=UTF-8''say%20%22hi%22.zip"),
+        ("100%.zip", "attachment; filename=\"100_.zip\"; filename*=UTF-8''100%25.zip"),
+        ("a%41.zip", "attachment; filename=\"a_41.zip\"; filename*=UTF-8''a%2541.zip"),
+        ("a\\b.zip", "attachment; filename=\"a_b.zip\"; filename*=UTF-8''a%5Cb.zip"),
+        ("é.zip", "attachment; filename=\"_.zip\"; filename*=UTF-8''%C3%A9.zip"),
+        ("фото.zip", "attachment; filename=\"____.zip\"; filename*=UTF-8''%D1%84%D0%BE%D1%82%D0%BE.zip"),
+        ("🌪.zip", "attachment; filename=\"_.zip\"; filename*=UTF-8''%F0%9F%8C%AA.zip"),
+        ("é'*().zip", "attachment; filename=\"_'*().zip\"; filename*=UTF-8''%C3%A9%27%2A%28%29.zip"),
+        (
+            "é!#$&+-^_`|~.zip",
+            "attachment; filename=\"_!#$&+-^_`|~.zip\"; filename*=UTF-8''%C3%A9!#$&+-^_`|~.zip",
+        ),
+    ],
+)
+def test_the_header(name: str, header: str) -> None:
+    assert attachment(name) == header
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"], exclude_characters="/"), min_size=1)
+)
+def test_any_reader_finds_the_name(name: str) -> None:
+    value = attachment(name)
+    assert value.isascii()
+    assert value.isprintable()
+    assert read_back(value) == ("attachment", name)
