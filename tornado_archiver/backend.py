@@ -47,12 +47,12 @@ class Archive(ABC):
 
     @abstractmethod
     def chunks(self, byte_range: ByteRange | None = None) -> AsyncGenerator[Chunk, None]:
-        """The archive's bytes, in pieces: bytes of 1 byte to about 1 MiB, or slices of files. Called once.
+        """The archive's bytes, in pieces: bytes of 1 byte to about 1 MiB, or slices of files.
 
-        `byte_range` is given only when `info.length` is known. Packing starts with the first pull and
-        goes no further ahead than one chunk. The event loop MUST NOT be blocked. When the bytes can no
-        longer be right it MUST raise an ArchiverError as soon as that is known, and MUST NOT end
-        short. After `aclose()` or cancellation no process, thread or descriptor of it may be left.
+        Called once for each range that is wanted, one after the other; `byte_range` is given only when
+        `info.length` is known. Packing starts with the first pull and goes no further ahead than one chunk.
+        The event loop MUST NOT be blocked. When the bytes can no longer be right it MUST raise an
+        ArchiverError as soon as that is known, and MUST NOT end short. After `aclose()` or cancellation no process, thread or descriptor of it may be left.
         """
 
 
