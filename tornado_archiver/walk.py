@@ -5,7 +5,7 @@ Blocking: for worker threads. Nothing looks at the disk again to find out *what*
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -88,24 +88,27 @@ def _entry(member_name: str, child: _Child) -> Entry:
 def _children(directory: int, descriptor: int, folder: _Folder, selection: Selection) -> list[_Child]:
     found = []
     prefix = folder.source_name + b"/" if folder.source_name else b""
-    with os.scandir(descriptor) as listing:
-        for item in listing:
-            name = item.name.encode("utf-8", "surrogateescape")
-            if not selection.wants(name):
-                continue
-            child = _child(item, name, prefix)
-            if child is not None and stat.S_ISLNK(child.status.st_mode) and selection.follow_symlinks:
-                child = _link_target(directory, descriptor, name, folder.chain)
+    for name, status in _statuses(descriptor, selection):
+        kind = stat.S_IFMT(status.st_mode)
+        if kind in _PACKED:
+            found.append(_Child(name, prefix + name, status))
+        elif kind == stat.S_IFLNK and selection.follow_symlinks:
+            child = _link_target(directory, descriptor, name, folder.chain)
             if child is not None and stat.S_IFMT(child.status.st_mode) in _PACKED:
                 found.append(child)
     return found
 
 
-def _child(item: "os.DirEntry[str]", name: bytes, prefix: bytes) -> _Child | None:
-    try:
-        return _Child(name, prefix + name, item.stat(follow_symlinks=False))
-    except FileNotFoundError:
-        return None
+def _statuses(descriptor: int, selection: Selection) -> Iterator[tuple[bytes, os.stat_result]]:
+    with os.scandir(descriptor) as listing:
+        for item in listing:
+            name = item.name.encode("utf-8", "surrogateescape")
+            if selection.wants(name):
+                try:
+                    status = item.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+                yield name, status
 
 
 def _link_target(directory: int, folder: int, link: bytes, chain: frozenset[bytes]) -> _Child | None:
