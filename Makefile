@@ -38,8 +38,13 @@ test-pythons:
 		$(MAKE) unit PYTHON=$$python VENV=.venv-$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])') || exit 1; \
 	done
 
-bench: tools $(VENV)/.ready-dev
+bench: tools $(VENV)/.ready-dev .venv-bench/.ready
 	$(BIN)/python -m benchmarks $(ARGS)
+
+# What the service is compared with; where it cannot be had, the comparison goes without
+.venv-bench/.ready: benchmarks/requirements.txt | $(BIN)/python
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check -r $< && touch $@ || rm -rf .venv-bench
 
 tools:
 	@tests/install-tools

@@ -52,7 +52,8 @@ class Archive(ABC):
         Called once for each range that is wanted, one after the other; `byte_range` is given only when
         `info.length` is known. Packing starts with the first pull and goes no further ahead than one chunk.
         The event loop MUST NOT be blocked. When the bytes can no longer be right it MUST raise an
-        ArchiverError as soon as that is known, and MUST NOT end short. After `aclose()` or cancellation no process, thread or descriptor of it may be left.
+        ArchiverError as soon as that is known, and MUST NOT end short. After `aclose()` or cancellation no
+        process, thread or descriptor of it may be left.
         """
 
 

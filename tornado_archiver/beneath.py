@@ -13,7 +13,7 @@ from tornado_archiver.errors import ArchiverError, PackingError, SourceChangedEr
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: a pipe put in place of a file must not hold the thread until somebody writes to it
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE}
 OUR_OWN = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}  # this process's limits, not the source's fault
@@ -43,7 +43,7 @@ def opened_directory(directory: int, path: bytes) -> Iterator[int]:
 
 def open_file(directory: int, name: bytes) -> int:
     """A descriptor of the file `name` in the directory; OSError, ELOOP for a link."""
-    return os.open(name, _FILE, dir_fd=directory)
+    return os.open(name, FILE, dir_fd=directory)
 
 
 def followed(directory: int, folder: int, name: bytes) -> bytes | None:

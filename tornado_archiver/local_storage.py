@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 from weakref import WeakValueDictionary
 
-from tornado_archiver.beneath import followed, open_directory, open_file, source_errors, translated
+from tornado_archiver.beneath import FILE, followed, open_directory, open_file, source_errors, translated
 from tornado_archiver.errors import SourceChangedError, SourceNotFoundError, StorageUnavailableError
 from tornado_archiver.local_content import LocalContent
 from tornado_archiver.manifest import Entry, Manifest
@@ -154,9 +154,10 @@ class LocalReader(Reader):
             _compare(entry, os.fstat(descriptor))
 
     def whole(self, entry: Entry) -> bytes:
+        # thousands to the second: fewer calls here are felt by the visitor
         parent, _, name = entry.source_name.rpartition(b"/")
         try:
-            descriptor = open_file(self._opened_folder(parent), name)
+            descriptor = os.open(name, FILE, dir_fd=self._opened_folder(parent))
             try:
                 data = os.pread(descriptor, entry.size, 0)
                 status = os.fstat(descriptor)  # after the reading, so it speaks for what was read
@@ -164,9 +165,9 @@ class LocalReader(Reader):
                 os.close(descriptor)
         except OSError as error:
             raise translated(entry.member_name, error) from error
-        _compare(entry, status)
-        if len(data) != entry.size:
-            raise SourceChangedError(f"{entry.member_name!r} shrank while it was read")
+        if status.st_mtime_ns != entry.mtime_ns or len(data) != status.st_size or len(data) != entry.size:
+            _compare(entry, status)
+            raise SourceChangedError(f"{entry.member_name!r} changed while it was read")
         return data
 
     def content(self, entry: Entry) -> LocalContent:

@@ -1,0 +1,34 @@
+"""Takes an archive from a backend without a web server in between, in a process of its own.
+
+`python -m benchmarks.drain PHOTOS_DIR HASH BACKEND LEVEL` prints the seconds that it took and the bytes that
+came.
+"""
+
+import asyncio
+import sys
+import time
+from contextlib import aclosing
+from pathlib import Path
+
+import backends
+from tornado_archiver.backend import BackendOptions
+from tornado_archiver.local_storage import LocalStorage
+from tornado_archiver.registry import Registry
+from tornado_archiver.selection import Selection
+
+
+async def drained(photos: Path, source_hash: str, name: str, level: int) -> tuple[float, int]:
+    """From the opening of the archive to its last byte: the seconds, and the bytes."""
+    manifest = await LocalStorage(photos, Selection()).manifest(source_hash)
+    backend = Registry(backends.ENTRY_POINTS).create(name, BackendOptions(level))
+    started, received = time.perf_counter(), 0
+    archive = await backend.open(manifest)
+    async with aclosing(archive.chunks()) as chunks:
+        async for chunk in chunks:
+            received += len(chunk)
+    return time.perf_counter() - started, received
+
+
+if __name__ == "__main__":
+    photos_dir, directory, backend_name, level_text = sys.argv[1:]
+    print(*asyncio.run(drained(Path(photos_dir), directory, backend_name, int(level_text))))

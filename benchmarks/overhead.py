@@ -1,0 +1,100 @@
+"""What a backend adds to the packing itself: against the program that does the same by hand, in pairs."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from backends.zip_program.compressed import COMPRESSED_SUFFIXES
+from benchmarks.contenders import PROJECT
+
+_LEVEL = 6  # the service's default and gzip's
+_ONE_CORE = ["taskset", "-c", "0"]
+
+
+@dataclass(frozen=True, slots=True)
+class Overhead:
+    """Medians over the pairs. `ratio` is the program's time divided by the backend's: above 1, the backend
+    is faster. `program_bytes` and `backend_bytes` are the lengths of the archives."""
+
+    title: str
+    program_mb_per_s: float
+    backend_mb_per_s: float
+    ratio: float
+    program_bytes: int
+    backend_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """What is typed by hand, in the directory that is packed."""
+
+    command: Sequence[str]
+    directory: Path
+    stdin: bytes = b""
+
+    def seconds(self) -> float:
+        started = time.perf_counter()
+        self._run(subprocess.DEVNULL)
+        return time.perf_counter() - started
+
+    def length(self) -> int:
+        with tempfile.TemporaryFile() as archive:
+            # through a pipe, as to a visitor: zip does otherwise when it can seek
+            with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=archive) as pipe:
+                assert pipe.stdin
+                self._run(pipe.stdin.fileno())
+            return os.fstat(archive.fileno()).st_size
+
+    def _run(self, stdout: int) -> None:
+        subprocess.run(self.command, cwd=self.directory, input=self.stdin, stdout=stdout, check=True)
+
+
+def overheads(photos: Path, text: Path, pairs: int) -> Iterator[Overhead]:
+    """Of a directory of photos, and of one with source text."""
+    for directory, title in ((photos, "zip, photos"), (text, "zip, source text")):
+        yield _overhead(title, _zip(directory), _drain(directory, "zip"), pairs)
+    program = _Program([*_ONE_CORE, "tar", "-cz", "-f", "-", "."], text)
+    yield _overhead("tar.gz, source text, on one core", program, [*_ONE_CORE, *_drain(text, "tar.gz")], pairs)
+
+
+def _zip(directory: Path) -> _Program:
+    """With the arguments and the list of names that the backend uses."""
+    names = sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*"))
+    command = ["zip", "-q", f"-{_LEVEL}", "-n", ":".join(COMPRESSED_SUFFIXES), "-y", "-@", "-"]
+    return _Program(command, directory, "".join(f"./{name}\n" for name in names).encode())
+
+
+def _drain(directory: Path, backend: str) -> list[str]:
+    drain = [sys.executable, "-m", "benchmarks.drain", str(directory.parent), directory.name]
+    return [*drain, backend, str(_LEVEL)]
+
+
+def _overhead(title: str, program: _Program, drain: Sequence[str], pairs: int) -> Overhead:
+    program_bytes, backend_bytes = program.length(), _drained(drain)[1]
+    by_program, by_backend = [], []
+    for _ in range(pairs):
+        by_program.append(program.seconds())
+        by_backend.append(_drained(drain)[0])
+    files = (path for path in program.directory.rglob("*") if path.is_file())
+    megabytes = sum(path.stat().st_size for path in files) / 1e6
+    return Overhead(
+        title,
+        megabytes / median(by_program),
+        megabytes / median(by_backend),
+        median(theirs / ours for theirs, ours in zip(by_program, by_backend, strict=True)),
+        program_bytes,
+        backend_bytes,
+    )
+
+
+def _drained(command: Sequence[str]) -> tuple[float, int]:
+    """The seconds and the bytes that `benchmarks.drain` prints."""
+    done = subprocess.run(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True, check=True)
+    seconds, received = done.stdout.split()
+    return float(seconds), int(received)

@@ -1,0 +1,1 @@
+"""What one might write or configure instead of using the service."""
