@@ -2,12 +2,13 @@
 
 from array import array
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import closing
 
 from isal import isal_zlib
 
 from tornado_archiver.crc_cache import CrcCache
+from tornado_archiver.errors import SourceChangedError
 from tornado_archiver.manifest import Manifest
 from tornado_archiver.storage import Content, Reader
 
@@ -26,23 +27,33 @@ class Contents:
         self._crcs = array("q", [_UNKNOWN]) * len(self.entries)
         self._open: deque[tuple[int, Content]] = deque()
         self._last_whole: tuple[int, bytes] = (_UNKNOWN, b"")
+        self._computing: dict[int, Iterator[int]] = {}
+        self._read_for_crc: tuple[int, Hashable] = (_UNKNOWN, None)  # entry, identity
+        self.read_bytes = 0  # so far, for CRC-32s and of small contents
         self._running: tuple[int, int, int] = (_UNKNOWN, 0, 0)  # entry, bytes of it so far, their CRC-32
 
     def whole(self, index: int) -> bytes:
         """The content of an entry of at most SMALL_BYTES; its CRC-32 is known afterwards."""
         if self._last_whole[0] != index:
             data = self._reader.whole(self.entries[index])
+            self.read_bytes += len(data)
             self._crcs[index] = isal_zlib.crc32(data)
             self._last_whole = index, data
         return self._last_whole[1]
 
     def content(self, index: int) -> Content:
         """The content of an entry, opened. It stays open for as long as a chunk of it may be under way:
-        until the next but one is asked for."""
+        until the next but one is asked for. So ask for one with each chunk."""
         if not self._open or self._open[-1][0] != index:
             self._close_until(1)
-            self._open.append((index, self._reader.content(self.entries[index])))
+            self._open.append((index, self.opened(index)))
+            if self._read_for_crc[0] == index and self._read_for_crc[1] != self._open[-1][1].identity:
+                raise SourceChangedError(f"{self.entries[index].member_name!r} was replaced")
         return self._open[-1][1]
+
+    def opened(self, index: int) -> Content:
+        """The content of an entry, for the caller to check when all of it was read, and to close."""
+        return self._reader.content(self.entries[index])
 
     def check_open(self) -> None:
         """Raise SourceChangedError unless everything still open is as it was when it was opened; close it."""
@@ -72,28 +83,31 @@ class Contents:
 
     def crc32_steps(self, index: int) -> Iterator[int]:
         """Find out the CRC-32 of an entry bit by bit: yields how many bytes were read at each step. None for
-        a directory."""
+        a directory. Who asks while another is at it goes on where that one is."""
         if self._crcs[index] != _UNKNOWN or self.entries[index].is_directory:
             return
         if self.entries[index].size <= SMALL_BYTES:
             yield len(self.whole(index))
         else:
-            yield from self._computed(index)
+            yield from self._computing.setdefault(index, self._computed(index))
+            self._computing.pop(index, None)
 
     def _computed(self, index: int) -> Iterator[int]:
-        with closing(self._reader.content(self.entries[index])) as content:
+        with closing(self.opened(index)) as content:
             crc = self._cache.get(content.identity)
             if crc is None:
                 crc, size = 0, self.entries[index].size
                 for start in range(0, size, READ_BYTES):
                     data = content.read(start, min(start + READ_BYTES, size))
                     crc = isal_zlib.crc32(data, crc)
+                    self.read_bytes += len(data)
                     yield len(data)
                 content.check()
                 self._cache.put(content.identity, crc)
             self._crcs[index] = crc
+            self._read_for_crc = index, content.identity
 
-    def passed(self, index: int, start: int, data: bytes) -> None:
+    def passed(self, index: int, content: Content, start: int, data: bytes) -> None:
         """Take note of content that was read to be sent: read from its first byte to its last, its CRC-32
         is known without another reading."""
         entry, so_far, crc = self._running if start else (index, 0, 0)
@@ -101,5 +115,6 @@ class Contents:
             return
         self._running = index, start + len(data), isal_zlib.crc32(data, crc)
         if start + len(data) == self.entries[index].size:
+            content.check()
             self._crcs[index] = self._running[2]
-            self._cache.put(self.content(index).identity, self._crcs[index])
+            self._cache.put(content.identity, self._crcs[index])

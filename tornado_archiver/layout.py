@@ -55,14 +55,20 @@ class Layout(ABC):
         """The record that the byte at `position` belongs to."""
         return bisect_right(self.starts, position) - 1
 
-    def cut(self, wanted: ByteRange) -> Iterator[tuple[Segment, int, int]]:
-        """The segments that a range touches, each with the part of it that lies in the range."""
-        record = self.record_at(wanted.start)
-        at = self.starts[record]
-        while at < wanted.stop:
-            for segment in self.segments(record):
-                first, last = max(wanted.start - at, 0), min(wanted.stop - at, segment.length)
-                if first < last:
-                    yield segment, first, last
-                at += segment.length
-            record += 1
+    def touched(self, wanted: ByteRange) -> Iterator[tuple[int, int, int]]:
+        """The records that a range touches, each with where in it the range starts and stops."""
+        start, stop = wanted.start, wanted.stop
+        for record in range(self.record_at(start), self.records()):
+            at, end = self.starts[record], self.starts[record + 1]
+            if at >= stop:
+                return
+            yield record, max(start - at, 0), min(stop, end) - at
+
+    def cut(self, record: int, first: int, last: int) -> Iterator[tuple[Segment, int, int]]:
+        """The segments of a record that its bytes `first` to `last` touch, each with the part they touch."""
+        at = 0
+        for segment in self.segments(record):
+            start, stop = max(first - at, 0), min(last - at, segment.length)
+            if start < stop:
+                yield segment, start, stop
+            at += segment.length

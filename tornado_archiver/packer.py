@@ -28,6 +28,7 @@ class Packer:
         self._pieces: list[bytes | memoryview] = []
         self._waiting_bytes = 0
         self._left = wanted.stop - wanted.start
+        self._paused_at = 0
         self._backlog = _Backlog(layout, contents, wanted)
 
     def chunks(self) -> Generator[Chunk, None, None]:
@@ -36,7 +37,7 @@ class Packer:
             for chunk in self._made():
                 self._left -= len(chunk)
                 yield chunk
-                self._backlog.work(len(chunk))
+                yield from self._pauses(self._backlog.due(len(chunk)))
         yield PAUSE
         self._contents.check_open()
         last = self._taken()
@@ -46,27 +47,59 @@ class Packer:
 
     def _made(self) -> Iterator[Chunk]:
         """All chunks but the last, which stays in `_pieces`: it goes out when all has been checked."""
-        for segment, first, last in self._layout.cut(self._wanted):
+        for record, first, last in self._layout.touched(self._wanted):
             if self._waiting_bytes >= COALESCED_BYTES:
                 yield self._taken()
+            elif self._is_pause_due():
+                yield PAUSE
+            if not self._add_at_once(record, first, last):
+                yield from self._piecemeal(record, first, last)
+
+    def _add_at_once(self, record: int, first: int, last: int) -> bool:
+        """A whole record of no more than one small content, as there are thousands of: with fewer calls."""
+        pieces = []
+        for segment in self._layout.segments(record):
             if isinstance(segment, Late):
                 if segment.needs is not None and not self._contents.knows_crc32(segment.needs):
-                    yield from self._pauses(self._contents.crc32_steps(segment.needs))
-                self._add_late(segment, first, last)
+                    return False
+                pieces.append(self._late(segment))
+            elif isinstance(segment, FileContent) and segment.length <= SMALL_BYTES:
+                pieces.append(self._contents.whole(segment.entry))
             elif isinstance(segment, Literal):
-                self._add(segment.data[first:last])
-            elif isinstance(segment, FramedContent):
-                yield from self._framed(segment, first, last)
-            elif segment.length <= SMALL_BYTES:
-                self._add(self._contents.whole(segment.entry)[first:last])
+                pieces.append(segment.data)
             else:
-                yield from self._sliced(segment, first, last)
+                return False
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self._add(data[first:last])
+        return True
 
-    def _add_late(self, segment: Late, first: int, last: int) -> None:
+    def _piecemeal(self, record: int, first: int, last: int) -> Iterator[Chunk]:
+        for segment, start, stop in self._layout.cut(record, first, last):
+            if isinstance(segment, Late):
+                yield from self._awaited(segment)
+                self._add(self._late(segment)[start:stop])
+            elif isinstance(segment, Literal):
+                self._add(segment.data[start:stop])
+            elif isinstance(segment, FramedContent):
+                yield from self._framed(segment, start, stop)
+            elif segment.length <= SMALL_BYTES:
+                self._add(self._contents.whole(segment.entry)[start:stop])
+            else:
+                yield from self._sliced(segment, start, stop)
+
+    def _awaited(self, segment: Late) -> Iterator[Chunk]:
+        """Has the CRC-32 found out that a segment needs. What has gathered goes out before a long wait."""
+        if segment.needs is None or self._contents.knows_crc32(segment.needs):
+            return
+        if self._waiting_bytes and self._contents.entries[segment.needs].size > MAX_SLICE_BYTES:
+            yield self._taken()
+        yield from self._pauses(self._contents.crc32_steps(segment.needs))
+
+    def _late(self, segment: Late) -> bytes:
         data = segment.make(self._contents)
         if len(data) != segment.length:
             raise PackingError(f"a record of {len(data)} bytes was laid out as one of {segment.length}")
-        self._add(data[first:last])
+        return data
 
     def _sliced(self, segment: FileContent, first: int, last: int) -> Iterator[Chunk]:
         while first < last - 1:  # the last byte is kept, for the chunk that goes out when all was checked
@@ -77,27 +110,32 @@ class Packer:
         self._add(self._contents.content(segment.entry).read(first, last))
 
     def _framed(self, segment: FramedContent, first: int, last: int) -> Iterator[Chunk]:
-        content = self._contents.content(segment.entry)
-        data, data_start = memoryview(b""), 0
-        for head, start, stop in segment.blocks(first, last):
-            if self._waiting_bytes >= COALESCED_BYTES:
-                yield self._taken()
-            if stop > data_start + len(data):
-                data_start, end = start, min(start + _FRAMED_READ_BYTES, segment.size)
-                read = content.read(data_start, end)
-                self._contents.passed(segment.entry, data_start, read)
-                data = memoryview(read)
-            self._add(head)
-            self._add(data[start - data_start : stop - data_start])
+        with closing(self._contents.opened(segment.entry)) as content:
+            data, data_start = memoryview(b""), 0
+            for head, start, stop in segment.blocks(first, last):
+                if self._waiting_bytes >= COALESCED_BYTES:
+                    yield self._taken()
+                if stop > data_start + len(data):
+                    data_start, end = start, min(start + _FRAMED_READ_BYTES, segment.size)
+                    read = content.read(data_start, end)
+                    self._contents.passed(segment.entry, content, data_start, read)
+                    data = memoryview(read)
+                self._add(head)
+                self._add(data[start - data_start : stop - data_start])
+            content.check()
 
     def _pauses(self, steps: Iterator[int]) -> Iterator[Chunk]:
-        """Works through the steps, pausing now and then to let a cancellation in."""
-        done = 0
-        for count in steps:
-            done += count
-            if done >= MAX_SLICE_BYTES:
+        """Works through the steps, pausing now and then."""
+        for _ in steps:
+            if self._is_pause_due():
                 yield PAUSE
-                done = 0
+
+    def _is_pause_due(self) -> bool:
+        """Whether so much was read since the last chunk or pause that a cancellation has to be let in."""
+        if self._contents.read_bytes - self._paused_at < MAX_SLICE_BYTES:
+            return False
+        self._paused_at = self._contents.read_bytes
+        return True
 
     def _add(self, piece: bytes | memoryview) -> None:
         self._pieces.append(piece)
@@ -107,6 +145,7 @@ class Packer:
         taken = b"".join(self._pieces)
         self._pieces.clear()
         self._waiting_bytes = 0
+        self._paused_at = self._contents.read_bytes
         return taken
 
 
@@ -121,8 +160,8 @@ class _Backlog:
         self._rate = total / (wanted.stop - wanted.start)
         self._due = 0.0
 
-    def work(self, sent: int) -> None:
-        """Catch up in proportion to `sent` bytes."""
+    def due(self, sent: int) -> Iterator[int]:
+        """Catch up in proportion to `sent` bytes, step by step."""
         self._due += sent * self._rate
         while self._due > 0:
             count = next(self._steps, None)
@@ -130,6 +169,7 @@ class _Backlog:
                 self._due = self._rate = 0
             else:
                 self._due -= count
+                yield count
 
     def close(self) -> None:
         self._steps.close()

@@ -2,7 +2,6 @@
 falls out of the layout: the length is the sum of its segments, a range is a slice of them."""
 
 import hashlib
-from array import array
 from collections.abc import AsyncGenerator, Generator
 from contextlib import closing
 
@@ -53,7 +52,6 @@ def _etag(version: str, manifest: Manifest) -> str:
     """The same on every host, worker and restart for what gives the same bytes; another one whenever a
     name, a size, a time, a mode or the layout changes."""
     names, _, sizes, times, modes = zip(*manifest.entries, strict=True)
-    digest = hashlib.blake2b(version.encode(), digest_size=16)
-    digest.update("\0".join(names).encode())
-    digest.update(array("q", sizes).tobytes() + array("q", times).tobytes() + array("H", modes).tobytes())
+    digest = hashlib.blake2b("\0".join((version, *names, "")).encode(), digest_size=16)
+    digest.update(repr((sizes, times, modes)).encode())  # a time may be beyond 64 bits of nanoseconds
     return digest.hexdigest()

@@ -33,7 +33,14 @@ async def pulled(
                 pull = loop.run_in_executor(None, next, chunks, None) if ahead else None
                 yield chunk
     finally:
-        if pull is not None:
-            await finished(asyncio.wait([pull]))
-            pull.cancelled() or pull.exception()  # nobody asks for it any more
-        await finished(loop.run_in_executor(None, chunks.close))
+        # as one: a cancellation between the two would leave the generator open
+        await finished(_put_away(chunks, pull))
+
+
+async def _put_away(
+    chunks: Generator[_Chunk, None, None], pull: "asyncio.Future[_Chunk | None] | None"
+) -> None:
+    if pull is not None:
+        await asyncio.wait([pull])
+        pull.cancelled() or pull.exception()  # nobody asks for it any more
+    await asyncio.get_running_loop().run_in_executor(None, chunks.close)

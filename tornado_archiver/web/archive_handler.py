@@ -155,11 +155,11 @@ class ArchiveHandler(BaseHandler):
         if isinstance(chunk, bytes):
             self.write(chunk)
             await self.flush()
-        elif isinstance(self._stream, SendfileStream):
-            await self._put_slice(chunk)
+        elif isinstance(self._stream, SendfileStream) and self.promised_bytes is not None:
+            await self._put_slice(chunk)  # not into a chunked body, where Tornado frames what it is given
         else:
             parts = chunk.parts(_READ_BYTES)
-            while part := await asyncio.to_thread(next, parts, b""):
+            while (part := await asyncio.to_thread(next, parts, None)) is not None:  # the first may be empty
                 self.write(part)
                 await self.flush()
         self.bytes_sent += len(chunk)
@@ -173,8 +173,8 @@ class ArchiveHandler(BaseHandler):
         except BaseException:
             reset(self._stream)
             raise
-        if self._stream.closed():  # Tornado's connection keeps to itself why
-            error = self._stream.error
+        error = self._stream.error  # Tornado's connection keeps to itself what went wrong
+        if error is not None or self._stream.closed():
             raise error if isinstance(error, ArchiverError) else StreamClosedError(real_error=error)
 
 

@@ -19,11 +19,11 @@ from tornado_archiver.errors import SourceChangedError
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, for 0 seconds
 
 
-def reset(stream: IOStream, error: BaseException | None = None) -> None:
+def reset(stream: IOStream) -> None:
     """Close with a TCP reset, which nobody takes for the end of a body."""
     if not stream.closed():
         stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        stream.close(exc_info=(type(error), error, None) if error else False)
+        stream.close()
 
 
 class SendfileServer(HTTPServer):
@@ -46,13 +46,14 @@ class SendfileStream(IOStream):
         return super().write(data)
 
     async def _write_slice(self, piece: FileSlice) -> None:
-        """Tornado's connection drops what this raises, so the stream is closed and `error` tells."""
+        """Tornado's connection drops what this raises, so `error` tells. Who asked for the slice closes the
+        stream: if it were closed here, Tornado would cancel the asker before he could look."""
         try:
             await self._send_slice(piece)
         except StreamClosedError:
             raise
         except (OSError, SourceChangedError) as error:
-            reset(self, error)
+            self.error = error
             raise StreamClosedError(real_error=error) from error
 
     async def _send_slice(self, piece: FileSlice) -> None:

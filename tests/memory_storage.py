@@ -1,0 +1,100 @@
+"""A storage without a disk: contents come from functions, an object store's would come over the network."""
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+
+from tornado_archiver.manifest import Entry, Manifest
+from tornado_archiver.storage import Content, Reader, Source
+
+MTIME_NS = 1_600_000_000 * 10**9
+Read = Callable[[int, int], bytes]  # the bytes from start up to and without stop
+
+
+@dataclass
+class MemorySource(Source):
+    """`reads` gives the content of each file. The two counts are of what went through this source."""
+
+    reads: Mapping[str, Read]
+    read_bytes: int = 0
+    closed: int = 0
+    opened: list[str] = field(default_factory=list)
+
+    def reader(self) -> AbstractContextManager[Reader]:
+        return nullcontext(_MemoryReader(self))
+
+    @property
+    def still_open(self) -> int:
+        return len(self.opened) - self.closed
+
+
+class _MemoryReader(Reader):
+    def __init__(self, source: MemorySource) -> None:
+        self._source = source
+
+    def blocks(self, entry: Entry, max_bytes: int) -> Iterator[memoryview]:
+        for start in range(0, entry.size, max_bytes):
+            yield memoryview(self._read(entry, start, min(start + max_bytes, entry.size)))
+
+    def whole(self, entry: Entry) -> bytes:
+        return self._read(entry, 0, entry.size)
+
+    def content(self, entry: Entry) -> Content:
+        return _MemoryContent(self._source, entry)
+
+    def verify(self, entries: Iterable[Entry]) -> None:
+        return
+
+    def _read(self, entry: Entry, start: int, stop: int) -> bytes:
+        self._source.read_bytes += stop - start
+        return self._source.reads[entry.member_name](start, stop)
+
+
+class _MemoryContent(Content):
+    def __init__(self, source: MemorySource, entry: Entry) -> None:
+        self._source, self._entry = source, entry
+        self._is_open = True
+        self.identity: Hashable = (entry.member_name, entry.size, entry.mtime_ns)
+        source.opened.append(entry.member_name)
+
+    def read(self, start: int, stop: int) -> bytes:
+        assert self._is_open
+        assert 0 <= start < stop <= self._entry.size
+        self._source.read_bytes += stop - start
+        return self._source.reads[self._entry.member_name](start, stop)
+
+    def chunk(self, head: bytes, start: int, stop: int) -> bytes:
+        return head + self.read(start, stop)
+
+    def check(self) -> None:
+        assert self._is_open
+
+    def close(self) -> None:
+        self._source.closed += self._is_open
+        self._is_open = False
+
+
+def entry(name: str, size: int = 0, mtime_ns: int = MTIME_NS, mode: int = 0o644) -> Entry:
+    return Entry(name, name.encode(), size, mtime_ns, mode)
+
+
+def manifest_of(*entries: Entry) -> Manifest:
+    """Of these entries, in byte order; each file is full of a content of its own."""
+    reads = {entry.member_name: pattern(entry.member_name) for entry in entries}
+    return Manifest(tuple(sorted(entries)), MemorySource(reads))
+
+
+def pattern(name: str) -> Read:
+    """A content without end whose every place can be told from the next ones: a cycle of 251 bytes."""
+    first = sum(name.encode())
+    cycle = bytes((first + 7 * step) % 251 for step in range(251))
+
+    def read(start: int, stop: int) -> bytes:
+        skipped = start % len(cycle)
+        return (cycle * ((stop - start + skipped) // len(cycle) + 1))[skipped : skipped + stop - start]
+
+    return read
+
+
+def zeros(start: int, stop: int) -> bytes:
+    return bytes(stop - start)
