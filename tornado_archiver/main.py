@@ -102,7 +102,7 @@ async def _backends(settings: Settings) -> list[Backend]:
 
 def _demo_url(settings: Settings) -> str | None:
     """The link to the bundled album while that is what is served; no hash of real photos is ever shown."""
-    if settings.origins["photos_dir"] != UNSET:
+    if settings.origins["photos_dir"] != UNSET or not settings.photos_dir.is_dir():
         return None
     albums = sorted(path.name for path in settings.photos_dir.iterdir() if path.is_dir())
     return f"archive/{albums[0]}/" if albums else None

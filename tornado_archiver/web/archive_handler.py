@@ -62,9 +62,9 @@ class ArchiveHandler(BaseHandler):
         except ArchiverError as error:
             self.cut(f"failed: {error}")
             log.error("%s: cut after %d bytes: %s", access_log.summary(self.request), self.bytes_sent, error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - Tornado could only say that it cannot answer any more
             self.cut(f"failed: {type(error).__name__}")
-            raise
+            self.log_exception(type(error), error, error.__traceback__)
         finally:
             self._running.discard(self)
 
