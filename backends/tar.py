@@ -24,7 +24,7 @@ _END = Literal(bytes(2 * _BLOCK))
 # pax, "ustar Interchange Format": name, mode, uid, gid, size, mtime, checksum, type, link, magic and version,
 # owner, group, device numbers, prefix
 _HEADER = struct.Struct("100s8s8s8s12s12s8sc100s8s32s32s8s8s155s12x")
-_CHECKSUM_AT = 148
+_SIZE_AT, _CHECKSUM_AT = 124, 148
 _ZERO_OWNER = b"0000000\0"
 _MAX_NAME, _MAX_NUMBER = 100, 8**11 - 1
 
@@ -92,8 +92,7 @@ def ustar_header(entry: Entry, contents: Contents | None = None) -> bytes:
             b"",
         )
     )
-    header[_CHECKSUM_AT : _CHECKSUM_AT + 8] = b"%06o\0 " % sum(header)
-    return bytes(header)
+    return _with_checksum(header)
 
 
 def pax_header(entry: Entry) -> bytes:
@@ -103,4 +102,22 @@ def pax_header(entry: Entry) -> bytes:
     info.size = entry.size
     info.mtime = entry.mtime_ns // 1_000_000_000
     info.mode = entry.mode
-    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
+    headers = info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
+    return (
+        headers
+        if entry.size <= _MAX_NUMBER
+        else headers[:-_BLOCK] + _with_size(headers[-_BLOCK:], entry.size)
+    )
+
+
+def _with_size(header: bytes, size: int) -> bytes:
+    """The header with a size in base 256, which busybox knows where it does not know PAX."""
+    changed = bytearray(header)
+    changed[_SIZE_AT : _SIZE_AT + 12] = b"\x80" + size.to_bytes(11, "big")
+    return _with_checksum(changed)
+
+
+def _with_checksum(header: bytearray) -> bytes:
+    header[_CHECKSUM_AT : _CHECKSUM_AT + 8] = b" " * 8
+    header[_CHECKSUM_AT : _CHECKSUM_AT + 8] = b"%06o\0 " % sum(header)
+    return bytes(header)

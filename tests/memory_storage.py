@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from tornado_archiver.manifest import Entry, Manifest
 from tornado_archiver.storage import Content, Reader, Source
@@ -97,4 +98,9 @@ def pattern(name: str) -> Read:
 
 
 def zeros(start: int, stop: int) -> bytes:
-    return bytes(stop - start)
+    return _zeros(stop - start)
+
+
+@lru_cache(maxsize=8)
+def _zeros(length: int) -> bytes:
+    return bytes(length)

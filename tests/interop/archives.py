@@ -1,0 +1,177 @@
+"""The archives that the readers get: every layout of every tree, written to disk with holes for the zeros."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from isal import isal_zlib
+
+from backends.stored_zip.layout import StoredZipLayout
+from backends.tar import TarLayout
+from tests.memory_storage import MemorySource, Read, entry, zeros
+from tornado_archiver.byterange import ByteRange
+from tornado_archiver.chunks import Chunk, as_bytes
+from tornado_archiver.crc_cache import CrcCache
+from tornado_archiver.layout import Layout
+from tornado_archiver.manifest import Manifest
+from tornado_archiver.planned import PlannedArchive
+from tornado_archiver.testing import trees
+from tornado_archiver.testing.members import Member, promised
+
+MIB, GIB = 1 << 20, 1 << 30
+FILM_BYTES = 4 * GIB + 64 * MIB
+LARGER_THAN_USTAR = 8 * GIB + 64 * MIB
+LAST = "z.txt"
+_HOLE_BYTES = 4096
+_CONTENT_OF_LAST = b"this stands behind all the rest\n"
+
+LAYOUTS: dict[str, Callable[[Manifest], Layout]] = {
+    "stored-zip": lambda manifest: StoredZipLayout(manifest, 64 * MIB),
+    "framed": lambda manifest: StoredZipLayout(manifest, 0),
+    "tar": TarLayout,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Some bytes by what can be told of them without keeping them."""
+
+    length: int = 0
+    crc: int = 0
+
+    def then(self, data: bytes) -> "Run":
+        return Run(self.length + len(data), isal_zlib.crc32(data, self.crc))
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """An archive on the disk and what a reader should find in it: every member of a small one; of a huge one
+    all contents, one behind the other, and the content of the last member alone."""
+
+    path: Path
+    members: dict[str, Member]
+    all: Run = Run()
+    last: Run = Run()
+
+
+class Archives:
+    """Makes them beneath the directory `base`, each when it is first asked for."""
+
+    def __init__(self, base: Path) -> None:
+        self._base = base
+        self._made: dict[tuple[str, str], Packed] = {}
+
+    def packed(self, layout: str, tree: str) -> Packed:
+        if (layout, tree) not in self._made:
+            path = self._base / f"{layout} {tree}{'.tar' if layout == 'tar' else '.zip'}"
+            self._made[layout, tree] = self._pack(layout, tree, path)
+        return self._made[layout, tree]
+
+    def _pack(self, layout: str, tree: str, path: Path) -> Packed:
+        if tree in SMALL:
+            manifest = self._on_disk(tree)
+            packed = Packed(path, promised(manifest))
+        else:
+            manifest, reads = _in_memory(HUGE[layout, tree])
+            last = manifest.entries[-1]
+            packed = Packed(
+                path, {}, _run(manifest, reads), Run().then(reads[last.member_name](0, last.size))
+            )
+        _write(LAYOUTS[layout](manifest), manifest, path)
+        return packed
+
+    def _on_disk(self, tree: str) -> Manifest:
+        photos = self._base / tree
+        root = photos / trees.SOURCE
+        return asyncio.run(trees.manifest_of(root if root.exists() else SMALL[tree](photos)))
+
+
+def _empty(photos: Path) -> Path:
+    root = photos / trees.SOURCE
+    for number, name in enumerate(("a/b/empty too", "empty.bin", "z")):
+        trees.write(root / name, b"", age_s=number, mode=0o600)
+    (root / "void" / "void").mkdir(parents=True)
+    (root / "zz").mkdir(mode=0o700)
+    trees.settle_directories(root)
+    return root
+
+
+def _names(photos: Path) -> Path:
+    root = trees.hostile(photos)
+    (root / "#hash").chmod(0o600)
+    return root
+
+
+SMALL = {"plain": trees.mixed, "empty": _empty, "names": _names}
+
+
+def _film(start: int, stop: int) -> bytes:
+    """Zeros, and three bytes that are none."""
+    marks = [at - start for at in (1, 1 << 32, FILM_BYTES - 1) if start <= at < stop]
+    if not marks:
+        return zeros(start, stop)
+    data = bytearray(stop - start)
+    for at in marks:
+        data[at] = 1
+    return bytes(data)
+
+
+def _text(text: bytes) -> Read:
+    return lambda start, stop: text[start:stop]
+
+
+Contents = dict[str, tuple[int, Read]]
+_LAST = {LAST: (len(_CONTENT_OF_LAST), _text(_CONTENT_OF_LAST))}
+_MANY: Contents = {
+    f"{number // 1000:02}/{number:05}.txt": (6, _text(b"%05d\n" % number)) for number in range(70_000)
+}
+_FILM_BEFORE_LAST: Contents = {"film.mov": (FILM_BYTES, _film), **_LAST}
+
+# By layout and tree
+HUGE: dict[tuple[str, str], Contents] = {
+    **{(layout, "many"): _MANY for layout in LAYOUTS},
+    ("stored-zip", "large"): _FILM_BEFORE_LAST,
+    ("stored-zip", "far"): {**{f"{number:02}.mov": (64 * MIB, zeros) for number in range(65)}, **_LAST},
+    ("framed", "far"): _FILM_BEFORE_LAST,
+    ("tar", "far"): {"film.mov": (LARGER_THAN_USTAR, zeros), **_LAST},
+}
+
+
+def _in_memory(contents: Contents) -> tuple[Manifest, dict[str, Read]]:
+    reads = {name: read for name, (_, read) in contents.items()}
+    entries = sorted(entry(name, size) for name, (size, _) in contents.items())
+    return Manifest(tuple(entries), MemorySource(reads)), reads
+
+
+def _run(manifest: Manifest, reads: dict[str, Read]) -> Run:
+    run = Run()
+    for item in manifest.entries:
+        for start in range(0, item.size, MIB):
+            run = run.then(reads[item.member_name](start, min(start + MIB, item.size)))
+    return run
+
+
+def _write(layout: Layout, manifest: Manifest, path: Path) -> None:
+    archive = PlannedArchive(layout, manifest, CrcCache())
+    with open(path, "wb") as file, closing(archive._packed(ByteRange(0, layout.length))) as chunks:
+        for block in _blocks(chunks):
+            if block == zeros(0, len(block)):
+                file.seek(len(block), 1)
+            else:
+                file.write(block)
+        file.truncate(layout.length)
+
+
+def _blocks(chunks: Iterable[Chunk]) -> Iterator[bytes]:
+    """The same bytes, in runs of zeros and in blocks of a hole's size where there are others."""
+    at = 0
+    for data in map(as_bytes, chunks):
+        if data == zeros(0, len(data)):
+            yield data
+        else:
+            first = -at % _HOLE_BYTES
+            yield data[:first]
+            yield from (data[start : start + _HOLE_BYTES] for start in range(first, len(data), _HOLE_BYTES))
+        at += len(data)
