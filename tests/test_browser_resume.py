@@ -1,0 +1,167 @@
+"""A real Chromium whose download breaks off in the middle: how it ends, and what the person has to do."""
+
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from tests.servers import contents, contents_of_zip, eventually, fetch, free_port, missing
+from tests.test_browser import ARGUMENTS
+from tests.web.test_resume import ALBUM, LINK, MIB, etag_of, nginx_before, server_on, serving
+from tornado_archiver.testing import trees
+
+pytestmark = pytest.mark.browser
+
+TIMEOUT_S = 60
+UNDER_WAY_BYTES = 4 * MIB
+PAUSE_S = 0.3  # between two of some thirteen chunks
+
+
+class Downloads:
+    """What Chromium tells about the downloads of its only page, and where it puts them."""
+
+    def __init__(self, page: Page, directory: Path) -> None:
+        self.page = page
+        self.directory = directory
+        self._progress: list[dict[str, Any]] = []
+        session = page.context.new_cdp_session(page)
+        session.on("Browser.downloadProgress", lambda progress: self._progress.append(progress))
+        behavior = {"behavior": "allowAndName", "downloadPath": str(directory), "eventsEnabled": True}
+        session.send("Browser.setDownloadBehavior", behavior)
+
+    def click(self, url: str) -> None:
+        self.page.set_content(f"<a href='{url}'>download</a>")
+        self.page.get_by_role("link").click()
+
+    def wait_until(self, happened: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The first progress of which it is true."""
+        for _ in range(TIMEOUT_S * 50):
+            if found := next((progress for progress in self._progress if happened(progress)), None):
+                return found
+            self.page.wait_for_timeout(20)
+        raise AssertionError(f"{self._progress[-1:]} after {TIMEOUT_S} s")
+
+    def wait_until_under_way(self) -> dict[str, Any]:
+        progress = self.wait_until(lambda progress: progress["receivedBytes"] >= UNDER_WAY_BYTES)
+        assert progress["state"] == "inProgress"
+        assert progress["receivedBytes"] < progress["totalBytes"]
+        return progress
+
+    def outcome(self) -> str:
+        return str(self.wait_until(lambda progress: progress["state"] != "inProgress")["state"])
+
+    def saved(self) -> Path | None:
+        """The file when it is there under its own name."""
+        names = [name for name in os.listdir(self.directory) if not name.endswith(".crdownload")]
+        return self.directory / names[0] if names else None
+
+    def resume(self) -> None:
+        """As a person does it who sees that it has failed."""
+        self.page.goto("chrome://downloads")
+        self.page.get_by_role("button", name="More actions").click()
+        self.page.get_by_role("menuitem", name="Resume").click()
+
+
+@pytest.fixture
+def downloads(tmp_path: Path) -> Iterator[Downloads]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        missing("chromium is not installed")
+    arguments = [*ARGUMENTS, "--no-sandbox"] if os.geteuid() == 0 else ARGUMENTS
+    directory = tmp_path / "downloads"
+    directory.mkdir()
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            tmp_path / "profile", executable_path=chromium, args=arguments, downloads_path=directory
+        )
+        yield Downloads(context.pages[0], directory)
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("photos")
+    for number in range(12):
+        trees.write(root / ALBUM / f"{number:02}.jpg", trees.noise(5 * MIB, number))
+    return root
+
+
+def assert_whole(saved: Path | None, photos: Path) -> None:
+    assert saved is not None
+    assert contents_of_zip(saved) == contents(photos / ALBUM)
+
+
+def test_how_much_is_to_come_is_known_at_once(downloads: Downloads, photos: Path, tmp_path: Path) -> None:
+    port = free_port()
+    with server_on(port, photos, tmp_path / "log"):
+        downloads.click(f"http://127.0.0.1:{port}{LINK}")
+        first = downloads.wait_until(lambda progress: True)
+        assert downloads.outcome() == "completed"
+        assert first["totalBytes"] == len(fetch(port, LINK))
+    assert_whole(downloads.saved(), photos)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
+def test_the_service_is_restarted_and_the_person_resumes(
+    downloads: Downloads, photos: Path, tmp_path: Path, stop: signal.Signals
+) -> None:
+    """Chromium asks again at once, but while nobody listens it gives up and leaves the rest to the person."""
+    port, log = free_port(), tmp_path / "log"
+    with server_on(port, photos, log, PAUSE_S) as server:
+        downloads.click(f"http://127.0.0.1:{port}{LINK}")
+        downloads.wait_until_under_way()
+        server.send_signal(stop)
+        server.wait(timeout=20)
+        assert downloads.outcome() == "canceled", "as the protocol calls what failed"
+        assert downloads.saved() is None, "nothing that passes for an archive"
+    with server_on(port, photos, log):
+        downloads.resume()
+        assert eventually(downloads.saved, TIMEOUT_S)
+        assert eventually(lambda: " 206 " in log.read_text())
+    assert_whole(downloads.saved(), photos)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
+def test_another_server_has_the_rest_and_nobody_notices(
+    downloads: Downloads, photos: Path, tmp_path: Path, stop: signal.Signals
+) -> None:
+    """Two behind nginx: Chromium asks again by itself, with Range and If-Range, and comes to the other."""
+    ports, log = [free_port(), free_port()], tmp_path / "log"
+    with (
+        server_on(ports[0], photos, log, PAUSE_S) as one,
+        server_on(ports[1], photos, log, PAUSE_S) as other,
+        nginx_before(ports, tmp_path) as port,
+    ):
+        downloads.click(f"http://127.0.0.1:{port}{LINK}")
+        downloads.wait_until_under_way()
+        (first,) = serving([one, other])
+        first.send_signal(stop)
+        first.wait(timeout=20)
+        assert downloads.outcome() == "completed"
+        assert eventually(lambda: " 206 " in log.read_text())
+    assert_whole(downloads.saved(), photos)
+
+
+def test_another_archive_since_then_starts_again(downloads: Downloads, photos: Path, tmp_path: Path) -> None:
+    """Never half of the one and half of the other."""
+    changing = tmp_path / "photos"
+    shutil.copytree(photos, changing)
+    port, log = free_port(), tmp_path / "log"
+    with server_on(port, changing, log, PAUSE_S) as server:
+        before = etag_of(f"http://127.0.0.1:{port}{LINK}")
+        downloads.click(f"http://127.0.0.1:{port}{LINK}")
+        downloads.wait_until_under_way()
+        server.kill()
+        server.wait()
+        downloads.outcome()
+    trees.write(changing / ALBUM / "00.jpg", trees.noise(5 * MIB, 99), age_s=1)
+    with server_on(port, changing, log):
+        assert etag_of(f"http://127.0.0.1:{port}{LINK}") != before
+        downloads.resume()
+        assert eventually(downloads.saved, TIMEOUT_S)
+    assert_whole(downloads.saved(), changing)
