@@ -1,17 +1,14 @@
 """`python -m tests.interop` tells what every reader makes of every archive; `--write`: to docs/interop.md."""
 
 import sys
-import tempfile
-from pathlib import Path
 
 from tests.interop import matrix
-from tests.interop.archives import Archives
+from tests.interop.archives import archives
 
-with tempfile.TemporaryDirectory() as base:
-    archives = Archives(Path(base))
+with archives() as made:
     results = {}
     for cell in matrix.cells():
-        results[cell] = matrix.found(archives, *cell)
+        results[cell] = matrix.found(made, *cell)
         print(*cell, results[cell], sep=" | ", flush=True)
 if "--write" in sys.argv:
     matrix.write(results)

@@ -1,8 +1,11 @@
 """The archives that the readers get: every layout of every tree, written to disk with holes for the zeros."""
 
 import asyncio
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +28,7 @@ FILM_BYTES = 4 * GIB + 64 * MIB
 LARGER_THAN_USTAR = 8 * GIB + 64 * MIB
 LAST = "z.txt"
 _HOLE_BYTES = 4096
+_IN_MEMORY = "/dev/shm"
 _CONTENT_OF_LAST = b"this stands behind all the rest\n"
 
 LAYOUTS: dict[str, Callable[[Manifest], Layout]] = {
@@ -54,6 +58,14 @@ class Packed:
     members: dict[str, Member]
     all: Run = Run()
     last: Run = Run()
+
+
+@contextmanager
+def archives() -> Iterator["Archives"]:
+    """In memory where there is room: holes are read there twenty times as fast as from a disk."""
+    has_room = os.path.isdir(_IN_MEMORY) and shutil.disk_usage(_IN_MEMORY).free > 4 * GIB
+    with tempfile.TemporaryDirectory(dir=_IN_MEMORY if has_room else None) as base:
+        yield Archives(Path(base))
 
 
 class Archives:

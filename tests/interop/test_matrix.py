@@ -1,19 +1,17 @@
 """Every reader with every archive, held against the tables of docs/interop.md."""
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.interop import matrix
-from tests.interop.archives import Archives
+from tests.interop.archives import Archives, archives
 
 
-@pytest.fixture(scope="session")
-def archives() -> Iterator[Archives]:
-    with tempfile.TemporaryDirectory() as base:
-        yield Archives(Path(base))
+@pytest.fixture(scope="session", name="archives")
+def all_archives() -> Iterator[Archives]:
+    with archives() as made:
+        yield made
 
 
 @pytest.mark.parametrize(("layout", "reader", "tree"), list(matrix.cells()))
