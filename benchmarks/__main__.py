@@ -51,6 +51,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="tiny directories and one round")
     parser.add_argument("--scale", type=float, default=1, help="size of the directories (default: 1)")
+    parser.add_argument("--film", type=float, default=1, help="size of the film besides (default: 1)")
     parser.add_argument("--rounds", type=int, default=5, help="downloads of each (default: 5)")
     parser.add_argument("--only", type=_words, help="these contenders: stored-zip,nginx")
     parser.add_argument("--parts", type=_words, default=list(_PARTS), help=f"of {','.join(_PARTS)}")
@@ -62,7 +63,7 @@ def _options() -> argparse.Namespace:
         parser.error(f"there is no part {', '.join(unknown)}")
     if options.quick:
         options.scale, options.rounds, options.stalled = _QUICK_SCALE, 1, 20
-    if options.scale == 1 and options.parts == list(_PARTS) and not options.only:
+    if options.scale == options.film == 1 and options.parts == list(_PARTS) and not options.only:
         options.output = options.output or HERE
     return options
 
@@ -85,7 +86,7 @@ def _chosen_backends(options: argparse.Namespace) -> list[str]:
 
 
 def _downloads(place: Workplace, options: argparse.Namespace, results: Results) -> None:
-    results.rows += compare(place, directories(options.scale), _chosen(options), options.rounds)
+    results.rows += compare(place, directories(options.scale, options.film), _chosen(options), options.rounds)
 
 
 def _overhead(place: Workplace, options: argparse.Namespace, results: Results) -> None:

@@ -46,12 +46,12 @@ class Directory:
 WARM_UP = Directory("warm-up", "what a server is asked for first", 2, 10 * KIB)
 
 
-def directories(scale: float) -> tuple[Directory, ...]:
-    """Those that are downloaded. `scale` shrinks them: fewer files, and a shorter film."""
+def directories(scale: float, film: float = 1) -> tuple[Directory, ...]:
+    """Those that are downloaded. `scale` shrinks them: fewer files, and a shorter film; `film` that alone."""
     return (
         _several("photos", 250, 4 * MIB, scale),
         _several("thumbnails", 20_000, 10 * KIB, scale),
-        _one("film", 8 * GIB, scale),
+        _one("film", 8 * GIB, scale * film),
     )
 
 
