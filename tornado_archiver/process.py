@@ -22,7 +22,7 @@ from tornado_archiver.errors import PackingError
 
 CHUNK_BYTES = 256 * 1024
 SILENCE_S = 2
-_PIPE_BYTES = 512 * 1024  # what a fast program writes during a pause, the event loop's shortest
+_PIPE_BYTES = 1024 * 1024  # room for what a fast program writes during a pause, the event loop's shortest
 _PAUSE_S = 0.001
 _KEPT_STDERR_BYTES = 2048
 
@@ -57,6 +57,8 @@ class Program:
     async def __aenter__(self) -> Self:
         with contextlib.ExitStack() as undo, contextlib.ExitStack() as handed_over:
             self._stdout, child_stdout = _pipe(undo, handed_over)
+            with contextlib.suppress(OSError):  # over the user's share of pipe memory: it works with less
+                fcntl.fcntl(child_stdout, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
             self._stderr, child_stderr = _pipe(undo, handed_over)
             self._process = self._start(child_stdout, child_stderr)
             undo.callback(self._kill)
@@ -153,8 +155,6 @@ def _pipe(undo: contextlib.ExitStack, handed_over: contextlib.ExitStack) -> tupl
     undo.callback(os.close, reading)
     handed_over.callback(os.close, writing)
     os.set_blocking(reading, False)
-    with contextlib.suppress(OSError):  # over the user's share of pipe memory: the usual 64 KiB do as well
-        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
     return reading, writing
 
 
