@@ -1,6 +1,7 @@
 """The open content of a file on a local disk."""
 
 import os
+import stat
 
 from tornado_archiver.beneath import source_errors
 from tornado_archiver.chunks import FileSlice
@@ -50,15 +51,24 @@ class LocalContent(Content):
         """
         try:
             os.preadv(self._descriptor, [bytearray(1)], stop - 1, os.RWF_NOWAIT)
-        except (BlockingIOError, OSError):  # not in memory, or a file system that cannot tell
+        except OSError:  # not in memory, or a file system that cannot tell
             self.read(start, stop)
 
     def check(self) -> None:
-        status = os.fstat(self._descriptor)
-        if (status.st_size, status.st_mtime_ns) != (self._entry.size, self._entry.mtime_ns):
-            raise SourceChangedError(f"{self._entry.member_name!r} changed while it was sent")
+        compare(self._entry, os.fstat(self._descriptor))
 
     def close(self) -> None:
         if self._is_open:
             self._is_open = False
             os.close(self._descriptor)
+
+
+def compare(entry: Entry, status: os.stat_result) -> None:
+    """Raise SourceChangedError unless `status` is that of the entry.
+
+    A directory's time moves whenever something is put into it; only that it still is one matters.
+    """
+    if stat.S_IFMT(status.st_mode) != (stat.S_IFDIR if entry.is_directory else stat.S_IFREG):
+        raise SourceChangedError(f"{entry.member_name!r} was replaced by something else")
+    if (status.st_size, status.st_mtime_ns) != (entry.size, entry.mtime_ns) and not entry.is_directory:
+        raise SourceChangedError(f"{entry.member_name!r} changed: it has another size or modification time")

@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import os
-import stat
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from weakref import WeakValueDictionary
 
 from tornado_archiver.beneath import FILE, followed, open_directory, open_file, source_errors, translated
 from tornado_archiver.errors import SourceChangedError, SourceNotFoundError, StorageUnavailableError
-from tornado_archiver.local_content import LocalContent
+from tornado_archiver.local_content import LocalContent, compare
 from tornado_archiver.manifest import Entry, Manifest
 from tornado_archiver.selection import Selection
 from tornado_archiver.storage import Reader, Source, Storage
@@ -151,7 +150,7 @@ class LocalReader(Reader):
                     raise SourceChangedError(f"{entry.member_name!r} shrank while it was read")
                 left -= count
                 yield buffer[:count]
-            _compare(entry, os.fstat(descriptor))
+            compare(entry, os.fstat(descriptor))
 
     def whole(self, entry: Entry) -> bytes:
         # thousands to the second: fewer calls here are felt by the visitor
@@ -166,7 +165,7 @@ class LocalReader(Reader):
         except OSError as error:
             raise translated(entry.member_name, error) from error
         if status.st_mtime_ns != entry.mtime_ns or len(data) != status.st_size or len(data) != entry.size:
-            _compare(entry, status)
+            compare(entry, status)
             raise SourceChangedError(f"{entry.member_name!r} changed while it was read")
         return data
 
@@ -180,7 +179,7 @@ class LocalReader(Reader):
                 status = os.stat(name, dir_fd=self._opened_folder(parent), follow_symlinks=False)
             except OSError as error:
                 raise translated(entry.member_name, error) from error
-            _compare(entry, status)
+            compare(entry, status)
 
     @contextmanager
     def opened(self, entry: Entry) -> Iterator[int]:
@@ -200,7 +199,7 @@ class LocalReader(Reader):
         with source_errors(entry.member_name):
             descriptor = open_file(self._opened_folder(parent), name)
         try:
-            _compare(entry, os.fstat(descriptor))
+            compare(entry, os.fstat(descriptor))
         except BaseException:
             os.close(descriptor)
             raise
@@ -222,14 +221,3 @@ class LocalReader(Reader):
         if len(self._buffer) < size:
             self._buffer = bytearray(size)
         return memoryview(self._buffer)
-
-
-def _compare(entry: Entry, status: os.stat_result) -> None:
-    """Raise SourceChangedError unless `status` is that of the entry.
-
-    A directory's time moves whenever something is put into it; only that it still is one matters.
-    """
-    if stat.S_IFMT(status.st_mode) != (stat.S_IFDIR if entry.is_directory else stat.S_IFREG):
-        raise SourceChangedError(f"{entry.member_name!r} was replaced by something else")
-    if (status.st_size, status.st_mtime_ns) != (entry.size, entry.mtime_ns) and not entry.is_directory:
-        raise SourceChangedError(f"{entry.member_name!r} changed: it has another size or modification time")

@@ -30,8 +30,6 @@ _TIME = struct.Struct("<2HBl")  # [4.6.1 as 0x5455], Info-ZIP's extended timesta
 _TIME_ID, _HAS_MTIME = 0x5455, 1
 _ZIP64_ID = 0x0001  # [4.5.3]
 
-LOCAL_SIZE, CENTRAL_SIZE, TIME_SIZE = _LOCAL.size, _CENTRAL.size, _TIME.size
-
 
 class Member(NamedTuple):
     """What the records of one member say. `crc` may be unknown (0) where only lengths matter."""
