@@ -2,24 +2,19 @@
 
 import dataclasses
 import re
+import types
 import typing
 from collections.abc import Sequence
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tornado_archiver.errors import SettingsError
-from tornado_archiver.setting_types import PATH, SWITCH, SWITCH_WORDS
-from tornado_archiver.settings import (
-    CONFIG,
-    PROJECT_ROOT,
-    SETTINGS,
-    Setting,
-    Settings,
-    config_file_text,
-    describe,
-)
+from tornado_archiver.setting_table import CONFIG, PROJECT_ROOT, SETTINGS, Setting
+from tornado_archiver.setting_types import OPTIONAL_PATH, PATH, SWITCH, SWITCH_WORDS
+from tornado_archiver.settings import Settings, config_file_text, describe
 from tornado_archiver.settings_reader import read_settings
 
 # setting: text, its value, and another text that is allowed too
@@ -35,7 +30,30 @@ EXAMPLES: dict[str, tuple[str, Any, str]] = {
     "include_hidden": ("yes", True, "no"),
     "include_litter": ("no", False, "yes"),
     "follow_symlinks": ("on", True, "off"),
+    "workers": ("4", 4, "1"),
+    "max_downloads": ("50", 50, "0"),
+    "max_downloads_per_client": ("0", 0, "9"),
+    "queue_timeout": ("500ms", 0.5, "1m"),
+    "trusted_proxies": ("10.0.0.0/8, ::1", (ip_network("10.0.0.0/8"), ip_network("::1")), "127.0.0.1"),
+    "rate_limit": ("10MiB", 10 * 1024 * 1024, "0"),
+    "total_rate_limit": ("1 MB", 1_000_000, "0"),
+    "max_entries": ("5000", 5000, "0"),
+    "max_bytes": ("2GB", 2_000_000_000, "0"),
+    "on_unreadable": ("report", "report", "abort"),
+    "stall_timeout": ("1.5h", 5400.0, "0"),
+    "idle_timeout": ("30", 30.0, "2m"),
+    "max_header_size": ("8KiB", 8192, "65536"),
+    "drain_timeout": ("1d", 86400.0, "5 s"),
+    "link_secret": (
+        "0123456789abcdef, Schlüssel mit Umlaut",
+        ("0123456789abcdef", "Schlüssel mit Umlaut"),
+        "x" * 64,
+    ),
+    "link_secret_file": ("/run/secrets/links", Path("/run/secrets/links"), "keys"),
+    "admin_host": ("::1", "::1", "0.0.0.0"),
+    "admin_port": ("7778", 7778, "0"),
     "enable_logging": ("1", True, "0"),
+    "log_format": ("json", "json", "text"),
     "enable_response_delay": ("False", False, "TRUE"),
     "response_delay": ("0.25", 0.25, "3600"),
 }
@@ -69,7 +87,26 @@ BAD: dict[str, list[str]] = {
     "include_hidden": ["maybe"],
     "include_litter": ["2"],
     "follow_symlinks": ["y"],
+    "workers": ["0", "65", "two"],
+    "max_downloads": ["-1", "10001", "many"],
+    "max_downloads_per_client": ["-1", "1.5"],
+    "queue_timeout": ["2h", "-1s", "10 seconds", "soon", "1e3"],
+    "trusted_proxies": ["proxy.test", "10.0.0.1/8", "10.0.0.0/8 ::1", ",", "300.1.1.1"],
+    "rate_limit": ["10MiB/s", "fast"],
+    "total_rate_limit": ["-1"],
+    "max_entries": ["-1", "1e6"],
+    "max_bytes": ["1.5GiB"],
+    "on_unreadable": ["skip", "ABORT"],
+    "stall_timeout": ["25h", "nan"],
+    "idle_timeout": ["61m", "inf"],
+    "max_header_size": ["big"],
+    "drain_timeout": ["2d", "٣s"],
+    "link_secret": ["short", "0123456789abcdef,", "0123456789abcde\n"],
+    "link_secret_file": ["a\0b"],
+    "admin_host": ["a b"],
+    "admin_port": ["65536", "-1"],
     "enable_logging": ["[yes]", " yes", "yes\n"],
+    "log_format": ["xml", "JSON"],
     "enable_response_delay": ["t"],
     "response_delay": ["nan", "inf", "-1", "3600.5", "1,5", "soon", "1_0", "٣", ".", "1e3"],
 }
@@ -162,7 +199,26 @@ def test_defaults(sources: Sources) -> None:
             include_hidden=False,
             include_litter=False,
             follow_symlinks=False,
+            workers=1,
+            max_downloads=1000,
+            max_downloads_per_client=32,
+            queue_timeout=10.0,
+            trusted_proxies=(ip_network("127.0.0.1"), ip_network("::1")),
+            rate_limit=0,
+            total_rate_limit=0,
+            max_entries=200_000,
+            max_bytes=0,
+            on_unreadable="abort",
+            stall_timeout=300.0,
+            idle_timeout=60.0,
+            max_header_size=16 * 1024,
+            drain_timeout=30.0,
+            link_secret=(),
+            link_secret_file=None,
+            admin_host="127.0.0.1",
+            admin_port=0,
             enable_logging=False,
+            log_format="text",
             enable_response_delay=False,
             response_delay=1.0,
             print_config=False,
@@ -173,7 +229,7 @@ def test_defaults(sources: Sources) -> None:
 
 def test_defaults_have_the_type_that_the_dataclass_promises() -> None:
     for name, hint in typing.get_type_hints(Settings).items():
-        promised = typing.get_origin(hint) or hint
+        promised = hint if isinstance(hint, types.UnionType) else typing.get_origin(hint) or hint
         # a bool is an int as well
         value = getattr(Settings(), name)
         assert isinstance(value, promised), name
@@ -351,16 +407,21 @@ def test_a_bad_value_is_named_with_its_origin_and_what_is_allowed(row: Setting, 
     with pytest.raises(SettingsError) as caught:
         read_settings([], {row.env: text}, None)
     origin = f"environment variable {row.env}"
-    assert str(caught.value) == f"{row.key}: {text!r} ({origin}) is not allowed: {row.kind.allowed}"
+    assert str(caught.value) == complaint_about(row, text, origin)
     assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("source", SOURCES)
-@by_name([row for row in SETTINGS if row.kind is not PATH])
+@by_name([row for row in SETTINGS if row.kind not in (PATH, OPTIONAL_PATH)])
 def test_a_bad_value_is_blamed_on_its_source(sources: Sources, row: Setting, source: str) -> None:
     text = BAD[row.name][0]
     origin = sources.give(source, row, text)
-    assert sources.complaint() == f"{row.key}: {text!r} ({origin}) is not allowed: {row.kind.allowed}"
+    assert sources.complaint() == complaint_about(row, text, origin)
+
+
+def complaint_about(row: Setting, text: str, origin: str) -> str:
+    bad = "the value" if row.secret else repr(text)
+    return f"{row.key}: {bad} ({origin}) is not allowed: {row.kind.allowed}"
 
 
 def test_the_first_bad_setting_of_the_table_is_reported(sources: Sources) -> None:
@@ -523,22 +584,21 @@ def test_a_dotenv_that_is_not_text(sources: Sources) -> None:
 def test_print_config_shows_every_value_and_its_origin(sources: Sources) -> None:
     sources.argv = ["--port=80", "--formats=tar,tar.gz", "--photos-dir=a\nb", "--enable-logging"]
     sources.environ = {"RESPONSE_DELAY": "0.50"}
-    assert describe(sources.read()).splitlines() == [
-        "host                   127.0.0.1   default",
-        "port                   80          flag --port",
-        "photos-dir             'a\\nb'      flag --photos-dir",
-        "backend                stored-zip  default",
-        "formats                tar,tar.gz  flag --formats",
-        "level                  6           default",
-        "stored-threshold       67108864    default",
-        "download-name          {hash}      default",
-        "include-hidden         no          default",
-        "include-litter         no          default",
-        "follow-symlinks        no          default",
-        "enable-logging         yes         flag --enable-logging",
-        "enable-response-delay  no          default",
-        "response-delay         0.5         environment variable RESPONSE_DELAY",
-    ]
+    lines = describe(sources.read()).splitlines()
+    rows = [tuple(re.split(" {2,}", line)) for line in lines]
+    assert [row[0] for row in rows] == [row.key for row in SETTINGS]
+    assert {
+        ("host", "127.0.0.1", "default"),
+        ("port", "80", "flag --port"),
+        ("photos-dir", "'a\\nb'", "flag --photos-dir"),
+        ("formats", "tar,tar.gz", "flag --formats"),
+        ("stored-threshold", "67108864", "default"),
+        ("trusted-proxies", "127.0.0.1/32,::1/128", "default"),
+        ("link-secret-file", "(none)", "default"),
+        ("enable-logging", "yes", "flag --enable-logging"),
+        ("response-delay", "0.5", "environment variable RESPONSE_DELAY"),
+    } <= set(rows)
+    assert len({line.rindex("default") for line in lines if line.endswith("default")}) == 1, "columns"
 
 
 def test_a_secret_is_shown_nowhere() -> None:
@@ -565,4 +625,8 @@ def test_every_line_of_the_commented_config_file_can_be_uncommented(sources: Sou
     settings = sources.read()
     assert dataclasses.replace(settings, photos_dir=Settings().photos_dir) == Settings()
     assert settings.photos_dir == Path("demo/photos")
-    assert [name for name, origin in settings.origins.items() if origin == "default"] == ["formats"]
+    assert [name for name, origin in settings.origins.items() if origin == "default"] == [
+        "formats",
+        "link_secret",
+        "link_secret_file",
+    ]

@@ -11,8 +11,8 @@ from dotenv.parser import parse_stream
 from dotenv.variables import parse_variables
 
 from tornado_archiver.errors import SettingsError
+from tornado_archiver.setting_table import SETTINGS, Setting, printable
 from tornado_archiver.setting_types import SWITCH
-from tornado_archiver.settings import SETTINGS, Setting, printable
 
 _BY_KEY = {row.key: row for row in SETTINGS}
 _SINGLE_QUOTED = re.compile(r"=[ \t]*'")

@@ -4,6 +4,7 @@ Sources hand over text only, so every kind reads the same from a flag, a variabl
 as it is: blanks around a number are an error that shows them, not something to guess about.
 """
 
+import ipaddress
 import re
 import string
 import unicodedata
@@ -11,6 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+MIN_SECRET_CHARACTERS = 16
 
 SWITCH_WORDS = {
     "1": True,
@@ -44,16 +49,33 @@ def whole_number(low: int, high: int) -> Kind:
     return Kind(parse, f"a whole number from {low} to {high}")
 
 
-def seconds(high: int) -> Kind:
-    """A number of seconds from 0 to `high`, fractions allowed."""
+_DURATION = re.compile(r"([0-9]{1,9}\.?|[0-9]{0,9}\.[0-9]{1,9}) ?(ms|s|m|h|d)?", re.ASCII)
+HOUR, DAY = 3600, 86400
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": HOUR, "d": DAY}
+
+
+def duration(high: int) -> Kind:
+    """A time from 0 to `high` seconds, as a float of seconds."""
 
     def parse(text: str) -> float:
-        # digits and a point: float() alone would take 1_000, blanks, nan and the digits of every script
-        if not (text.isascii() and text.replace(".", "", 1).isdigit() and float(text) <= high):
+        # float() alone would take 1_000, blanks, nan and the digits of every script
+        match = _DURATION.fullmatch(text)
+        if not match or (found := float(match[1]) * _SECONDS[match[2] or "s"]) > high:
             raise ValueError(text)
-        return float(text)
+        return found
 
-    return Kind(parse, f"a number of seconds from 0 to {high}, such as 0.5")
+    return Kind(parse, f"a time up to {high // HOUR}h, such as 500ms, 30s, 5m, 1h or 2 (seconds)")
+
+
+def choice(*words: str) -> Kind:
+    """One of `words`."""
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(text)
+        return text
+
+    return Kind(parse, " or ".join(words))
 
 
 _SIZE = re.compile(r"([0-9]{1,15}) ?(B|[KMGT]i?B)?", re.IGNORECASE)
@@ -90,6 +112,22 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
+def _optional_path(text: str) -> Path | None:
+    return _path(text) if text else None
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    # a host's address is the network that holds it alone; a network's host bits have to be 0
+    return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",")) if text else ()
+
+
+def _secrets(text: str) -> tuple[str, ...]:
+    keys = tuple(part.strip() for part in text.split(",")) if text else ()
+    if not all(key.isprintable() and len(key) >= MIN_SECRET_CHARACTERS for key in keys):
+        raise ValueError
+    return keys
+
+
 def _name(text: str) -> str:
     if not text or not all(char.isalnum() or char in ".:+-_" for char in text):
         raise ValueError(text)
@@ -118,6 +156,9 @@ def _file_name(text: str) -> str:
 SWITCH = Kind(_switch, "yes or no (or true/false, on/off, 1/0)")
 HOST = Kind(_host, "a host name or an IP address")
 PATH = Kind(_path, "a path")
+OPTIONAL_PATH = Kind(_optional_path, "a path")
+NETWORKS = Kind(_networks, "IP addresses and networks such as 10.0.0.0/8, with commas between them")
+SECRETS = Kind(_secrets, f"keys of at least {MIN_SECRET_CHARACTERS} characters, with commas between them")
 NAME = Kind(_name, "a name of letters, digits and . : + - _")
 NAMES = Kind(_names, "names of letters, digits and . : + - _, with commas between them")
 FILE_NAME = Kind(

@@ -1,6 +1,6 @@
 """Reads the settings: flags over the environment over the .env file over the config file over defaults.
 
-configargparse collects text only. What a text means, and what is wrong with it, the table in `settings`
+configargparse collects text only. What a text means, and what is wrong with it, `setting_table`
 says, in the same words whatever the source was.
 """
 
@@ -13,8 +13,9 @@ import configargparse
 
 from tornado_archiver.errors import SettingsError
 from tornado_archiver.setting_files import ConfigFile, read_dotenv, read_text, suggestion
+from tornado_archiver.setting_table import CONFIG, SETTINGS, Setting, printable
 from tornado_archiver.setting_types import SWITCH
-from tornado_archiver.settings import CONFIG, SETTINGS, UNSET, Setting, Settings, printable
+from tornado_archiver.settings import UNSET, Settings
 
 _PROGRAM = "server.py"
 _ROWS = (CONFIG, *SETTINGS)
