@@ -338,9 +338,13 @@ def test_an_empty_flag_takes_back_what_a_weaker_source_says() -> None:
         (["--photos_dir=x"], "'--photos_dir' is not a flag, did you mean --photos-dir?"),
         (["--conf", "x"], "'--conf' is not a flag, did you mean --config?"),
         (["-x"], "'-x' is not a flag, --help lists them all"),
-        (["stray"], "'stray' is not a flag, --help lists them all"),
-        (["--", "stray"], "'stray' is not a flag, --help lists them all"),
-        (["a\nb"], "'a\\nb' is not a flag, --help lists them all"),
+        (["stray"], "there is a word that belongs to no flag, --help lists them all"),
+        (["--", "stray"], "there is a word that belongs to no flag, --help lists them all"),
+        (
+            ["--link-secret", "0123456789abcdef", "fedcba9876543210"],
+            "there is a word that belongs to no flag, --help lists them all",
+        ),
+        (["-a\nb"], "'-a\\nb' is not a flag, --help lists them all"),
         (["--print-config=yes"], "--print-config takes no value"),
         (
             ["--enable-logging=--"],

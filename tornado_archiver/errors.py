@@ -5,9 +5,14 @@ Rule 2: its text is for the log and the terminal; a visitor never sees it. It na
 directory they are in, because the directory's name is the key to it.
 """
 
+from typing import ClassVar
+
 
 class ArchiverError(Exception):
-    """Base of every error that this service raises on purpose."""
+    """Base of every error that this service raises on purpose. `reason` is what the log and the metrics
+    call it."""
+
+    reason: ClassVar[str] = "error"
 
 
 class SettingsError(ArchiverError):
@@ -17,21 +22,57 @@ class SettingsError(ArchiverError):
 class SourceNotFoundError(ArchiverError):
     """No directory that may be packed has this name, or there is nothing in it to pack."""
 
+    reason = "not found"
+
+
+class LinkRefusedError(SourceNotFoundError):
+    """The link has to be signed and is not, or not with one of the keys. A visitor cannot tell this from a
+    directory that does not exist."""
+
+    reason = "not signed"
+
+
+class LinkExpiredError(ArchiverError):
+    """The link is signed with one of the keys, and its time is over."""
+
+    reason = "expired"
+
 
 class StorageUnavailableError(ArchiverError):
     """The photos root itself cannot be read, so nothing can be said about any directory in it."""
+
+    reason = "storage unavailable"
 
 
 class SourceUnreadableError(ArchiverError):
     """Something in the source directory exists and cannot be read."""
 
+    reason = "unreadable"
+
 
 class SourceChangedError(ArchiverError):
     """A file is no longer what the manifest says: gone, replaced, grown, shrunk or touched."""
 
+    reason = "changed"
+
+
+class BusyError(ArchiverError):
+    """As many downloads run and wait as may; `retry_after_s` is when to come back, in seconds."""
+
+    reason = "busy"
+    retry_after_s = 30
+
+
+class TooLargeError(ArchiverError):
+    """The directory holds more than one archive may."""
+
+    reason = "too large"
+
 
 class PackingError(ArchiverError):
     """The archive cannot be finished for a reason that lies with its maker, not with the source."""
+
+    reason = "packing"
 
 
 class BackendUnavailableError(ArchiverError):

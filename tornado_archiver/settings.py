@@ -50,7 +50,7 @@ class Settings:
     idle_timeout: float = _DEFAULTS["idle_timeout"]
     max_header_size: int = _DEFAULTS["max_header_size"]
     drain_timeout: float = _DEFAULTS["drain_timeout"]
-    link_secret: tuple[str, ...] = _DEFAULTS["link_secret"]
+    link_secret: tuple[str, ...] = field(default=_DEFAULTS["link_secret"], repr=False)
     link_secret_file: Path | None = _DEFAULTS["link_secret_file"]
     admin_host: str = _DEFAULTS["admin_host"]
     admin_port: int = _DEFAULTS["admin_port"]

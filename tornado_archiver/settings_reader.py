@@ -77,6 +77,8 @@ def _unknown_flag(unknown: Sequence[str]) -> str:
     # what stands behind = is left out: it may be a secret with a misspelt name
     word = next((argument for argument in unknown if argument != "--"), "--").partition("=")[0]
     known = [*(row.flags[-1] for row in _ROWS), "--print-config", "--help"]
+    if not word.startswith("-"):  # it may be the second of two keys, with a blank in place of a comma
+        return "there is a word that belongs to no flag, --help lists them all"
     return f"{word!r} is not a flag, {suggestion(word, known)}"
 
 

@@ -1,0 +1,247 @@
+"""Who can make a link, which links are believed, and where the keys come from."""
+
+import hashlib
+import hmac
+import re
+from pathlib import Path
+from unittest.mock import Mock
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from tornado_archiver.errors import LinkExpiredError, LinkRefusedError, SettingsError
+from tornado_archiver.link_secrets import link_keys
+from tornado_archiver.settings import Settings
+from tornado_archiver.settings_reader import read_settings
+from tornado_archiver.signed_link import LinkKeys
+from tornado_archiver.sourcepath import source_hash
+
+KEY, OLD_KEY, OTHER_KEY = "a key of the service", "an old key of the service", "a key of somebody else"
+ALBUM = "3bea29ccabbbf64bdebcc055319c5745"
+KEYS = LinkKeys((KEY,))
+
+HASHES = st.text(
+    st.characters(exclude_categories=["C", "Z"], exclude_characters="/\\."), min_size=1, max_size=40
+)
+TIMES = st.integers(0, 999_999_999_999)
+
+
+# Which links are believed
+
+
+def test_the_signature_is_what_openssl_and_php_make() -> None:
+    # printf '3bea29ccabbbf64bdebcc055319c5745\n1800000000' | openssl sha256 -hmac 'a key of the service'
+    assert (
+        KEYS.signature(ALBUM, "1800000000")
+        == "160ae5e5e5ec059a5bdf9856e9ec8f1c055a01745f665b0bfcf7c6d3b2e28b54"
+    )
+
+
+@given(HASHES, TIMES)
+def test_a_link_opens_its_directory_until_its_time_is_over(name: str, expires: int) -> None:
+    signature = KEYS.signature(name, str(expires))
+    KEYS.check(name, str(expires), signature, now=expires - 0.001)
+    for now in (expires, expires + 1):
+        with pytest.raises(LinkExpiredError):
+            KEYS.check(name, str(expires), signature, now)
+
+
+@given(HASHES, TIMES)
+def test_what_stands_in_the_link_is_what_was_signed(name: str, expires: int) -> None:
+    address = urlsplit(KEYS.link(name, expires, {"format": "tar"}))
+    query = dict(parse_qsl(address.query, strict_parsing=True))
+    assert query.pop("format") == "tar"
+    found = source_hash(address.path.removeprefix("/archive/"))
+    assert found == name
+    KEYS.check(found, **query, now=expires - 1)
+
+
+def refused(name: str, expires: str, signature: str, keys: LinkKeys = KEYS) -> None:
+    """Both while the link would live and after: 410 is for who had a right one."""
+    for now in (0, 10**13):
+        with pytest.raises(LinkRefusedError):
+            keys.check(name, expires, signature, now)
+
+
+@given(st.data(), HASHES, TIMES, st.sampled_from(["name", "expires", "signature"]))
+def test_one_other_character_makes_a_link_worthless(
+    data: st.DataObject, name: str, expires: int, where: str
+) -> None:
+    parts = {"name": name, "expires": str(expires), "signature": KEYS.signature(name, str(expires))}
+    text = parts[where]
+    place = data.draw(st.integers(0, len(text) - 1))
+    character = data.draw(st.characters(codec="utf-8"))
+    assume(character != text[place])
+    parts[where] = text[:place] + character + text[place + 1 :]
+    refused(parts["name"], parts["expires"], parts["signature"])
+
+
+@given(HASHES, TIMES, st.text())
+def test_no_text_passes_for_a_signature(name: str, expires: int, signature: str) -> None:
+    refused(name, str(expires), signature)
+
+
+@given(HASHES, st.text())
+def test_no_text_passes_for_a_time(name: str, expires: str) -> None:
+    signature = hmac.new(KEY.encode(), f"{name}\n{expires}".encode("utf-8", "replace"), "sha256").hexdigest()
+    assume(not re.fullmatch(r"0|[1-9][0-9]{0,11}", expires, re.ASCII))
+    refused(name, expires, signature)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *(
+            "",
+            "00",
+            "01800000000",
+            "+1800000000",
+            "-1",
+            "1_800_000_000",
+            "1.8e9",
+            "1800000000.0",
+            "0x6b49d200",
+        ),
+        *(" 1800000000", "1800000000\n", "\N{FULLWIDTH DIGIT ONE}800000000", "1" * 13),
+    ],
+    ids=ascii,
+)
+def test_a_time_is_written_in_one_way_only(written: str) -> None:
+    refused(ALBUM, written, hmac.new(KEY.encode(), f"{ALBUM}\n{written}".encode(), "sha256").hexdigest())
+
+
+@pytest.mark.parametrize("signature", ["", "é" * 64, "\udcff" * 64, "x", "0" * 64, "0" * 100_000], ids=ascii)
+def test_rubbish_for_a_signature_is_refused(signature: str) -> None:
+    refused(ALBUM, "1800000000", signature)
+
+
+def test_a_signature_in_capitals_is_refused() -> None:
+    refused(ALBUM, "1800000000", KEYS.signature(ALBUM, "1800000000").upper())
+
+
+def test_a_signature_of_other_make_is_refused() -> None:
+    plain = hashlib.sha256(f"{KEY}{ALBUM}\n1800000000".encode()).hexdigest()
+    for signature in (plain, KEYS.signature(ALBUM, "1800000000")[:32]):
+        refused(ALBUM, "1800000000", signature)
+
+
+def test_text_cannot_wander_from_the_hash_to_the_time() -> None:
+    refused("album", "2180", KEYS.signature("album2", "180"))
+    refused("album2", "180", KEYS.signature("album", "2180"))
+
+
+# Several keys
+
+
+def test_the_first_key_signs_and_all_are_accepted() -> None:
+    both = LinkKeys((KEY, OLD_KEY))
+    assert both.signature(ALBUM, "1800000000") == KEYS.signature(ALBUM, "1800000000")
+    for key in (KEY, OLD_KEY):
+        both.check(ALBUM, "1800000000", LinkKeys((key,)).signature(ALBUM, "1800000000"), now=0)
+    refused(ALBUM, "1800000000", LinkKeys((OTHER_KEY,)).signature(ALBUM, "1800000000"), both)
+
+
+def test_a_key_that_was_taken_out_is_worth_nothing() -> None:
+    refused(ALBUM, "1800000000", LinkKeys((OLD_KEY,)).signature(ALBUM, "1800000000"))
+
+
+def test_every_key_is_tried_whichever_one_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = LinkKeys((KEY, OLD_KEY))
+    signature = both.signature(ALBUM, "1800000000")
+    compare = Mock(wraps=hmac.compare_digest)
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    both.check(ALBUM, "1800000000", signature, now=0)
+    assert compare.call_count == 2
+
+
+def test_the_keys_are_not_in_what_is_printed_of_them() -> None:
+    assert KEY not in f"{KEYS} {KEYS!r} {[KEYS]}"
+
+
+# Where the keys come from
+
+
+def keys_of(*args: str, **environment: str) -> tuple[str, ...] | None:
+    found = link_keys(read_settings(args, environment, None))
+    return None if found is None else found.keys
+
+
+def test_without_a_key_links_need_no_signature() -> None:
+    assert keys_of() is None
+    assert keys_of(ARCHIVER_LINK_SECRET="", ARCHIVER_LINK_SECRET_FILE="") is None
+    assert link_keys(Settings()) is None
+
+
+def test_the_keys_of_the_setting_come_before_those_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text(f"{OLD_KEY}\n# a key, too, not a comment\n{KEY}\n")
+    found = keys_of("--link-secret-file", str(file), ARCHIVER_LINK_SECRET=f"{KEY},{OTHER_KEY}")
+    assert found == (KEY, OTHER_KEY, OLD_KEY, "# a key, too, not a comment")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{KEY}\n{OLD_KEY}",
+        f"\n{KEY}\n\n  {OLD_KEY}\t\n \n",
+        f"{KEY}\r\n{OLD_KEY}\r\n",
+        f"\ufeff{KEY}\n{OLD_KEY}\n",
+    ],
+    ids=["no newline at the end", "blank lines", "Windows", "byte order mark"],
+)
+def test_the_file_holds_a_key_on_each_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "keys").write_bytes(text.encode())
+    assert keys_of(ARCHIVER_LINK_SECRET_FILE=str(tmp_path / "keys")) == (KEY, OLD_KEY)
+
+
+def complaint(*args: str, **environment: str) -> str:
+    with pytest.raises(SettingsError) as caught:
+        keys_of(*args, **environment)
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    told = complaint("--link-secret-file", f"{tmp_path}/keys")
+    assert told == (
+        f"link-secret-file: '{tmp_path}/keys' (flag --link-secret-file) "
+        "cannot be read: No such file or directory"
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \n", b"\xef\xbb\xbf\n"], ids=["empty", "blanks", "mark alone"])
+def test_a_file_without_a_key_is_told(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "keys").write_bytes(content)
+    told = complaint(ARCHIVER_LINK_SECRET_FILE=f"{tmp_path}/keys")
+    assert told.startswith(
+        f"link-secret-file: '{tmp_path}/keys' (environment variable ARCHIVER_LINK_SECRET_FILE) holds no key: "
+    )
+    assert "openssl rand -hex 32" in told
+
+
+@pytest.mark.parametrize(
+    "bad", ["fifteen letters", "sixteen letters\x07"], ids=["short", "control character"]
+)
+def test_a_bad_key_is_told_by_its_line_alone(tmp_path: Path, bad: str) -> None:
+    (tmp_path / "keys").write_text(f"{KEY}\n\n{bad}\n")
+    told = complaint("--link-secret-file", f"{tmp_path}/keys")
+    assert "line 3 is not allowed: a key of at least 16 characters on each line" in told
+    assert bad[:7] not in told
+    assert KEY not in told
+
+
+@pytest.mark.parametrize("content", [b"\xff" * 20, b"a key\0 with a NUL in it"], ids=["not UTF-8", "NUL"])
+def test_a_file_that_is_no_text_is_told(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "keys").write_bytes(content)
+    assert "keys' (flag --link-secret-file) cannot be read: " in complaint(
+        "--link-secret-file", f"{tmp_path}/keys"
+    )
+
+
+@pytest.mark.parametrize("setting", ["link-secret", "link-secret-file"])
+def test_an_empty_flag_does_not_open_the_links_to_everybody(setting: str) -> None:
+    told = complaint(f"--{setting}=", ARCHIVER_LINK_SECRET=KEY)
+    assert told == f"{setting}: no value (flag --{setting}): give one, or leave it out"
