@@ -26,6 +26,16 @@ class FileSlice:
     def __len__(self) -> int:
         return len(self.head) + self.stop - self.start
 
+    def slices(self, max_bytes: int) -> "Iterator[FileSlice]":
+        """The same bytes as slices of at most `max_bytes` of the file, the head with the first of them."""
+        head, start = self.head, self.start
+        while True:
+            stop = min(start + max_bytes, self.stop)
+            yield FileSlice(head, self.descriptor, start, stop)
+            head, start = b"", stop
+            if start == self.stop:
+                return
+
     def parts(self, max_bytes: int) -> Iterator[bytes]:
         """The same bytes, read in parts of at most `max_bytes`: for whoever cannot use the descriptor.
         Blocking, for worker threads."""

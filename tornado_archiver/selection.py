@@ -1,7 +1,9 @@
-"""Which names of a directory are packed. Pure: it sees names only; the walk sees what they are."""
+"""Which names of a directory are packed, and how much at most. Pure: the walk sees what they stand for."""
 
 import re
 from dataclasses import dataclass
+
+from tornado_archiver.errors import TooLargeError
 
 # What FTP clients, file managers and NAS systems leave in a directory, and no visitor wants.
 _LITTER = re.compile(
@@ -13,14 +15,24 @@ _LITTER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What the settings say. `follow_symlinks`: a link inside the directory stands for its target."""
+    """What the settings say. `follow_symlinks`: a link inside the directory stands for its target.
+    `max_entries` and `max_bytes` are for one archive, 0 for no limit."""
 
     include_hidden: bool = False
     include_litter: bool = False
     follow_symlinks: bool = False
+    max_entries: int = 0
+    max_bytes: int = 0
 
     def wants(self, name: bytes) -> bool:
         """Whether a file or directory of this name (one part of a path) is packed."""
         if name.startswith(b".") and not self.include_hidden:
             return False
         return self.include_litter or not _LITTER.fullmatch(name)
+
+    def check_amount(self, entries: int, size: int) -> None:
+        """Raise TooLargeError for more than one archive may hold; `size` is in bytes."""
+        if self.max_entries and entries > self.max_entries:
+            raise TooLargeError(f"the directory has more than {self.max_entries} entries (max-entries)")
+        if self.max_bytes and size > self.max_bytes:
+            raise TooLargeError(f"the directory has more than {self.max_bytes} bytes (max-bytes)")

@@ -1,0 +1,75 @@
+"""How fast an archive may go out: for one download, for all together, and for trying slow ones."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from tornado_archiver.chunks import Chunk, FileSlice
+from tornado_archiver.ledger import Ledger
+
+_PIECES_PER_S = 20  # small enough to flow, large enough to cost nothing
+_MIN_PIECE, _MAX_PIECE = 4 * 1024, 1024 * 1024
+_BURST_S = 0.1
+
+Chunks = AsyncGenerator[Chunk, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """`rate_limit` (of one download) and `total_rate_limit` (of all) are in bytes per second, 0 for none;
+    `delay_s` is a pause between two chunks."""
+
+    ledger: Ledger
+    rate_limit: int = 0
+    total_rate_limit: int = 0
+    delay_s: float = 0
+
+    def paced(self, chunks: Chunks) -> Chunks:
+        """The same bytes, as fast as they may go."""
+        if self.delay_s:
+            chunks = _delayed(chunks, self.delay_s)
+        if self.rate_limit:
+            chunks = _limited(chunks, self.rate_limit, _Line(self.rate_limit).reserve)
+        if self.total_rate_limit:
+            total = self.total_rate_limit
+            chunks = _limited(chunks, total, lambda size: self.ledger.reserve(size, total))
+        return chunks
+
+
+class _Line:
+    """A queue of bytes that moves at a fixed speed, as the ledger's does for all downloads."""
+
+    def __init__(self, bytes_per_s: int) -> None:
+        self._bytes_per_s = bytes_per_s
+        self._free_at = 0.0
+
+    def reserve(self, size: int) -> float:
+        """Seconds until it is the turn of `size` more bytes."""
+        now = time.monotonic()
+        start = max(self._free_at, now - _BURST_S)
+        self._free_at = start + size / self._bytes_per_s
+        return max(0.0, start - now)
+
+
+async def _limited(chunks: Chunks, bytes_per_s: int, reserve: Callable[[int], float]) -> Chunks:
+    size = min(max(bytes_per_s // _PIECES_PER_S, _MIN_PIECE), _MAX_PIECE)
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            for piece in _pieces(chunk, size):
+                await asyncio.sleep(reserve(len(piece)))
+                yield piece
+
+
+async def _delayed(chunks: Chunks, seconds: float) -> Chunks:
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            yield chunk
+            await asyncio.sleep(seconds)
+
+
+def _pieces(chunk: Chunk, size: int) -> Iterator[Chunk]:
+    if isinstance(chunk, FileSlice):
+        return chunk.slices(size)
+    return (chunk[start : start + size] for start in range(0, len(chunk), size))
