@@ -307,11 +307,24 @@ def test_a_directory_that_may_not_be_listed(root: Path) -> None:
     (root / "a/b").chmod(0)
     descriptor = os.open(root, os.O_RDONLY)
     try:
-        with unprivileged(), pytest.raises(SourceUnreadableError, match="'a/b/'"):
-            walk(descriptor, Selection())
+        with unprivileged():
+            walked = walk(descriptor, Selection())
     finally:
         os.close(descriptor)
         (root / "a/b").chmod(0o755)
+    assert [entry.member_name for entry in walked.entries] == ["a/", "a/b/"]
+    assert walked.unlistable == {"a/b/": "'a/b/' cannot be read: Permission denied"}
+
+
+def test_a_source_that_may_not_be_listed(root: Path) -> None:
+    descriptor = os.open(root, os.O_RDONLY)
+    root.chmod(0)
+    try:
+        with unprivileged(), pytest.raises(SourceUnreadableError):
+            walk(descriptor, Selection())
+    finally:
+        os.close(descriptor)
+        root.chmod(0o755)
 
 
 def test_a_directory_that_is_moved_meanwhile(root: Path) -> None:

@@ -1,9 +1,11 @@
-"""Takes root's right to read everything from a piece of a test."""
+"""Takes root's right to read everything from a piece of a test, or from a program."""
 
 import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from tests.servers import tool
 
 _NOBODY = 65534
 
@@ -20,3 +22,9 @@ def unprivileged() -> Iterator[None]:
         yield
     finally:
         libc.setfsuid(os.geteuid())
+
+
+def unprivileged_command() -> list[str]:
+    """What to put before a command so that it runs without that right; nothing unless run by root."""
+    rights = "--bounding-set=-dac_override,-dac_read_search"
+    return [] if os.geteuid() else [tool("setpriv"), rights]

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -12,13 +13,19 @@ from typing import Self
 from weakref import WeakValueDictionary
 
 from tornado_archiver.beneath import FILE, followed, open_directory, open_file, source_errors, translated
-from tornado_archiver.errors import SourceChangedError, SourceNotFoundError, StorageUnavailableError
+from tornado_archiver.errors import (
+    SourceChangedError,
+    SourceNotFoundError,
+    SourceUnreadableError,
+    StorageUnavailableError,
+)
 from tornado_archiver.local_content import LocalContent, compare
 from tornado_archiver.manifest import Entry, Manifest
 from tornado_archiver.selection import Selection
 from tornado_archiver.storage import Reader, Source, Storage
-from tornado_archiver.walk import walk
+from tornado_archiver.walk import Walked, walk
 
+_ALL_READ = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 _NO_SUCH_DIRECTORY = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 
 
@@ -37,10 +44,25 @@ class LocalStorage(Storage):
     def _walked(self, name: bytes) -> Manifest:
         source = LocalSource(self._root, self._resolved(name))
         with source.opened() as directory:
-            entries, changed_ns = walk(directory, self._selection)
-        if not entries:
+            walked = walk(directory, self._selection)
+        if not walked.entries:
             raise SourceNotFoundError("there is nothing to pack in the directory")
-        return self._shared(Manifest(entries, source, changed_ns))
+        return self._shared(self._settled(source, walked))
+
+    def _settled(self, source: "LocalSource", walked: Walked) -> Manifest:
+        """What is promised of what was found: all of it, or SourceUnreadableError.
+
+        A file that everybody may read is not tried: for the usual thousands of them that takes longer than
+        it is worth. Should one be unreadable all the same, the download is cut when it is reached.
+        """
+        for reason in walked.unlistable.values():
+            raise SourceUnreadableError(reason)
+        private = [entry for entry in walked.entries if entry.mode & _ALL_READ != _ALL_READ]
+        with source.reader() as reader:
+            for entry in private:
+                if not entry.is_directory:
+                    os.close(reader.open(entry))
+        return Manifest(walked.entries, source, walked.changed_ns)
 
     def _shared(self, manifest: Manifest) -> Manifest:
         """The same manifest from a download that is under way, if there is one: a thousand visitors of one

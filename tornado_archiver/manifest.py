@@ -35,8 +35,9 @@ class Manifest:
 
     `changed_ns` is when anything of it last changed, in nanoseconds since the epoch, by a clock that nobody
     sets back: not the newest modification time, which an older file put in place of another leaves alone.
+    None when no clock tells: what is in the archive may change without a change on the disk.
     """
 
     entries: tuple[Entry, ...]
     source: Source
-    changed_ns: int = 0
+    changed_ns: int | None = 0

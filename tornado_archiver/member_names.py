@@ -91,6 +91,11 @@ def sibling_names(names: Iterable[bytes]) -> dict[bytes, str]:
     return {name: chosen.get(name) or _numbered(portable[name], taken) for name in portable}
 
 
+def free_name(name: str, siblings: Iterable[str]) -> str:
+    """`name` for one more among these siblings, numbered in the same way if it is taken."""
+    return _numbered(name, {_collision_key(sibling): 1 for sibling in siblings})
+
+
 def _all_fine(names: list[bytes]) -> dict[bytes, str] | None:
     """The names as they are where nothing is to be done, as nearly always: thousands are seen in one go."""
     joined = b"\0".join(names) + b"\0"

@@ -28,7 +28,7 @@ class PlannedArchive(Archive):
         self.info = ArchiveInfo(
             length=layout.length,
             etag=_etag(layout.version, manifest),
-            last_modified=manifest.changed_ns // _NS_PER_S,
+            last_modified=None if manifest.changed_ns is None else manifest.changed_ns // _NS_PER_S,
         )
 
     def chunks(self, byte_range: ByteRange | None = None) -> AsyncGenerator[Chunk, None]:

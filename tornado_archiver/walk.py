@@ -5,11 +5,12 @@ Blocking: for worker threads. Nothing looks at the disk again to find out *what*
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from tornado_archiver.beneath import OUR_OWN, followed, opened_directory, source_errors
+from tornado_archiver.errors import SourceUnreadableError
 from tornado_archiver.manifest import Entry
 from tornado_archiver.member_names import sibling_names
 from tornado_archiver.selection import Selection
@@ -34,26 +35,33 @@ class _Child(NamedTuple):
 
 class Walked(NamedTuple):
     """`changed_ns`: when something last changed, as the file system itself keeps it (ctime, in nanoseconds
-    since the epoch). Nobody can set that back, and a directory's moves when a name in it comes or goes."""
+    since the epoch). Nobody can set that back, and a directory's moves when a name in it comes or goes.
+    `unlistable`: those of the directories whose contents could not be seen, by member name, and why."""
 
     entries: tuple[Entry, ...]
     changed_ns: int
+    unlistable: Mapping[str, str]
 
 
 def walk(directory: int, selection: Selection) -> Walked:
     """The entries beneath the directory that descriptor `directory` stands for, in byte order.
 
-    Raises SourceUnreadableError for a directory in it that cannot be listed, SourceChangedError for one
-    that vanishes under the walk. A file that vanishes is left out: it was never promised to anyone.
+    Raises SourceUnreadableError when that itself cannot be listed, SourceChangedError for a directory in it
+    that vanishes under the walk, TooLargeError as soon as there is more than the selection takes. A file
+    that vanishes is left out: it was never promised to anyone.
     """
     entries: list[Entry] = []
+    unlistable: dict[str, str] = {}
+    size = 0
     changed_ns = os.fstat(directory).st_ctime_ns
     pending = [_Folder(b"", "", frozenset({b""}))]
     while pending:
         folder = pending.pop()
-        children = _opened_children(directory, folder, selection)
+        children = _seen_children(directory, folder, selection, unlistable)
         listed = _entries(folder, children)
         entries += listed
+        size += sum(entry.size for entry in listed)
+        selection.check_amount(len(entries), size)
         changed_ns = max(changed_ns, *(child.status.st_ctime_ns for child in children), 0)
         pending += [
             _Folder(entry.source_name, entry.member_name, folder.chain | {entry.source_name})
@@ -61,7 +69,20 @@ def walk(directory: int, selection: Selection) -> Walked:
             if entry.is_directory
         ]
     # By the member name, its first and unique field. Code points sort as their UTF-8 bytes do.
-    return Walked(tuple(sorted(entries)), changed_ns)
+    return Walked(tuple(sorted(entries)), changed_ns, unlistable)
+
+
+def _seen_children(
+    directory: int, folder: _Folder, selection: Selection, unlistable: dict[str, str]
+) -> list[_Child]:
+    """What is in the folder; of one in the source that does not tell, a note in `unlistable`."""
+    try:
+        return _opened_children(directory, folder, selection)
+    except SourceUnreadableError as error:
+        if not folder.member_name:
+            raise
+        unlistable[folder.member_name] = str(error)  # the error itself would keep the walk's frames alive
+        return []
 
 
 def _opened_children(directory: int, folder: _Folder, selection: Selection) -> list[_Child]:

@@ -1,0 +1,59 @@
+"""The suite, over directories of which one file cannot be read: for the backend that reads by itself, and for
+the one that looks at every part of a content."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.backends import test_conformance
+from tornado_archiver import testing
+from tornado_archiver.errors import SourceUnreadableError
+from tornado_archiver.local_storage import LocalReader
+from tornado_archiver.manifest import Entry, Manifest
+from tornado_archiver.selection import Selection
+from tornado_archiver.testing import trees
+from tornado_archiver.testing.members import Member, promised
+from tornado_archiver.unreadable import REPORT_NAME, ReportedSource, ReportingStorage
+
+_UNREADABLE = b"unreadable"
+_open = LocalReader.open
+
+
+def _refusing(reader: LocalReader, entry: Entry) -> int:
+    if entry.source_name == _UNREADABLE:
+        raise SourceUnreadableError(f"{entry.member_name!r} cannot be read")
+    return _open(reader, entry)
+
+
+async def _manifest_of(root: Path, selection: Selection | None = None) -> Manifest:
+    if any(path.is_file() for path in root.rglob("*")):
+        trees.write(root / _UNREADABLE.decode(), b"")
+    return await ReportingStorage(root.parent, selection or Selection()).manifest(root.name)
+
+
+def _promised_with_report(manifest: Manifest, *, directory_times: bool = True) -> dict[str, Member]:
+    if not isinstance(manifest.source, ReportedSource):
+        return promised(manifest, directory_times=directory_times)
+    report = manifest.source.report
+    on_disk = tuple(entry for entry in manifest.entries if entry != report)
+    member = Member(manifest.source.text, report.mode, report.mtime_ns // 10**9)
+    return {REPORT_NAME: member} | promised(
+        replace(manifest, entries=on_disk), directory_times=directory_times
+    )
+
+
+class _WithReport:
+    @pytest.fixture(autouse=True)
+    def _unreadable_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(LocalReader, "open", _refusing)
+        monkeypatch.setattr(trees, "manifest_of", _manifest_of)
+        monkeypatch.setattr(testing, "promised", _promised_with_report)
+
+
+class TestZipProgram(_WithReport, test_conformance.TestZipProgram):
+    pass
+
+
+class TestStoredZipAboveTheThreshold(_WithReport, test_conformance.TestStoredZipAboveTheThreshold):
+    pass

@@ -1,0 +1,178 @@
+"""What becomes of files that cannot be read before an archive is promised: none is, or one without them."""
+
+import errno
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.strangers import (
+    HASH,
+    HEADLINE,
+    StrictStranger,
+    album_in,
+    manifest,
+    names,
+    public_photos,
+    report_of,
+    text_of,
+)
+from tornado_archiver.beneath import translated
+from tornado_archiver.errors import PackingError, SourceUnreadableError, StorageUnavailableError
+from tornado_archiver.local_storage import LocalReader, LocalStorage
+from tornado_archiver.manifest import Entry
+from tornado_archiver.testing import trees
+from tornado_archiver.unreadable import REPORT_NAME
+
+
+@pytest.fixture
+def photos() -> Iterator[Path]:
+    with public_photos() as photos:
+        yield photos
+
+
+@pytest.fixture
+def album(photos: Path) -> Path:
+    return album_in(photos)
+
+
+# What is left out, and listed
+
+
+def test_where_all_can_be_read_nothing_is_different(album: Path) -> None:
+    assert manifest(album) == manifest(album, LocalStorage)
+
+
+def test_a_file_that_cannot_be_read_is_left_out_and_listed(album: Path) -> None:
+    (album / "a/2.jpg").chmod(0)
+    found = manifest(album)
+    assert names(found) == ["1.jpg", REPORT_NAME, "a/", "b/", "b/3.jpg", "z.txt"]
+    assert text_of(found) == f"{HEADLINE}a/2.jpg\n"
+    assert report_of(found).mode == 0o644
+
+
+@pytest.mark.parametrize("mode", [0, 0o444, 0o311])
+def test_a_directory_that_cannot_be_read_is_left_out_with_all_in_it(album: Path, mode: int) -> None:
+    (album / "b").chmod(mode)
+    found = manifest(album)
+    (album / "b").chmod(0o755)
+    assert names(found) == ["1.jpg", REPORT_NAME, "a/", "a/2.jpg", "z.txt"]
+    assert text_of(found) == f"{HEADLINE}b/\n"
+
+
+def test_the_list_is_in_the_order_of_names_and_has_those_of_the_members(album: Path) -> None:
+    (album / "b").chmod(0)
+    for name in ("a:b.jpg", "two\nlines.txt", "z.txt"):
+        (album / name).touch(0)
+        (album / name).chmod(0)
+    found = manifest(album)
+    (album / "b").chmod(0o755)
+    assert text_of(found) == f"{HEADLINE}a\uff1ab.jpg\nb/\ntwo\u240alines.txt\nz.txt\n"
+
+
+def test_a_file_that_a_broken_disk_does_not_give_is_left_out(
+    album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = LocalReader.open
+
+    def broken(reader: LocalReader, entry: Entry) -> int:
+        if entry.member_name == "z.txt":
+            raise translated(entry.member_name, OSError(errno.EIO, "Input/output error"))
+        return opened(reader, entry)
+
+    monkeypatch.setattr(LocalReader, "open", broken)
+    assert text_of(manifest(album)) == f"{HEADLINE}z.txt\n"
+
+
+def test_a_limit_of_this_process_is_no_reason_to_leave_a_file_out(
+    album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_descriptors(_: LocalReader, entry: Entry) -> int:
+        raise translated(entry.member_name, OSError(errno.EMFILE, "Too many open files"))
+
+    monkeypatch.setattr(LocalReader, "open", out_of_descriptors)
+    with pytest.raises(PackingError):
+        manifest(album)
+
+
+@pytest.mark.parametrize("kept", [(), ("empty",)])
+def test_where_nothing_could_be_given_nothing_is(photos: Path, kept: tuple[str, ...]) -> None:
+    trees.write(photos / HASH / "1.jpg", b"one", mode=0)
+    for name in kept:
+        (photos / HASH / name).mkdir()
+    with pytest.raises(SourceUnreadableError, match=r"not one of the files can be read: '1\.jpg'"):
+        manifest(photos / HASH)
+
+
+def test_a_source_that_cannot_be_listed_is_no_archive(album: Path) -> None:
+    album.chmod(0o311)
+    with pytest.raises(StorageUnavailableError):
+        manifest(album)
+    album.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("taken", "name"),
+    [
+        ("UNREADABLE.txt", "UNREADABLE (2).txt"),
+        ("unreadable.TXT", "UNREADABLE (2).txt"),
+        ("a/UNREADABLE.txt", "UNREADABLE.txt"),
+    ],
+)
+def test_the_report_takes_no_other_members_name(album: Path, taken: str, name: str) -> None:
+    trees.write(album / taken, b"a photo, really")
+    (album / "z.txt").chmod(0)
+    found = manifest(album)
+    assert {name, taken} <= set(names(found))
+    assert len(set(names(found))) == len(names(found))
+
+
+def test_a_directory_may_have_taken_its_name(album: Path) -> None:
+    trees.write(album / REPORT_NAME / "x", b"x")
+    (album / "z.txt").chmod(0)
+    assert "UNREADABLE (2).txt" in names(manifest(album))
+
+
+def test_the_log_says_it_once_and_keeps_the_secret(album: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for number in range(9):
+        trees.write(album / f"x{number}", b"x", mode=0)
+    with caplog.at_level(logging.INFO):
+        manifest(album)
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert record.getMessage() == (
+        "'5ecre7…': left out because it cannot be read: 'x0', 'x1', 'x2', 'x3', 'x4' and 4 more"
+    )
+
+
+# Without a report
+
+
+def test_a_file_that_cannot_be_read_is_told_at_once(album: Path) -> None:
+    (album / "a/2.jpg").chmod(0o600 if os.geteuid() == 0 else 0)
+    with pytest.raises(SourceUnreadableError, match=r"'a/2\.jpg' cannot be read: Permission denied"):
+        manifest(album, StrictStranger)
+
+
+def test_a_directory_that_cannot_be_read_is_told_at_once(album: Path) -> None:
+    (album / "b").chmod(0)
+    with pytest.raises(SourceUnreadableError, match="'b/' cannot be read: Permission denied"):
+        manifest(album, StrictStranger)
+    (album / "b").chmod(0o755)
+
+
+def test_what_everybody_may_read_is_not_tried(album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the usual thousands of files that would double the time to the first byte."""
+    tried: list[str] = []
+    opened = LocalReader.open
+
+    def noted(reader: LocalReader, entry: Entry) -> int:
+        tried.append(entry.member_name)
+        return opened(reader, entry)
+
+    monkeypatch.setattr(LocalReader, "open", noted)
+    (album / "z.txt").chmod(0o640)
+    manifest(album, LocalStorage)
+    assert tried == ["z.txt"]

@@ -1,0 +1,210 @@
+"""The report of what could not be read, as a member of the archive: validators, bytes, readers."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+from backends.stored_zip import StoredZip
+from backends.tar import Tar
+from backends.tar_gz import TarGz
+from backends.zip_program import ZipProgram
+from tests.servers import tool
+from tests.strangers import HEADLINE, album_in, manifest, names, public_photos, report_of, text_of
+from tests.unprivileged import unprivileged
+from tornado_archiver.backend import ArchiveInfo, Backend, BackendOptions, ByteRange
+from tornado_archiver.chunks import as_bytes
+from tornado_archiver.errors import SourceChangedError, SourceUnreadableError
+from tornado_archiver.manifest import Manifest
+from tornado_archiver.storage import Reader
+from tornado_archiver.testing import trees
+from tornado_archiver.testing.footprint import Footprint
+from tornado_archiver.testing.members import Member, unpacked
+from tornado_archiver.unreadable import REPORT_NAME
+
+BACKENDS = (
+    StoredZip(BackendOptions()),
+    StoredZip(BackendOptions(stored_threshold=0)),
+    Tar(BackendOptions()),
+    ZipProgram(BackendOptions()),
+    TarGz(BackendOptions()),
+)
+PLANNED = BACKENDS[:3]
+MANY = [f"{number:03}{'n' * 240}.jpg" for number in range(800)]  # a report of more than is read in one go
+
+
+@pytest.fixture
+def photos() -> Iterator[Path]:
+    with public_photos() as photos:
+        yield photos
+
+
+@pytest.fixture
+def album(photos: Path) -> Path:
+    return album_in(photos)
+
+
+def info(found: Manifest, backend: Backend = PLANNED[0]) -> ArchiveInfo:
+    async def opened() -> ArchiveInfo:
+        return (await backend.open(found)).info
+
+    return asyncio.run(opened())
+
+
+def packed(found: Manifest, backend: Backend, wanted: ByteRange | None = None) -> bytes:
+    async def taken() -> bytes:
+        archive = await backend.open(found)
+        before = Footprint.now()
+        async with aclosing(archive.chunks(wanted)) as chunks:
+            data = b"".join([as_bytes(chunk) async for chunk in chunks])
+        before.assert_unchanged()
+        return data
+
+    return asyncio.run(taken())
+
+
+# Its validators
+
+
+def test_the_same_directory_gives_the_same_report_elsewhere(album: Path, photos: Path) -> None:
+    copy = shutil.copytree(album, photos / "copy")
+    for host in (album, copy):
+        (host / "z.txt").chmod(0)
+    assert manifest(album).entries == manifest(copy).entries
+    assert info(manifest(album)).etag == info(manifest(copy)).etag
+
+
+def test_its_time_is_the_newest_there_is(album: Path) -> None:
+    (album / "b/3.jpg").chmod(0)
+    assert report_of(manifest(album)).mtime_ns // 10**9 == trees.MTIME_S + 7
+
+
+@pytest.mark.parametrize("backend", PLANNED)
+def test_another_list_is_another_etag(album: Path, backend: Backend) -> None:
+    """Here all that is packed keeps its name, size, time and mode, and the report its size."""
+    (album / "z.txt").chmod(0)
+    before = manifest(album)
+    (album / "z.txt").rename(album / "y.txt")
+    after = manifest(album)
+    assert names(before) == names(after)
+    assert [entry.size for entry in before.entries] == [entry.size for entry in after.entries]
+    assert text_of(before) != text_of(after)
+    assert info(before, backend).etag != info(after, backend).etag
+
+
+def test_others_left_out_are_another_etag(album: Path) -> None:
+    twins = album / "y.txt", album / "z.txt"
+    twins[0].write_bytes(b"last")
+    tags = set()
+    for twin in twins:
+        shutil.copystat(album / "1.jpg", twin)
+    for twin in twins:
+        twin.chmod(0)
+        tags.add(info(manifest(album)).etag)
+        twin.chmod(0o644)
+    assert len(tags) == 2
+
+
+def test_it_has_no_date(album: Path) -> None:
+    """A right that this service got or lost shows in no file's time."""
+    (album / "z.txt").chmod(0)
+    assert info(manifest(album)).last_modified is None
+
+
+# How it is read
+
+
+@pytest.fixture
+def long_report(album: Path) -> Manifest:
+    for name in MANY:
+        (album / name).touch(0)
+        (album / name).chmod(0)
+    return manifest(album)
+
+
+@pytest.fixture
+def reader(long_report: Manifest) -> Iterator[Reader]:
+    before = os.listdir("/proc/self/fd")
+    with long_report.source.reader() as reader:
+        yield reader
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_it_is_read_as_any_file_is(reader: Reader, long_report: Manifest) -> None:
+    report = report_of(long_report)
+    expected = (HEADLINE + "".join(f"{name}\n" for name in MANY)).encode()
+    assert report.size == len(expected)
+    for _ in range(2):
+        assert b"".join(map(bytes, reader.blocks(report, 1000))) == expected
+        assert reader.whole(report) == expected
+    reader.verify(long_report.entries)
+
+
+def test_its_content_stays_what_it_is(reader: Reader, long_report: Manifest) -> None:
+    report = report_of(long_report)
+    first, second = reader.content(report), reader.content(report)
+    assert first.identity == second.identity
+    assert first.read(3, 100) == as_bytes(second.chunk(b"", 3, 100)) == reader.whole(report)[3:100]
+    first.check()
+    first.close()
+    second.close()
+
+
+def test_whatever_else_there_is_is_read_from_the_disk(
+    reader: Reader, long_report: Manifest, album: Path
+) -> None:
+    found = {entry.member_name: entry for entry in long_report.entries}
+    assert reader.whole(found["z.txt"]) == b"last"
+    (album / "z.txt").write_bytes(b"changed")
+    for read in (reader.whole, reader.content, lambda entry: reader.verify([entry])):
+        with pytest.raises(SourceChangedError):
+            read(found["z.txt"])
+
+
+def test_what_becomes_unreadable_later_is_an_error(album: Path) -> None:
+    (album / "z.txt").chmod(0)
+    found = manifest(album)
+    (album / "1.jpg").chmod(0)
+    with found.source.reader() as reader, unprivileged(), pytest.raises(SourceUnreadableError):
+        reader.whole(found.entries[0])
+
+
+# How it is packed
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_it_is_a_member_like_any_other(backend: Backend, album: Path, tmp_path: Path) -> None:
+    (album / "b").chmod(0)
+    found = manifest(album)
+    (album / "b").chmod(0o755)
+    if backend.name == "zip":
+        tool("zip")
+    (tmp_path / "archive").write_bytes(packed(found, backend))
+    (tmp_path / "out").mkdir()
+    subprocess.run([tool("bsdtar"), "-xpf", tmp_path / "archive", "-C", tmp_path / "out"], check=True)
+    members = unpacked(tmp_path / "out", directory_times=False)
+    report = Member(f"{HEADLINE}b/\n".encode(), 0o644, trees.MTIME_S + 3)
+    assert members == {
+        "1.jpg": Member(trees.noise(300_000), 0o644, trees.MTIME_S + 1),
+        "a/": Member(None, 0o755, None),
+        "a/2.jpg": Member(b"two", 0o644, trees.MTIME_S + 2),
+        REPORT_NAME: report,
+        "z.txt": Member(b"last", 0o644, trees.MTIME_S + 3),
+    }
+
+
+@pytest.mark.parametrize("backend", PLANNED)
+def test_ranges_of_a_long_one_are_slices(backend: Backend, long_report: Manifest) -> None:
+    whole = packed(long_report, backend)
+    assert len(whole) == info(long_report, backend).length
+    at = whole.index(HEADLINE.encode())
+    ends = (0, at, at + 1, at + 70_000, at + report_of(long_report).size, len(whole))
+    for start in ends:
+        for stop in ends:
+            if start < stop:
+                assert packed(long_report, backend, ByteRange(start, stop)) == whole[start:stop]
