@@ -1,5 +1,4 @@
-"""Puts the parts together and runs them. The only place that knows both the core, the web and the box's
-backends."""
+"""Runs the service: one process that supervises, and those that serve."""
 
 import asyncio
 import contextlib
@@ -7,24 +6,27 @@ import gc
 import logging
 import os
 import resource
-import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
-import backends
-from tornado_archiver.backend import Backend, BackendOptions
-from tornado_archiver.errors import ArchiverError, BackendUnavailableError, RegistryError, SettingsError
-from tornado_archiver.local_storage import LocalStorage
-from tornado_archiver.registry import Registry, installed
-from tornado_archiver.selection import Selection
+from tornado_archiver.assembly import make_app, make_service
+from tornado_archiver.errors import ArchiverError
+from tornado_archiver.ledger import Ledger
+from tornado_archiver.logs import set_up_logging
+from tornado_archiver.orders import Orders
 from tornado_archiver.service import Service
-from tornado_archiver.settings import UNSET, Settings, describe
+from tornado_archiver.settings import Settings, describe
 from tornado_archiver.settings_reader import read_settings
+from tornado_archiver.shares import Share, equal_shares
+from tornado_archiver.supervisor import Crew, Role, Supervisor
 from tornado_archiver.web import access_log
-from tornado_archiver.web.app import ArchiverApplication
-from tornado_archiver.web.pages import upstream_url
-from tornado_archiver.web.server import listen, serve
+from tornado_archiver.web.addresses import ADMIN, inherited_or_listen, listen, warn_of_moves
+from tornado_archiver.web.admin_app import AdminApplication, serve_admin
+from tornado_archiver.web.metrics import Metrics
+from tornado_archiver.web.readiness import Readiness
+from tornado_archiver.web.server import Bounds, serve
 
 log = logging.getLogger(__name__)
 
@@ -33,84 +35,94 @@ EXIT_UNUSABLE = 2  # a setting, a backend or the address cannot be used
 
 def main(argv: Sequence[str]) -> int:
     """Serve until stopped; the exit status. What stands in the way is told in one line on stderr."""
+
+    def read() -> Settings:
+        return read_settings(argv, os.environ, Path(".env"))
+
     try:
-        settings = read_settings(argv, os.environ, Path(".env"))
+        settings = read()
         if settings.print_config:
             sys.stdout.write(describe(settings) + "\n")
             return 0
-        asyncio.run(_run(settings))
+        _supervise(settings, read)
     except ArchiverError as error:
         sys.stderr.write(f"server.py: {error}\n")
         return EXIT_UNUSABLE
     return 0
 
 
-async def _run(settings: Settings) -> None:
-    _set_up_logging(settings.enable_logging)
+def _supervise(settings: Settings, read: Callable[[], Settings]) -> None:
+    set_up_logging(settings.log_format)
+    access_log.log.setLevel(logging.INFO if settings.enable_logging else logging.WARNING)
     _raise_descriptor_limit()
-    service = await make_service(settings)
-    app = ArchiverApplication(
-        service, demo_url=_demo_url(settings), upstream=upstream_url(settings.host, settings.port)
-    )
-    sockets = _listen(settings)
+    ledger = Ledger()
+    # what is wrong with it shows before the address is taken
+    service = asyncio.run(make_service(settings, ledger))
+    site = _Site(settings, ledger, [backend.name for backend in service.backends])
+    crew = site.crew(settings, service)
     _collect_garbage_less_often()
-    log.info("packing the directories in %s as %s", settings.photos_dir, service.backends[0].name)
-    if not os.access(settings.photos_dir, os.R_OK | os.X_OK):
-        log.warning("the photos directory %s cannot be read: every link answers 503", settings.photos_dir)
-    await serve(app, sockets)
+    Supervisor(
+        crew, reread=lambda: site.next_crew(read()), on_stop=site.close, on_death=site.strike_out
+    ).run()
 
 
-def _listen(settings: Settings) -> list[socket.socket]:
-    try:
-        return listen(settings.host, settings.port)
-    except OSError as error:
-        origins = f"host: {settings.origins['host']}, port: {settings.origins['port']}"
-        raise SettingsError(
-            f"cannot listen on {settings.host} port {settings.port} ({origins}): {error.strerror};"
-            " choose an address of this machine and a free port"
-        ) from error
+class _Site:
+    """What stays the same when settings are read again: the addresses, and the book of the downloads."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, backends: Sequence[str]) -> None:
+        self._settings = settings
+        self._sockets = inherited_or_listen(settings)
+        self._admin_sockets = listen(settings, ADMIN) if settings.admin_port else []
+        self.ledger = ledger
+        self.metrics = Metrics(backends)
+
+    def crew(self, settings: Settings, service: Service) -> Crew:
+        log.info("packing the directories in %s as %s", settings.photos_dir, service.backends[0].name)
+        if not os.access(settings.photos_dir, os.R_OK | os.X_OK):
+            log.warning("the photos directory %s cannot be read: every link answers 503", settings.photos_dir)
+        workers = [
+            Role("worker", _in_a_loop(self._serve, settings, service, share))
+            for share in equal_shares(settings.workers)
+        ]
+        admin = Role("admin", _in_a_loop(self._show, settings, service), watches=True)
+        return Crew(workers + [admin] * bool(self._admin_sockets), settings.drain_timeout)
+
+    def next_crew(self, settings: Settings) -> Crew:
+        """Raises ArchiverError."""
+        service = asyncio.run(make_service(settings, self.ledger))
+        self.metrics.expect(backend.name for backend in service.backends)
+        warn_of_moves(self._settings, settings)
+        return self.crew(settings, service)
+
+    def strike_out(self, pid: int) -> None:
+        """A process is no more: what it was sending has ended."""
+        self.metrics.worker_died(pid, self.ledger.rows())
+        self.ledger.forget(pid)
+
+    def close(self) -> None:
+        """The end begins: who comes now is refused."""
+        self.ledger.draining = True
+        for listening in (*self._sockets, *self._admin_sockets):
+            listening.close()
+
+    async def _serve(self, settings: Settings, service: Service, share: Share, lifeline: int) -> None:
+        self.metrics.worker_started()
+        app = make_app(settings, service, self.metrics)
+        bounds = Bounds(settings.idle_timeout, settings.max_header_size, settings.drain_timeout)
+        with Orders(lifeline) as orders:
+            await serve(app, self._sockets, share, orders, bounds)
+
+    async def _show(self, settings: Settings, service: Service, lifeline: int) -> None:
+        """To the admin, how it goes."""
+        readiness = Readiness(settings.photos_dir, service.backends, self.ledger, self.metrics.roll)
+        app = AdminApplication(self.metrics, self.ledger, readiness)
+        with Orders(lifeline) as orders:
+            await serve_admin(app, self._admin_sockets, orders)
 
 
-async def make_service(settings: Settings) -> Service:
-    """The service that the settings ask for, its backends checked.
-
-    Raises RegistryError, BackendUnavailableError.
-    """
-    selection = Selection(settings.include_hidden, settings.include_litter, settings.follow_symlinks)
-    return Service(
-        storage=LocalStorage(settings.photos_dir, selection),
-        backends=await _backends(settings),
-        download_name=settings.download_name,
-        response_delay_s=settings.response_delay if settings.enable_response_delay else 0,
-    )
-
-
-async def _backends(settings: Settings) -> list[Backend]:
-    registry = Registry([*backends.ENTRY_POINTS, *installed()])
-    options = BackendOptions(level=settings.level, stored_threshold=settings.stored_threshold)
-    found = []
-    for name in dict.fromkeys((settings.backend, *settings.formats)):
-        setting = "backend" if name == settings.backend else "formats"
-        try:
-            backend = registry.create(name, options)
-            await backend.check()
-        except (RegistryError, BackendUnavailableError) as error:
-            raise type(error)(f"{setting}: {name!r} ({settings.origins[setting]}): {error}") from error
-        found.append(backend)
-    return found
-
-
-def _demo_url(settings: Settings) -> str | None:
-    """The link to the bundled album while that is what is served; no hash of real photos is ever shown."""
-    if settings.origins["photos_dir"] != UNSET or not settings.photos_dir.is_dir():
-        return None
-    albums = sorted(path.name for path in settings.photos_dir.iterdir() if path.is_dir())
-    return f"archive/{albums[0]}/" if albums else None
-
-
-def _set_up_logging(requests: bool) -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    access_log.log.setLevel(logging.INFO if requests else logging.WARNING)
+def _in_a_loop(serve: Callable[..., Coroutine[Any, Any, None]], *args: object) -> Callable[[int], None]:
+    """What `serve` does with these arguments and a lifeline, as a process."""
+    return lambda lifeline: asyncio.run(serve(*args, lifeline))
 
 
 def _raise_descriptor_limit() -> None:

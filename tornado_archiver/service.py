@@ -1,21 +1,27 @@
-"""What a request needs: where sources come from, and who packs them. Built once, in `main`."""
+"""What a request needs: where sources come from, who packs them, who may come in and how fast. Built once, in
+`main`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tornado_archiver.admission import Admission
 from tornado_archiver.backend import Backend
+from tornado_archiver.pacing import Pacing
+from tornado_archiver.signed_link import LinkKeys
 from tornado_archiver.storage import Storage
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """`backends`: every one that a link may ask for, the default first. `download_name`: template of the
-    file name without suffix, with `{hash}`. `response_delay_s`: seconds between two chunks."""
+    """`backends`: every one that a link may ask for, the default first. `link_keys`: with them, a link needs
+    a signature. `download_name`: template of the file name without suffix, with `{hash}`."""
 
     storage: Storage
     backends: Sequence[Backend]
+    admission: Admission
+    pacing: Pacing
+    link_keys: LinkKeys | None = None
     download_name: str = "{hash}"
-    response_delay_s: float = 0
 
     def backend(self, name: str | None) -> Backend | None:
         """The backend of that name, the default one for None; None when it is not offered."""

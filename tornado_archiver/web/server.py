@@ -1,51 +1,75 @@
-"""Listening, and stopping when told to."""
+"""Serving, and ending in peace: what runs may end, as far as there is time."""
 
 import asyncio
 import logging
-import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, cast
 
-from tornado.netutil import bind_sockets
+from tornado.http1connection import HTTP1ServerConnection
+from tornado.httputil import HTTPConnection, HTTPMessageDelegate
+from tornado.iostream import IOStream
 
+from tornado_archiver.orders import Orders
+from tornado_archiver.shares import Share
 from tornado_archiver.web.app import ArchiverApplication
-from tornado_archiver.web.sendfile_stream import SendfileServer
+from tornado_archiver.web.door import Door
+from tornado_archiver.web.sendfile_stream import SendfileServer, SendfileStream
 
 log = logging.getLogger(__name__)
 
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _STOP_TIMEOUT_S = 5
+_FIRST_REQUEST_S = 1
+_LOOK_S = 0.1
+_FOR_EVER_S = 10**9
 _MAX_BODY_BYTES = 64 * 1024  # nobody has anything to send here
 
 
-def listen(host: str, port: int) -> list[socket.socket]:
-    """Take the address, one socket for each of those that the host has. Raises OSError."""
-    return bind_sockets(port, host)
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a connection may take: seconds to say what it wants (0: as long as it likes), bytes for that, and
+    seconds to end when the service does."""
+
+    idle_timeout_s: float
+    max_header_bytes: int
+    drain_timeout_s: float
 
 
-async def serve(app: ArchiverApplication, sockets: Sequence[socket.socket]) -> None:
-    """Serve until SIGTERM or SIGINT, then cut what runs and return."""
-    server = SendfileServer(app, max_body_size=_MAX_BODY_BYTES)
-    server.add_sockets(sockets)
-    for address in {listening.getsockname()[:2] for listening in sockets}:
-        log.info("listening on %s", _url(*address))
-    await _told_to_stop()
-    log.info("stopping")
-    server.stop()
+async def serve(
+    app: ArchiverApplication,
+    sockets: Sequence[socket.socket],
+    share: Share,
+    orders: Orders,
+    bounds: Bounds,
+) -> None:
+    """Serve until told to stop, let run what runs, cut it when told so or when its time is over."""
+    server = RetiringServer(
+        app,
+        max_body_size=_MAX_BODY_BYTES,
+        max_header_size=bounds.max_header_bytes,
+        # for both a connection that waits for its next request and one that sends its head by drops
+        idle_connection_timeout=bounds.idle_timeout_s or _FOR_EVER_S,
+    )
+    server.open(sockets, share)
+    app.start()
+    await orders.to_retire()
+    server.retire()
+    if server.busy:
+        time = f"up to {bounds.drain_timeout_s:g} s more" if orders.is_urgent else "their time"
+        log.info("draining: %d downloads may take %s", server.busy, time)
+    await _first_of(server.left_alone(), orders.to_cut(bounds.drain_timeout_s))
     app.stop()
     await server.close_all_connections()
     await _all_done()
 
 
-def _url(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
-
-
-async def _told_to_stop() -> None:
-    told = asyncio.Event()
-    for number in _STOP_SIGNALS:
-        asyncio.get_running_loop().add_signal_handler(number, told.set)
-    await told.wait()
+async def _first_of(*awaited: Coroutine[Any, Any, None]) -> None:
+    tasks = [asyncio.ensure_future(one) for one in awaited]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
 
 
 async def _all_done() -> None:
@@ -53,3 +77,68 @@ async def _all_done() -> None:
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     if tasks:
         await asyncio.wait(tasks, timeout=_STOP_TIMEOUT_S)
+
+
+class RetiringServer(SendfileServer):
+    """A server that can leave without breaking anything off."""
+
+    def initialize(self, *args: Any, **kwargs: Any) -> None:
+        super().initialize(*args, **kwargs)
+        self._answers: dict[HTTP1ServerConnection, int] = {}  # how many each connection has had
+        self._open = 0  # connections, with those that Tornado is only about to tell of
+        self._left = asyncio.Event()
+
+    def open(self, sockets: Sequence[socket.socket], share: Share) -> None:
+        """Let visitors in."""
+        self._share = share
+        self._count(0)
+        self._door = Door(sockets, share, self._enter)
+
+    def _enter(self, connection: socket.socket, address: Any) -> None:
+        self._count(self._open + 1)
+        self.handle_stream(IOStream(connection), address)
+
+    def _count(self, connections: int) -> None:
+        self._open = connections
+        self._share.hold(connections)
+
+    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
+        """Tornado calls this whenever a connection begins to wait for a request."""
+        connection = cast(HTTP1ServerConnection, server_conn)
+        self._answers[connection] = self._answers.get(connection, -1) + 1
+        return super().start_request(server_conn, request_conn)
+
+    def on_close(self, server_conn: object) -> None:
+        super().on_close(server_conn)
+        del self._answers[cast(HTTP1ServerConnection, server_conn)]
+        self._count(self._open - 1)
+        self._left.set()
+
+    @property
+    def busy(self) -> int:
+        """How many connections have asked for something that they have not got all of."""
+        return sum(not connection.stream.reading() for connection in self._answers)
+
+    def retire(self) -> None:
+        """Let nobody in, and answer no connection more than once."""
+        self._door.close()
+        self.conn_params.no_keep_alive = True
+
+    async def left_alone(self) -> None:
+        """Returns when there are no connections any more. Those that have their answers are closed, which
+        whoever keeps one has to expect (RFC 9112 9.3.1); a new one has a moment for its only request."""
+        loop = asyncio.get_running_loop()
+        enough = loop.time() + _FIRST_REQUEST_S
+        while self._open:
+            self._close_waiting(new_ones=loop.time() >= enough)
+            self._left.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_S):
+                    await self._left.wait()
+
+    def _close_waiting(self, new_ones: bool) -> None:
+        for connection, answers in list(self._answers.items()):
+            stream = cast(SendfileStream, connection.stream)
+            # a container takes its network with it, and what the kernel has still to send
+            if stream.reading() and (answers or new_ones) and not stream.unsent():
+                stream.close()

@@ -1,0 +1,87 @@
+"""Puts the service together as the settings want it. The only place that knows both the core, the web and the
+box's backends."""
+
+import backends
+from tornado_archiver.admission import Admission
+from tornado_archiver.backend import Backend, BackendOptions
+from tornado_archiver.errors import BackendUnavailableError, RegistryError
+from tornado_archiver.ledger import Ledger, Limits
+from tornado_archiver.link_secrets import link_keys
+from tornado_archiver.local_storage import LocalStorage
+from tornado_archiver.pacing import Pacing
+from tornado_archiver.registry import Registry, installed
+from tornado_archiver.selection import Selection
+from tornado_archiver.service import Service
+from tornado_archiver.settings import UNSET, Settings
+from tornado_archiver.unreadable import ReportingStorage
+from tornado_archiver.web.app import ArchiverApplication
+from tornado_archiver.web.metrics import Metrics
+from tornado_archiver.web.pages import upstream_url
+
+_STORAGES = {"abort": LocalStorage, "report": ReportingStorage}  # by on_unreadable
+
+
+async def make_service(settings: Settings, ledger: Ledger | None = None) -> Service:
+    """The service that the settings ask for, its backends checked. `ledger` is shared by all workers.
+
+    Raises RegistryError, BackendUnavailableError, SettingsError.
+    """
+    ledger = ledger or Ledger()
+    selection = Selection(
+        settings.include_hidden,
+        settings.include_litter,
+        settings.follow_symlinks,
+        settings.max_entries,
+        settings.max_bytes,
+    )
+    service = Service(
+        storage=_STORAGES[settings.on_unreadable](settings.photos_dir, selection),
+        backends=await _backends(settings),
+        admission=Admission(ledger, settings.queue_timeout),
+        pacing=_pacing(settings, ledger),
+        link_keys=link_keys(settings),
+        download_name=settings.download_name,
+    )
+    ledger.limits = Limits(settings.max_downloads, settings.max_downloads_per_client)
+    return service
+
+
+def make_app(settings: Settings, service: Service, metrics: Metrics) -> ArchiverApplication:
+    """What a worker serves."""
+    return ArchiverApplication(
+        service,
+        metrics=metrics,
+        demo_url=_demo_url(settings),
+        upstream=upstream_url(settings.host, settings.port),
+        trusted_proxies=settings.trusted_proxies,
+        stall_timeout_s=settings.stall_timeout,
+    )
+
+
+def _pacing(settings: Settings, ledger: Ledger) -> Pacing:
+    delay_s = settings.response_delay if settings.enable_response_delay else 0
+    limits = settings.rate_limit, settings.total_rate_limit
+    return Pacing(ledger, *limits, delay_s, patience_s=settings.stall_timeout)
+
+
+async def _backends(settings: Settings) -> list[Backend]:
+    registry = Registry([*backends.ENTRY_POINTS, *installed()])
+    options = BackendOptions(level=settings.level, stored_threshold=settings.stored_threshold)
+    found = []
+    for name in dict.fromkeys((settings.backend, *settings.formats)):
+        setting = "backend" if name == settings.backend else "formats"
+        try:
+            backend = registry.create(name, options)
+            await backend.check()
+        except (RegistryError, BackendUnavailableError) as error:
+            raise type(error)(f"{setting}: {name!r} ({settings.origins[setting]}): {error}") from error
+        found.append(backend)
+    return found
+
+
+def _demo_url(settings: Settings) -> str | None:
+    """The link to the bundled album while that is what is served; no hash of real photos is ever shown."""
+    if settings.origins["photos_dir"] != UNSET or not settings.photos_dir.is_dir() or link_keys(settings):
+        return None
+    albums = sorted(path.name for path in settings.photos_dir.iterdir() if path.is_dir())
+    return f"archive/{albums[0]}/" if albums else None

@@ -1,0 +1,60 @@
+"""The addresses that the service listens on."""
+
+import logging
+import os
+import socket
+
+from tornado.netutil import bind_sockets
+
+from tornado_archiver.errors import SettingsError
+from tornado_archiver.settings import Settings
+from tornado_archiver.socket_activation import inherited_sockets
+
+log = logging.getLogger(__name__)
+
+PUBLIC = ("host", "port")
+ADMIN = ("admin_host", "admin_port")
+
+
+def listen(settings: Settings, address: tuple[str, str] = PUBLIC) -> list[socket.socket]:
+    """Take the address that these two settings name, one socket for each of those that the host has.
+
+    Raises SettingsError."""
+    host, port = (getattr(settings, name) for name in address)
+    try:
+        sockets = bind_sockets(port, host)
+    except OSError as error:
+        host_key, port_key = (name.replace("_", "-") for name in address)
+        origins = f"{host_key}: {settings.origins[address[0]]}, {port_key}: {settings.origins[address[1]]}"
+        raise SettingsError(
+            f"cannot listen on {host} port {port} ({origins}): {error.strerror};"
+            " choose an address of this machine and a free port"
+        ) from error
+    _tell(sockets)
+    return sockets
+
+
+def inherited_or_listen(settings: Settings) -> list[socket.socket]:
+    """What the starter has opened already, in place of the visitors' address. Raises SettingsError."""
+    inherited = inherited_sockets(os.environ)
+    _tell(inherited)
+    return inherited or listen(settings)
+
+
+def warn_of_moves(old: Settings, new: Settings) -> None:
+    """A running service stays where it is."""
+    for name in (*PUBLIC, *ADMIN):
+        if getattr(old, name) != getattr(new, name):
+            log.warning("%s: %s takes a restart", name.replace("_", "-"), getattr(new, name))
+
+
+def _tell(sockets: list[socket.socket]) -> None:
+    for name in {str(listening.getsockname()): listening for listening in sockets}.values():
+        log.info("listening on %s", _url(name))
+
+
+def _url(listening: socket.socket) -> str:
+    if listening.family == socket.AF_UNIX:
+        return f"unix:{listening.getsockname()}"
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
