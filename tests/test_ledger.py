@@ -98,7 +98,7 @@ def test_who_dies_with_the_lock_does_not_keep_it() -> None:
     ledger = Ledger()
 
     def die_within() -> None:
-        with ledger._locked():
+        with ledger._shared.locked():
             os.kill(os.getpid(), signal.SIGKILL)
 
     in_another_process(die_within)

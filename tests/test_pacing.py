@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tornado_archiver.chunks import Chunk, FileSlice, as_bytes
+from tornado_archiver.errors import PackingError
 from tornado_archiver.ledger import Ledger
 from tornado_archiver.pacing import Pacing
 
@@ -79,6 +80,19 @@ def test_downloads_together_keep_to_the_total(chunks: list[Chunk]) -> None:
     began = time.monotonic()
     asyncio.run(four())
     assert time.monotonic() - began > 0.7
+
+
+def test_what_never_comes_is_not_waited_for(chunks: list[Chunk]) -> None:
+    given = Given(chunks)
+
+    async def stopped() -> AsyncGenerator[Chunk, None]:
+        async for chunk in given():
+            yield chunk
+            await asyncio.sleep(3600)
+
+    with pytest.raises(PackingError, match=r"^nothing came from the backend for 0\.1 s$"):
+        asyncio.run(taken(Pacing(Ledger(), patience_s=0.1).paced(stopped())))
+    assert given.closed
 
 
 def test_who_leaves_early_leaves_nothing_open(chunks: list[Chunk]) -> None:

@@ -14,6 +14,11 @@ NOTICES = [
     pages.BAD_REQUEST,
     pages.NOT_FOUND,
     pages.METHOD_NOT_ALLOWED,
+    pages.EXPIRED,
+    pages.PRECONDITION_FAILED,
+    pages.TOO_LARGE,
+    pages.RANGE_NOT_SATISFIABLE,
+    pages.BUSY,
     pages.FAILED,
     pages.UNAVAILABLE,
     pages.unknown_format(["zip", "tar.gz"]),
@@ -82,7 +87,7 @@ def test_notice_as_text(notice: Notice) -> None:
 
 
 def test_notices_have_the_status_they_are_named_for() -> None:
-    assert [notice.status for notice in NOTICES] == [400, 404, 405, 500, 503, 400]
+    assert [notice.status for notice in NOTICES] == [400, 404, 405, 410, 412, 413, 416, 503, 500, 503, 400]
 
 
 def test_markup_in_a_notice_is_shown_and_not_run() -> None:

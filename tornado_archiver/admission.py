@@ -19,9 +19,11 @@ class Admission:
         self._queue_timeout_s = queue_timeout_s
 
     @asynccontextmanager
-    async def place(self, client: str) -> AsyncIterator[int]:
-        """A place among those that run, as its row in the ledger. Raises BusyError."""
+    async def place(self, client: str, details: dict[str, str]) -> AsyncIterator[int]:
+        """A place among those that run, as its row in the ledger, where `details` are for who looks at those
+        that wait. Raises BusyError."""
         number = self.ledger.join(client)
+        self.ledger.describe(number, None, details)
         try:
             await self._turn(number)
             yield number

@@ -2,22 +2,19 @@
 
 It is made before they are forked, so a limit holds over all workers, and who looks at it sees them all.
 A row belongs to the process that wrote it in; when that dies, `forget` strikes its rows out. Whatever counts
-and then writes does so under a lock that the kernel takes back from a process that dies (fcntl(2)).
+and then writes does so under the book's lock.
 """
 
 import ctypes
-import fcntl
 import json
-import mmap
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from tornado_archiver.errors import BusyError
+from tornado_archiver.shared_book import SharedBook
 
 CAPACITY = 16_384  # downloads at once, waiting ones included
 MAX_WAITING = 500
@@ -55,10 +52,8 @@ class Ledger:
 
     def __init__(self, limits: Limits | None = None, capacity: int = CAPACITY) -> None:
         self.limits = limits or Limits()
-        layout = _layout(capacity)
-        self._file = os.memfd_create("downloads")
-        os.ftruncate(self._file, ctypes.sizeof(layout))
-        self._book = layout.from_buffer(mmap.mmap(self._file, ctypes.sizeof(layout)))
+        self._shared = SharedBook(_layout(capacity))
+        self._book = self._shared.book
 
     @property
     def draining(self) -> bool:
@@ -74,7 +69,7 @@ class Ledger:
 
         Raises BusyError when too many wait: in all, or of the same client.
         """
-        with self._locked():
+        with self._shared.locked():
             number = bytes(self._book.states).find(_FREE)
             if number < 0:
                 raise BusyError("the list of downloads is full")
@@ -91,13 +86,13 @@ class Ledger:
 
     def leave(self, number: int) -> None:
         """Strike the row out, and give its place to whoever waits longest."""
-        with self._locked():
+        with self._shared.locked():
             self._book.states[number] = _FREE
             self._promote()
 
     def forget(self, pid: int) -> None:
         """Strike out what a process left that is no more."""
-        with self._locked():
+        with self._shared.locked():
             for number in self._taken():
                 if self._book.pids[number] == pid:
                     self._book.states[number] = _FREE
@@ -114,25 +109,17 @@ class Ledger:
 
     def rows(self) -> list[Row]:
         """All that waits or runs, the longest there first."""
-        with self._locked():
+        with self._shared.locked():
             return sorted((self._row(number) for number in self._taken()), key=lambda row: row.began)
 
     def reserve(self, size: int, bytes_per_s: int) -> float:
         """Put `size` bytes into a queue that all processes share and that moves at this speed; returns the
         seconds until it is their turn. Whoever has not used it for a while has a short burst to catch up."""
-        with self._locked():
+        with self._shared.locked():
             now = time.monotonic()
             start: float = max(self._book.free_at, now - _BURST_S)
             self._book.free_at = start + size / bytes_per_s
             return max(0.0, start - now)
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        fcntl.lockf(self._file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.lockf(self._file, fcntl.LOCK_UN)
 
     def _write(self, number: int, client: str) -> None:
         book = self._book
@@ -197,7 +184,7 @@ class Ledger:
 def _layout(capacity: int) -> type[ctypes.Structure]:
     """One column for each fact: a count over all rows is one call then."""
     return type(
-        "_Book",
+        "Downloads",
         (ctypes.Structure,),
         {
             "_fields_": [

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from tornado_archiver.chunks import Chunk, FileSlice
+from tornado_archiver.errors import PackingError
 from tornado_archiver.ledger import Ledger
 
 _PIECES_PER_S = 20  # small enough to flow, large enough to cost nothing
@@ -19,15 +20,18 @@ Chunks = AsyncGenerator[Chunk, None]
 @dataclass(frozen=True, slots=True)
 class Pacing:
     """`rate_limit` (of one download) and `total_rate_limit` (of all) are in bytes per second, 0 for none;
-    `delay_s` is a pause between two chunks."""
+    `delay_s` is a pause between two chunks. `patience_s`: seconds in which a chunk has to come, 0 for any."""
 
     ledger: Ledger
     rate_limit: int = 0
     total_rate_limit: int = 0
     delay_s: float = 0
+    patience_s: float = 0
 
     def paced(self, chunks: Chunks) -> Chunks:
-        """The same bytes, as fast as they may go."""
+        """The same bytes, as fast as they may go. Raises PackingError when they do not come."""
+        if self.patience_s:
+            chunks = _awaited(chunks, self.patience_s)
         if self.delay_s:
             chunks = _delayed(chunks, self.delay_s)
         if self.rate_limit:
@@ -51,6 +55,20 @@ class _Line:
         start = max(self._free_at, now - _BURST_S)
         self._free_at = start + size / self._bytes_per_s
         return max(0.0, start - now)
+
+
+async def _awaited(chunks: Chunks, seconds: float) -> Chunks:
+    """A program that was stopped, or waits for a disk that is gone, would keep the visitor for ever."""
+    async with aclosing(chunks):
+        while True:
+            try:
+                async with asyncio.timeout(seconds):
+                    chunk = await anext(chunks, None)
+            except TimeoutError:
+                raise PackingError(f"nothing came from the backend for {seconds:g} s") from None
+            if chunk is None:
+                return
+            yield chunk
 
 
 async def _limited(chunks: Chunks, bytes_per_s: int, reserve: Callable[[int], float]) -> Chunks:

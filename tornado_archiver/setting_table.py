@@ -241,7 +241,8 @@ SETTINGS = (
         "ARCHIVER_STALL_TIMEOUT",
         "5m",
         duration(DAY),
-        "A download of which the visitor takes no byte for so long is cut; 0 waits for ever.",
+        "A download that stands still for so long is cut: the visitor takes no byte, or nothing comes to be "
+        "packed; 0 waits for ever.",
     ),
     Setting(
         ("--idle-timeout",),

@@ -21,8 +21,8 @@ from tornado.ioloop import IOLoop
 
 from tests.servers import contents, contents_of_zip, fetch, running_server, tool
 from tests.web.visitors import Answer, ask, parsed, request
+from tornado_archiver.assembly import make_service
 from tornado_archiver.chunks import as_bytes
-from tornado_archiver.main import make_service
 from tornado_archiver.service import Service
 from tornado_archiver.settings import Settings
 from tornado_archiver.testing import trees

@@ -24,10 +24,10 @@ from tornado.ioloop import IOLoop
 
 from tests.servers import Server, contents, eventually, fetch, running_server
 from tests.web.visitors import ask, knock, parsed, read_head, request
+from tornado_archiver.assembly import make_service
 from tornado_archiver.backend import Archive, ArchiveInfo, Backend, BackendOptions
 from tornado_archiver.byterange import ByteRange
 from tornado_archiver.chunks import Chunk
-from tornado_archiver.main import make_service
 from tornado_archiver.manifest import Manifest
 from tornado_archiver.packer import MAX_SLICE_BYTES
 from tornado_archiver.settings import Settings
@@ -58,7 +58,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(photos: Path) -> Iterator[Server]:
-    with running_server(photos, "--formats", "tar") as server:
+    with running_server(photos, "--formats", "tar", "--max-downloads-per-client", "0") as server:
         yield server
 
 
@@ -171,7 +171,7 @@ def test_a_visitor_who_leaves_in_a_slice_leaves_nothing(
     server: Server, archives: dict[str, bytes], backend: str, politely: bool
 ) -> None:
     """What the next ones get, on the descriptors that have become free, is right."""
-    path, process = f"{LINK}?format={backend}", psutil.Process(server.process.pid)
+    path, process = f"{LINK}?format={backend}", server.worker
     descriptors = process.num_fds()
     for _ in range(3):
         visitors = [knock(server, path) for _ in range(5)]
@@ -275,7 +275,7 @@ def test_a_file_that_shrinks_in_a_slice_breaks_the_download_off(
 ) -> None:
     trees.write(tmp_path / "album" / "1.jpg", trees.noise(30 * MIB))
     with running_server(tmp_path, "--backend", backend) as server:
-        process = psutil.Process(server.process.pid)
+        process = server.worker
         descriptors = process.num_fds()
         with knock(server, LINK) as visitor:
             assert eventually(lambda: at_rest(visitor))

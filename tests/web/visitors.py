@@ -25,7 +25,7 @@ BROKEN_OFF = (18, 56)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`headers` in their order, without Date; `body` as it came, not unchunked."""
+    """`headers` in their order, without what no two answers share; `body` as it came, not unchunked."""
 
     status: int
     headers: tuple[str, ...]
@@ -60,7 +60,7 @@ def parsed(data: bytes) -> Answer:
     status_line, *headers = head.decode("latin-1").split("\r\n")
     return Answer(
         int(status_line.split()[1]),
-        tuple(header for header in headers if not header.startswith("Date:")),
+        tuple(header for header in headers if not header.startswith(("Date:", "X-Request-Id:"))),
         body,
     )
 
@@ -80,19 +80,19 @@ def zips_of(server: Server) -> list[psutil.Process]:
 
 
 def tree_of(server: Server) -> list[psutil.Process]:
-    """The server and the programs that it runs."""
-    process = psutil.Process(server.process.pid)
-    return [process, *process.children(recursive=True)]
+    """The worker and the programs that it runs."""
+    worker = server.worker
+    return [worker, *worker.children(recursive=True)]
 
 
-def knock(server: Server, path: str) -> socket.socket:
-    """A visitor who has asked and not read yet. A small receive buffer: what it does not read is the
-    server's to hold."""
+def knock(server: Server, asked: str | bytes, *, method: str = "GET", headers: str = "") -> socket.socket:
+    """A visitor who has asked for a path, or said something else, and not read yet. A small receive buffer:
+    what it does not read is the server's to hold."""
     visitor = socket.socket()
     visitor.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
     visitor.settimeout(60)
     visitor.connect(("127.0.0.1", server.port))
-    visitor.sendall(request(path))
+    visitor.sendall(asked if isinstance(asked, bytes) else request(asked, method=method, headers=headers))
     return visitor
 
 

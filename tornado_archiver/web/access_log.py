@@ -1,12 +1,19 @@
 """The log's lines about requests. The hash in a link is the key to its directory: only its first
 characters are ever written."""
 
+from __future__ import annotations
+
 import logging
 import re
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from tornado.httputil import HTTPServerRequest
-from tornado.web import RequestHandler
+
+from tornado_archiver.web.record import Record
+
+if TYPE_CHECKING:
+    from tornado_archiver.web.base_handler import BaseHandler
 
 log = logging.getLogger(__name__)
 
@@ -20,21 +27,49 @@ def summary(request: HTTPServerRequest) -> str:
     return f"{request.method} {path.encode('unicode_escape', 'replace').decode()}".replace("\\u2026", "…")
 
 
+def shortened(source_hash: str) -> str:
+    """As much of a hash as anybody may see."""
+    return source_hash[:_SHOWN_CHARACTERS] + "…" * (len(source_hash) > _SHOWN_CHARACTERS)
+
+
 def redacted(text: str, request: HTTPServerRequest) -> str:
     """`text` without the long parts of the request's path, as they were sent and decoded."""
     for part in f"{request.path}/{unquote(request.path)}".split("/"):
         if len(part) > _SHOWN_CHARACTERS and part != "archive":
-            text = text.replace(part, part[:_SHOWN_CHARACTERS] + "…")
-    return text
+            text = text.replace(part, shortened(part))
+    return text.replace(request.query, "…") if request.query else text  # it may hold a signature
 
 
-def log_request(handler: RequestHandler) -> None:
+def log_request(handler: BaseHandler) -> None:
     """Tornado calls this at the end of each request (its setting `log_function`)."""
+    record = handler.record
     log.info(
-        "%s %d %d bytes %.3f s %s",
+        "%s %s %d %s %.3f s %s",
+        record.request_id,
         summary(handler.request),
         handler.get_status(),
-        getattr(handler, "bytes_sent", 0),
+        f"{record.sent} bytes" if record.promised is None else f"{record.sent} of {record.promised} bytes",
         handler.request.request_time(),
-        getattr(handler, "outcome", "answered"),
+        f"{record.outcome} ({record.reason})" if record.reason else record.outcome,
+        extra={"fields": _fields(handler, record)},
     )
+
+
+def _fields(handler: BaseHandler, record: Record) -> dict[str, object]:
+    """The same and more for a log in JSON."""
+    method, path = summary(handler.request).split(" ", 1)
+    return {
+        "request_id": record.request_id,
+        "client": record.client,
+        "method": method,
+        "path": path,
+        "status": handler.get_status(),
+        "sent": record.sent,
+        "promised": record.promised,
+        "seconds": round(handler.request.request_time(), 3),
+        "first_byte_s": None if record.first_byte_s is None else round(record.first_byte_s, 3),
+        "backend": record.backend,
+        "outcome": record.outcome,
+        "reason": record.reason,
+        "is_range": record.is_range,
+    }

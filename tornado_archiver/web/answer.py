@@ -24,6 +24,12 @@ class Answer:
     headers: dict[str, str]
     parts: Parts = field(default_factory=list)
 
+    @property
+    def length(self) -> int | None:
+        """Of the body, None when it shows only at its end."""
+        text = self.headers.get("Content-Length")
+        return None if text is None else int(text)
+
 
 def answer_to(method: str, headers: Mapping[str, str], info: ArchiveInfo, media_type: str) -> Answer:
     """The answer to a GET or HEAD with these headers."""

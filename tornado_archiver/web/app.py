@@ -1,31 +1,58 @@
 """Which address leads to which handler."""
 
+from collections.abc import Sequence
+
+from tornado.ioloop import PeriodicCallback
 from tornado.web import Application
 
 from tornado_archiver.service import Service
+from tornado_archiver.setting_types import Network
 from tornado_archiver.web.access_log import log_request
 from tornado_archiver.web.archive_handler import PREFIX, ArchiveHandler
 from tornado_archiver.web.base_handler import NotFoundHandler
+from tornado_archiver.web.health_handler import HealthHandler
 from tornado_archiver.web.home_handler import HomeHandler
+from tornado_archiver.web.metrics import Metrics
+from tornado_archiver.web.proxies import Proxies
+from tornado_archiver.web.watch import EVERY_S, Watch
 
 
 class ArchiverApplication(Application):
     """`demo_url`: the link to the bundled album, None when that is not what is served. `upstream`: where a
-    proxy on this machine reaches the service."""
+    proxy on this machine reaches the service. `trusted_proxies`: whose word on the visitor's address counts.
+    `stall_timeout_s`: seconds after which a visitor who takes nothing is cut, 0 for never."""
 
-    def __init__(self, service: Service, *, demo_url: str | None, upstream: str) -> None:
-        self._running: set[ArchiveHandler] = set()
+    def __init__(
+        self,
+        service: Service,
+        *,
+        metrics: Metrics | None = None,
+        demo_url: str | None,
+        upstream: str,
+        trusted_proxies: Sequence[Network] = (),
+        stall_timeout_s: float = 0,
+    ) -> None:
+        metrics = metrics or Metrics()
+        self._watch = Watch(service.admission.ledger, stall_timeout_s, metrics.sent)
+        self._looking = PeriodicCallback(self._watch.look, EVERY_S * 1000)
         super().__init__(
             [
                 ("/", HomeHandler, {"service": service, "demo_url": demo_url, "upstream": upstream}),
+                ("/healthz", HealthHandler),
                 # matched raw: `source_hash` decides what may stand behind it, all else is the same 404
-                (f"{PREFIX}.*", ArchiveHandler, {"service": service, "running": self._running}),
+                (f"{PREFIX}.*", ArchiveHandler, {"service": service, "watch": self._watch}),
             ],
             default_handler_class=NotFoundHandler,
             log_function=log_request,
+            proxies=Proxies(trusted_proxies),
+            metrics=metrics,
         )
+
+    def start(self) -> None:
+        """Begin to look after the downloads, in the running event loop."""
+        self._looking.start()
 
     def stop(self) -> None:
         """Cut every download that is running."""
-        for handler in list(self._running):
-            handler.cut("service stopped")
+        self._looking.stop()
+        self._watch.stop()

@@ -1,187 +1,177 @@
-"""The straight line from a link to an archive: source, manifest, facts, head, chunks; no way back."""
+"""The straight line from a link to an archive: place, source, manifest, facts, head, chunks; no way back."""
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+import time
 from contextlib import aclosing
-from typing import cast
 
-from tornado.http1connection import HTTP1Connection
-from tornado.iostream import IOStream, StreamClosedError
+from tornado.iostream import StreamClosedError
 
-from tornado_archiver.backend import Archive, ArchiveInfo, Backend
-from tornado_archiver.chunks import Chunk, FileSlice
+from tornado_archiver.backend import Archive, Backend
+from tornado_archiver.byterange import ByteRange
+from tornado_archiver.client_address import client_group
 from tornado_archiver.disposition import attachment
-from tornado_archiver.errors import ArchiverError
+from tornado_archiver.errors import ArchiverError, SourceNotFoundError
 from tornado_archiver.service import Service
 from tornado_archiver.sourcepath import source_hash
 from tornado_archiver.web import access_log, pages
 from tornado_archiver.web.answer import Parts, answer_to
 from tornado_archiver.web.base_handler import BaseHandler
+from tornado_archiver.web.body_writer import BodyWriter, stream_of
 from tornado_archiver.web.http_errors import REFUSALS, RefusedError, refused
-from tornado_archiver.web.sendfile_stream import SendfileStream, reset
+from tornado_archiver.web.link_check import check_link
+from tornado_archiver.web.record import Outcome
+from tornado_archiver.web.sendfile_stream import reset
+from tornado_archiver.web.watch import Download, Watch
 
 log = logging.getLogger(__name__)
 
 PREFIX = "/archive/"
 
-_READ_BYTES = 256 * 1024
-
 
 class ArchiveHandler(BaseHandler):
     """`/archive/<hash>/`"""
 
-    _sending: "asyncio.Task[None] | None" = None
+    _work: "asyncio.Task[None] | None" = None
 
-    def initialize(self, service: Service, running: set["ArchiveHandler"]) -> None:
+    def initialize(self, service: Service, watch: Watch) -> None:
         self._service = service
-        self._running = running
+        self._watch = watch
 
     async def head(self) -> None:
-        self._set_head(*await self._opened())
-        try:
-            await self.flush()  # as it stands: finish() would add a Content-Length of 0
-        except StreamClosedError:
-            self.cut("visitor left")
+        await self._carry_out()
 
     async def get(self) -> None:
-        archive, backend = await self._opened()
-        parts = self._set_head(archive, backend)
-        if self.request.version == "HTTP/1.0" and archive.info.length is None:
-            self.request.headers.pop("Connection", None)  # else Tornado promises to keep it open
-        self._sending = asyncio.create_task(self._send(archive, parts))
-        self._running.add(self)
+        await self._carry_out()
+
+    async def _carry_out(self) -> None:
+        """Answer as far as the visitor stays, and cut what cannot be ended."""
+        self._work = asyncio.create_task(self._answer())
         try:
-            await self._sending
-            self.outcome = "complete"
-            self._end_body(archive.info)
+            await self._work
+        except RefusedError:
+            raise
         except (StreamClosedError, asyncio.CancelledError):
             # who has all that was promised may hang up before we have put everything away
-            has_all = str(self.bytes_sent) == self.promised_bytes
-            self.cut("complete" if has_all else "visitor left")
+            has_all = self.record.sent == self.record.promised
+            self.cut(Outcome.COMPLETE if has_all else Outcome.LEFT)
         except ArchiverError as error:
-            self.cut(f"failed: {error}")
-            log.error("%s: cut after %d bytes: %s", access_log.summary(self.request), self.bytes_sent, error)
-        except Exception as error:  # noqa: BLE001 - Tornado could only say that it cannot answer any more
-            self.cut(f"failed: {type(error).__name__}")
+            if not self._headers_written:
+                raise refused(error) from error
+            self.cut(Outcome.FAILED, error.reason)
+            log.error("%s: cut after %d bytes: %s", access_log.summary(self.request), self.record.sent, error)
+        except Exception as error:  # Tornado could only say that it cannot answer any more
+            if not self._headers_written:
+                raise
+            self.cut(Outcome.FAILED, "internal")
             self.log_exception(type(error), error, error.__traceback__)
-        finally:
-            self._running.discard(self)
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
-        if self._sending is not None:
-            self._sending.cancel()
+        if self._work is not None:
+            self._work.cancel()
 
-    def _end_body(self, info: ArchiveInfo) -> None:
-        """For a client of HTTP/1.0, which knows no chunks, a body of unknown length ends with the connection.
-        Tornado would keep that open for one that asks to, which would wait for more."""
-        if self.request.version == "HTTP/1.0" and info.length is None:
-            self._stream.close()
-
-    def cut(self, outcome: str) -> None:
+    def cut(self, outcome: Outcome, reason: str = "") -> None:
         """Close the connection, so that what was sent cannot pass for a whole archive.
 
         Left alone, Tornado would end a chunked body properly. A body without length and chunks (HTTP/1.0,
         nginx's default towards us) ends with the connection, and only a reset tells that this is no end.
         """
-        if self.outcome == BaseHandler.outcome:
-            self.outcome = outcome
-        reset(self._stream)
+        if self.record.outcome is Outcome.ANSWERED:
+            self.record.outcome, self.record.reason = outcome, reason
+        if outcome is Outcome.STOPPED and self.record.promised is not None:
+            # what was promised tells as well, and Chromium asks by itself for the rest, but not after a reset
+            stream_of(self).close()
+        else:
+            reset(stream_of(self))
 
-    @property
-    def promised_bytes(self) -> str | None:
-        """The Content-Length, None when the archive's length shows only at its end."""
-        return self._headers.get("Content-Length")
-
-    @property
-    def _stream(self) -> IOStream:
-        return self._connection.stream
-
-    @property
-    def _connection(self) -> HTTP1Connection:
-        return cast(HTTP1Connection, self.request.connection)
-
-    async def _opened(self) -> tuple[Archive, Backend]:
-        """The archive that the link asks for, and who makes it. Raises RefusedError."""
-        backend = self._backend()
+    async def _answer(self) -> None:
         name = self._source_hash()
-        try:
-            return await backend.open(await self._service.storage.manifest(name)), backend
-        except ArchiverError as error:
-            raise refused(error) from error
+        check_link(self._service.link_keys, name, self.request, time.time())
+        backend = self._backend()
+        details = self._details(name)
+        async with self._service.admission.place(client_group(self.record.client), details) as row:
+            archive = await backend.open(await self._service.storage.manifest(name))
+            parts = self._set_head(archive, backend, name)
+            if self.request.method == "HEAD" or not parts:
+                await self.flush()  # as it stands: finish() would add a Content-Length of 0
+                return
+            self._begin(row, details)
+            await self._send(archive, parts, row)
+        self.record.outcome = Outcome.COMPLETE
+        self._end_body()
 
     def _source_hash(self) -> str:
         name = source_hash(self.request.path.removeprefix(PREFIX))
         if name is None:
-            raise RefusedError(pages.NOT_FOUND)
+            raise RefusedError(pages.NOT_FOUND, reason=SourceNotFoundError.reason)
         return name
 
     def _backend(self) -> Backend:
         backend = self._service.backend(self.get_query_argument("format", None))
         if backend is None:
             raise RefusedError(pages.unknown_format([offered.name for offered in self._service.backends]))
+        self.record.backend = backend.name
         return backend
 
-    def _set_head(self, archive: Archive, backend: Backend) -> Parts:
+    def _set_head(self, archive: Archive, backend: Backend, name: str) -> Parts:
         """Status and headers; returns what the body consists of. Raises RefusedError."""
         answer = answer_to(self.request.method or "", self.request.headers, archive.info, backend.media_type)
         if answer.status in REFUSALS:
             raise RefusedError(REFUSALS[answer.status], headers=answer.headers)
         self.set_status(answer.status)
         self.clear_header("Content-Type")
-        for name, value in answer.headers.items():
-            self.set_header(name, value)
-        self.set_header(
-            "Content-Disposition", attachment(self._service.file_name(self._source_hash(), backend))
-        )
+        for header, value in answer.headers.items():
+            self.set_header(header, value)
+        self.set_header("Content-Disposition", attachment(self._service.file_name(name, backend)))
         # no-transform: a proxy that compressed the body once more would break its length and its ranges
         self.set_header("Cache-Control", "private, no-transform")
         self.set_header("X-Accel-Buffering", "no")  # nginx would else spool up to 1 GiB of it to its disk
+        self.record.promised = answer.length
+        self.record.is_range = answer.status == 206
         return answer.parts
 
-    async def _send(self, archive: Archive, parts: Parts) -> None:
+    def _details(self, name: str) -> dict[str, str]:
+        """What the admin may know of this download; the hash would open it to him as well."""
+        return {
+            "id": self.record.request_id,
+            "client": self.record.client,
+            "archive": access_log.shortened(name),
+        }
+
+    def _begin(self, row: int, details: dict[str, str]) -> None:
+        """The head is about to go out: from here on it counts as a download."""
+        wanted = self.request.headers.get("Range", "") if self.record.is_range else ""
+        more = {"backend": self.record.backend, "range": wanted}
+        self._service.admission.ledger.describe(row, self.record.promised, details | more)
+        self.metrics.started(self.record)
+
+    async def _send(self, archive: Archive, parts: Parts, row: int) -> None:
+        if self._ends_with_connection:
+            self.request.headers.pop("Connection", None)  # else Tornado promises to keep it open
         await self.flush()
-        for part in parts:
-            if isinstance(part, bytes):
-                await self._put(part)
-                continue
-            async with aclosing(_delayed(archive.chunks(part), self._service.response_delay_s)) as chunks:
-                async for chunk in chunks:
-                    await self._put(chunk)
+        body = BodyWriter(self)
+        with self._watch.over(Download(self.record, stream_of(self), row, self.cut)):
+            for part in parts:
+                if isinstance(part, bytes):
+                    await body.put(part)
+                else:
+                    await self._send_part(archive, part, body)
 
-    async def _put(self, chunk: Chunk) -> None:
-        """Returns when the visitor's side has taken the chunk: that is the back-pressure."""
-        if isinstance(chunk, bytes):
-            self.write(chunk)
-            await self.flush()
-        elif isinstance(self._stream, SendfileStream) and self.promised_bytes is not None:
-            await self._put_slice(chunk)  # not into a chunked body, where Tornado frames what it is given
-        else:
-            parts = chunk.parts(_READ_BYTES)
-            while (part := await asyncio.to_thread(next, parts, None)) is not None:  # the first may be empty
-                self.write(part)
-                await self.flush()
-        self.bytes_sent += len(chunk)
+    async def _send_part(self, archive: Archive, wanted: ByteRange | None, body: BodyWriter) -> None:
+        async with aclosing(self._service.pacing.paced(archive.chunks(wanted))) as chunks:
+            async for chunk in chunks:
+                await body.put(chunk)
 
-    async def _put_slice(self, piece: FileSlice) -> None:
-        """By the kernel. However this is left early, the sending has ended by then: the descriptor's number
-        may be another file's soon."""
-        try:
-            # which only counts it and hands it on to the stream
-            await self._connection.write(cast(bytes, piece))
-        except BaseException:
-            reset(self._stream)
-            raise
-        error = self._stream.error  # Tornado's connection keeps to itself what went wrong
-        if error is not None or self._stream.closed():
-            raise error if isinstance(error, ArchiverError) else StreamClosedError(real_error=error)
+    @property
+    def _ends_with_connection(self) -> bool:
+        """For a client of HTTP/1.0, which knows no chunks, a body of unknown length ends so. Tornado would
+        keep the connection open for one that asks to, which would wait for more."""
+        return self.request.version == "HTTP/1.0" and self.record.promised is None
 
+    def _end_body(self) -> None:
+        if self._ends_with_connection:
+            stream_of(self).close()
 
-async def _delayed(chunks: AsyncGenerator[Chunk, None], seconds: float) -> AsyncGenerator[Chunk, None]:
-    """The same chunks, with a pause between two of them: a slow download to try things with."""
-    async with aclosing(chunks):
-        async for chunk in chunks:
-            yield chunk
-            if seconds:
-                await asyncio.sleep(seconds)
+    def on_finish(self) -> None:
+        self.metrics.ended(self.record, self.request.request_time())

@@ -2,13 +2,17 @@
 
 import logging
 import traceback
+from functools import cached_property
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 from tornado.web import HTTPError, RequestHandler
 
 from tornado_archiver.web import access_log, pages
 from tornado_archiver.web.http_errors import RefusedError, notice_of
+from tornado_archiver.web.metrics import Metrics
+from tornado_archiver.web.proxies import Proxies
+from tornado_archiver.web.record import Outcome, Record
 
 log = logging.getLogger(__name__)
 
@@ -16,13 +20,21 @@ METHODS = ("GET", "HEAD")
 
 
 class BaseHandler(RequestHandler):
-    """`outcome` and `bytes_sent` (of the body) are for the log."""
+    """Every answer carries the request's id, and leaves a record."""
 
     SUPPORTED_METHODS = METHODS
-    outcome = "answered"
-    bytes_sent = 0
+
+    @cached_property
+    def record(self) -> Record:
+        """What is known of this request."""
+        return cast(Proxies, self.settings["proxies"]).record_of(self.request)
+
+    @property
+    def metrics(self) -> Metrics:
+        return cast(Metrics, self.settings["metrics"])
 
     def set_default_headers(self) -> None:
+        self.set_header("X-Request-ID", self.record.request_id)
         self.clear_header("Server")  # its version is nobody's business
         self.set_header("X-Content-Type-Options", "nosniff")
 
@@ -32,6 +44,8 @@ class BaseHandler(RequestHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = kwargs.get("exc_info", (None, None, None))[1]
         notice = notice_of(error, status_code)
+        self.record.outcome = Outcome.REFUSED
+        self.record.reason = (isinstance(error, RefusedError) and error.reason) or _reason(status_code)
         self.set_header("Cache-Control", "no-store")
         self.set_header("Vary", "Accept")
         if isinstance(error, RefusedError):
@@ -47,7 +61,7 @@ class BaseHandler(RequestHandler):
     def answer(self, media_type: str, body: bytes) -> None:
         """Finish with a whole text in UTF-8."""
         self.set_header("Content-Type", f"{media_type}; charset=utf-8")
-        self.bytes_sent = 0 if self.request.method == "HEAD" else len(body)
+        self.record.sent = 0 if self.request.method == "HEAD" else len(body)
         self.finish(body)
 
     def log_exception(
@@ -68,8 +82,12 @@ class BaseHandler(RequestHandler):
             log.error("%s: %s", summary, access_log.redacted(text, self.request))
 
 
+def _reason(status: int) -> str:
+    return "internal" if status >= 500 else "bad request"
+
+
 class NotFoundHandler(BaseHandler):
     """Every address that leads nowhere."""
 
     def prepare(self) -> None:
-        raise RefusedError(pages.NOT_FOUND)
+        raise RefusedError(pages.NOT_FOUND, reason="not found")

@@ -4,7 +4,14 @@ from collections.abc import Mapping
 
 from tornado.web import HTTPError
 
-from tornado_archiver.errors import ArchiverError, SourceNotFoundError, StorageUnavailableError
+from tornado_archiver.errors import (
+    ArchiverError,
+    BusyError,
+    LinkExpiredError,
+    SourceNotFoundError,
+    StorageUnavailableError,
+    TooLargeError,
+)
 from tornado_archiver.web import pages
 from tornado_archiver.web.pages import Notice
 
@@ -19,6 +26,15 @@ _BY_STATUS = {
     )
 }
 
+_NOTICES = {
+    SourceNotFoundError: pages.NOT_FOUND,
+    LinkExpiredError: pages.EXPIRED,
+    BusyError: pages.BUSY,
+    TooLargeError: pages.TOO_LARGE,
+    StorageUnavailableError: pages.UNAVAILABLE,
+}
+# What happens every day, and is nothing for the log of errors
+_VISITORS_OWN = (SourceNotFoundError, LinkExpiredError, BusyError)
 
 # What an archive that is there may be refused with
 REFUSALS = {notice.status: notice for notice in (pages.PRECONDITION_FAILED, pages.RANGE_NOT_SATISFIABLE)}
@@ -26,24 +42,29 @@ REFUSALS = {notice.status: notice for notice in (pages.PRECONDITION_FAILED, page
 
 class RefusedError(HTTPError):
     """An answer without an archive. `reason_logged` is for the log: None when it is the visitor's doing.
-    `headers` go out with it."""
+    `reason` is the word for it in the log and the metrics. `headers` go out with it."""
 
     def __init__(
-        self, notice: Notice, reason_logged: str | None = None, headers: Mapping[str, str] | None = None
+        self,
+        notice: Notice,
+        reason_logged: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        reason: str = "",
     ) -> None:
         super().__init__(notice.status)
         self.notice = notice
         self.reason_logged = reason_logged
         self.headers = headers or {}
+        self.reason = reason
 
 
 def refused(error: ArchiverError) -> RefusedError:
     """The answer when an archive cannot be had, before its first byte."""
-    if isinstance(error, SourceNotFoundError):
-        return RefusedError(pages.NOT_FOUND)
-    if isinstance(error, StorageUnavailableError):
-        return RefusedError(pages.UNAVAILABLE, str(error))
-    return RefusedError(pages.FAILED, str(error))
+    notice = next((notice for kind, notice in _NOTICES.items() if isinstance(error, kind)), pages.FAILED)
+    logged = None if isinstance(error, _VISITORS_OWN) else str(error)
+    # RFC 9110 10.2.3
+    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, BusyError) else None
+    return RefusedError(notice, logged, headers, error.reason)
 
 
 def notice_of(error: BaseException | None, status: int) -> Notice:

@@ -1,4 +1,4 @@
-"""What people read in a browser: the notices that stand in for an archive, and the home page.
+"""What people read in a browser: the notices that stand in for an archive, the home page and the admin's.
 
 Rule: nothing here is given an exception or a path on this machine, so neither can get onto a page.
 """
@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tornado.template import Loader
+
+from tornado_archiver.web.status import Status, shown_bytes, shown_time
 
 _TEMPLATES = Loader(os.path.join(os.path.dirname(os.path.abspath(__file__)), "templates"))
 
@@ -42,6 +44,22 @@ METHOD_NOT_ALLOWED = Notice(
     405,
     "An archive can only be downloaded",
     "This address takes no other kind of request. Open the link in a browser to download the archive.",
+)
+EXPIRED = Notice(
+    410,
+    "This link has expired",
+    "It opened an archive for a limited time, which is over. Ask whoever sent it to you for a new one.",
+)
+TOO_LARGE = Notice(
+    413,
+    "This directory is too large for one archive",
+    "The owner of the site has set a limit, and there is more in it. Ask whoever sent you the link for the "
+    "files in smaller parts.",
+)
+BUSY = Notice(
+    503,
+    "Too many downloads are running right now",
+    "Nothing is wrong with your link. Wait half a minute, then open it again.",
 )
 PRECONDITION_FAILED = Notice(
     412,
@@ -123,6 +141,13 @@ def home_page(
     """
     return _TEMPLATES.load("home.html").generate(
         example_url=example_url, demo_url=demo_url, formats=formats, upstream=upstream
+    )
+
+
+def status_page(status: Status) -> bytes:
+    """The admin's page about what runs, in UTF-8."""
+    return _TEMPLATES.load("status.html").generate(
+        status=status, shown_bytes=shown_bytes, shown_time=shown_time
     )
 
 

@@ -4,9 +4,12 @@ Only plain sockets can; TLS has to see the bytes (tornado then gives its own str
 """
 
 import asyncio
+import fcntl
 import os
 import socket
 import struct
+import sys
+import termios
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -39,6 +42,19 @@ class SendfileStream(IOStream):
     """An IOStream that takes a FileSlice as well, when all before it has been written."""
 
     _waiting: "asyncio.Future[None] | None" = None
+    written = 0  # bytes that the kernel took so far
+
+    def unsent(self) -> int:
+        """How many of them the other side has not acknowledged (SIOCOUTQ, tcp(7))."""
+        if self.closed():
+            return 0
+        answer = fcntl.ioctl(self.fileno(), termios.TIOCOUTQ, bytes(4))
+        return int.from_bytes(answer, sys.byteorder)
+
+    def write_to_fd(self, data: memoryview) -> int:
+        count = super().write_to_fd(data)
+        self.written += count
+        return count
 
     def write(self, data: "bytes | memoryview | FileSlice") -> "asyncio.Future[None]":
         if isinstance(data, FileSlice):
@@ -77,6 +93,7 @@ class SendfileStream(IOStream):
             except BlockingIOError:
                 await self._writable()
             else:
+                self.written += count
                 return count
         raise StreamClosedError(real_error=self.error)
 

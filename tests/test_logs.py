@@ -1,0 +1,205 @@
+"""How the log is written: nothing gets out of its line, and JSON is JSON whatever happens."""
+
+import json
+import logging
+import subprocess
+import sys
+import urllib.error
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers import PROJECT, eventually, fetch, plain_environment, running_server
+from tests.web.visitors import knock, linked_noise, read_head, request, rest_of
+from tornado_archiver.logs import JsonFormatter, TextFormatter
+
+ALBUM = "5f2c1e0b9a7d4c3e8f6a1b2c3d4e5f60"
+NASTY = "a\nb\rc\x1b[31m\x00\x7f\x85\u2028\u2029\udcffä"
+
+
+def record_of(message: str, *args: object, **more: Any) -> logging.LogRecord:
+    record = logging.LogRecord(
+        "somewhere", logging.INFO, "file.py", 1, message, args, more.pop("exc_info", None)
+    )
+    record.created = 1_600_000_000.1239
+    vars(record).update(more)
+    return record
+
+
+def failure() -> tuple[type[BaseException], BaseException, Any]:
+    try:
+        raise ValueError(NASTY)
+    except ValueError as error:
+        return ValueError, error, error.__traceback__
+
+
+# Text
+
+
+def test_a_text_line_has_no_control_characters() -> None:
+    text = TextFormatter("%(levelname)s %(message)s").format(record_of("%s", NASTY))
+    assert text == "INFO a\n    b\\x0dc\\x1b[31m\\x00\\x7f\\x85\\x2028\\x2029\udcffä"
+
+
+def test_what_follows_on_a_text_line_is_indented() -> None:
+    """So that no message can look like a line of its own."""
+    forged = "harmless\n2026-01-01 00:00:00,000 INFO all is well"
+    first, *others = TextFormatter("%(message)s").format(record_of(forged, exc_info=failure())).splitlines()
+    assert first == "harmless"
+    assert others
+    assert all(line.startswith("    ") for line in others)
+    assert any("ValueError" in line for line in others)
+
+
+# JSON
+
+
+def told(record: logging.LogRecord) -> dict[str, Any]:
+    line = JsonFormatter().format(record)
+    assert line.isascii()
+    assert line.isprintable()
+    found: dict[str, Any] = json.loads(line)
+    return found
+
+
+def test_a_json_line_has_time_level_and_message() -> None:
+    assert told(record_of("%d photos", 3)) == {
+        "time": "2020-09-13T12:26:40.123Z",
+        "level": "INFO",
+        "logger": "somewhere",
+        "message": "3 photos",
+    }
+
+
+def test_a_json_line_holds_what_is_nasty() -> None:
+    found = told(record_of("%s", NASTY, fields={"path": NASTY}))
+    assert found["message"] == found["path"] == NASTY.replace("\udcff", "\\udcff")
+
+
+def test_an_exception_stays_on_the_json_line() -> None:
+    found = told(record_of("oh", exc_info=failure()))
+    assert found["message"] == "oh"
+    assert found["exception"].startswith("Traceback (most recent call last):\n")
+
+
+def test_fields_keep_their_types() -> None:
+    found = told(record_of("x", fields={"sent": 5, "promised": None, "seconds": 0.5, "is_range": False}))
+    assert (found["sent"], found["promised"], found["seconds"], found["is_range"]) == (5, None, 0.5, False)
+
+
+# What nobody caught
+
+UNCAUGHT = """
+import threading, warnings
+from tornado_archiver.logs import set_up_logging
+set_up_logging("{format}")
+warnings.warn("careful")
+class Ugly:
+    def __del__(self): raise KeyError("del")
+Ugly()
+thread = threading.Thread(target=lambda: 1 / 0); thread.start(); thread.join()
+raise RuntimeError("the\\nend")
+"""
+
+
+def run_uncaught(log_format: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-W", "default", "-c", UNCAUGHT.format(format=log_format)],
+        cwd=PROJECT,
+        env=plain_environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    return done.stderr.splitlines()
+
+
+def test_warnings_and_what_nobody_caught_are_json_too() -> None:
+    warned, unraisable, thread, last = map(json.loads, run_uncaught("json"))
+    assert (warned["level"], "UserWarning: careful" in warned["message"]) == ("WARNING", True)
+    assert "KeyError: 'del'" in unraisable["exception"]
+    assert "ZeroDivisionError" in thread["exception"]
+    assert (last["level"], last["message"]) == ("CRITICAL", "uncaught: RuntimeError")
+    assert last["exception"].endswith("RuntimeError: the\nend")
+
+
+def test_what_nobody_caught_is_one_entry_of_text() -> None:
+    lines = run_uncaught("text")
+    starts = [line for line in lines if not line.startswith("    ")]
+    assert [line.split()[2] for line in starts] == ["WARNING", "CRITICAL", "CRITICAL", "CRITICAL"]
+
+
+# A server that logs JSON
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    photos = tmp_path_factory.mktemp("photos")
+    linked_noise(photos / ALBUM, files=64, size=1024 * 1024)
+    return photos
+
+
+def test_every_line_of_a_server_is_json(photos: Path) -> None:
+    path = f"/archive/{ALBUM}/"
+    with running_server(photos, "--log-format", "json", "--enable-logging", "--formats", "tar.gz") as server:
+        whole = fetch(server.port, path)
+        with knock(server, f"{path}?format=tar.gz") as visitor:
+            read_head(visitor)
+        with knock(server, path) as visitor:
+            read_head(visitor)
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            fetch(server.port, "/archive/%0A%1B/")
+        assert eventually(lambda: server.log().count("/archive/") >= 4 * 2)  # in message and path
+        lines = [json.loads(line) for line in server.log().splitlines()]
+    links = [line for line in lines if line.get("path", "").startswith("/archive/")]
+    assert all(line["client"] == "127.0.0.1" and line["method"] == "GET" for line in links)
+    complete, left, other_left, refused = sorted(links, key=lambda line: (line["outcome"], line["backend"]))
+    assert complete | {"time": "", "message": "", "request_id": "", "seconds": 0, "first_byte_s": 0} == {
+        "time": "",
+        "level": "INFO",
+        "logger": "tornado_archiver.web.access_log",
+        "message": "",
+        "request_id": "",
+        "client": "127.0.0.1",
+        "method": "GET",
+        "path": f"/archive/{ALBUM[:6]}…/",
+        "status": 200,
+        "sent": len(whole),
+        "promised": len(whole),
+        "seconds": 0,
+        "first_byte_s": 0,
+        "backend": "stored-zip",
+        "outcome": "complete",
+        "reason": "",
+        "is_range": False,
+    }
+    assert 0 < complete["first_byte_s"] <= complete["seconds"]
+    assert (left["outcome"], left["promised"]) == ("left", len(whole))
+    assert left["sent"] < left["promised"]
+    assert (other_left["backend"], other_left["promised"]) == ("tar.gz", None)
+    assert (refused["outcome"], refused["reason"], refused["status"]) == ("refused", "not found", 404)
+
+
+@pytest.mark.parametrize("given", ["", "from-the-proxy.1"])
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_the_log_has_the_id_that_the_answer_carries(photos: Path, log_format: str, given: str) -> None:
+    with running_server(photos, "--log-format", log_format, "--enable-logging") as server:
+        headers = "Connection: close\r\n" + (f"X-Request-ID: {given}\r\n" if given else "")
+        with knock(server, "/archive/nothing/") as visitor:
+            visitor.sendall(request("/archive/nothing/", headers=headers))
+            heads = rest_of(visitor).decode()
+        ids = [line.partition(": ")[2] for line in heads.splitlines() if line.startswith("X-Request-Id")]
+        ids += [line.partition(": ")[2] for line in heads.splitlines() if line.startswith("X-Request-ID")]
+        assert len(set(ids)) == 2
+        assert not given or given in ids
+        assert eventually(lambda: all(name in server.log() for name in ids))
+
+
+def test_an_id_that_would_break_the_log_is_not_taken(photos: Path) -> None:
+    with running_server(photos, "--enable-logging") as server:
+        with knock(server, "/archive/nothing/") as visitor:
+            visitor.sendall(request("/", headers="Connection: close\r\nX-Request-ID: a b\tforged\r\n"))
+            assert b"forged" not in rest_of(visitor)
+        assert eventually(lambda: " GET / 200 " in server.log())
+        assert "forged" not in server.log()

@@ -1,0 +1,250 @@
+"""The admin's address: what it answers, when, and that the public never gets any of it."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import threading
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.servers import eventually, fetch, running_server
+from tests.web.admin import Admin, administered, ask
+from tests.web.visitors import BROWSER, knock, linked_noise, read_head, request
+from tornado_archiver.errors import BackendUnavailableError
+from tornado_archiver.ledger import Ledger, Row
+from tornado_archiver.roll import Roll
+from tornado_archiver.web import readiness
+from tornado_archiver.web.readiness import PatientCall, Readiness
+from tornado_archiver.web.status import Speeds, shown_bytes, shown_time
+
+ALBUM = "5f2c1e0b9a7d4c3e8f6a1b2c3d4e5f60"
+LENGTH = 64 * 1024 * 1024
+ADMINS_OWN = ("/readyz", "/metrics", "/status", "/status.json")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    linked_noise(tmp_path / "photos" / ALBUM, files=64, size=1024 * 1024)
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def admin(photos: Path) -> Iterator[Admin]:
+    with administered(photos, "--formats", "tar.gz", "--enable-logging") as admin:
+        yield admin
+
+
+# Who gets what
+
+
+def test_the_public_gets_none_of_it(admin: Admin) -> None:
+    for path in ADMINS_OWN:
+        assert ask(admin.server.port, path)[0] == 404
+        assert admin.get(path)[0] == 200
+    for port in (admin.server.port, admin.port):
+        assert ask(port, "/healthz") == (200, "ok\n")
+
+
+def test_the_admins_address_gives_no_archive(admin: Admin) -> None:
+    assert admin.get(f"/archive/{ALBUM}/")[0] == 404
+    assert admin.get("/")[1] == admin.get("/status")[1]
+
+
+def test_nobody_keeps_an_answer(admin: Admin) -> None:
+    for path in (*ADMINS_OWN, "/healthz"):
+        with urllib.request.urlopen(f"http://127.0.0.1:{admin.port}{path}") as answer:
+            assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_looking_leaves_no_lines_in_the_log(admin: Admin) -> None:
+    for path in ADMINS_OWN:
+        admin.get(path)
+    fetch(admin.server.port, "/")
+    assert eventually(lambda: "GET / 200" in admin.server.log())
+    assert not re.search("readyz|metric|status", admin.server.log())
+
+
+def test_it_is_off_unless_asked_for(photos: Path) -> None:
+    with running_server(photos) as server:
+        assert len(psutil.Process(server.process.pid).children()) == len(server.workers) == 1
+        assert server.log().count("listening on") == 1
+
+
+def test_it_answers_while_every_worker_hangs(admin: Admin) -> None:
+    worker = admin.server.worker
+    os.kill(worker.pid, signal.SIGSTOP)
+    try:
+        assert [admin.get(path)[0] for path in ADMINS_OWN] == [200] * 4
+    finally:
+        os.kill(worker.pid, signal.SIGCONT)
+
+
+# Ready
+
+
+def test_it_is_not_ready_while_the_photos_are_away(admin: Admin, photos: Path) -> None:
+    assert admin.get("/readyz") == (200, "ready\n")
+    away = photos.rename(photos.parent / "away")
+    problem = f"the photos directory {photos} cannot be read: No such file or directory\n"
+    assert admin.get("/readyz") == (503, problem)
+    away.rename(photos)
+    assert admin.get("/readyz") == (200, "ready\n")
+
+
+def test_it_is_not_ready_while_it_drains(photos: Path) -> None:
+    with administered(photos, "--drain-timeout", "30s") as admin:
+        with knock(admin.server, f"/archive/{ALBUM}/") as visitor:
+            read_head(visitor)
+            admin.server.process.send_signal(signal.SIGTERM)
+            assert eventually(lambda: admin.get("/readyz")[0] == 503)
+            assert admin.get("/readyz")[1] == "draining: the service is about to stop\n"
+            assert admin.status()["draining"] is True
+            assert ">Stopping<" in admin.get("/status", BROWSER)[1]
+            assert admin.get("/healthz")[0] == 200
+        assert admin.server.process.wait(timeout=10) == 0
+
+
+def test_without_a_worker_or_a_program_it_is_not_ready(tmp_path: Path) -> None:
+    class Broken:
+        name = "broken"
+
+        async def check(self) -> None:
+            raise BackendUnavailableError("install it")
+
+    looked = Readiness(tmp_path, [Broken()], Ledger(), Roll())  # type: ignore[list-item]
+    assert asyncio.run(looked.problems()) == ["no worker is running", "backend broken: install it"]
+
+
+def test_a_mount_that_hangs_is_told_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, roll = threading.Event(), Roll()
+    roll.enter()
+    monkeypatch.setattr(readiness, "_unreadable", lambda _: gate.wait() and "")
+    monkeypatch.setattr(readiness, "TIMEOUT_S", 0.2)
+    looked = Readiness(tmp_path, [], Ledger(), roll)
+
+    async def ask_often() -> list[list[str]]:
+        threads = threading.active_count()
+        hanging = await asyncio.gather(*(looked.problems() for _ in range(20)))
+        hanging.append(await looked.problems())
+        assert threading.active_count() == threads + 1, "they wait for the same one"
+        gate.set()
+        return [*hanging, await looked.problems()]
+
+    *hanging, last = asyncio.run(ask_often())
+    assert hanging == [["the photos directory does not answer within 0.2 s"]] * 21
+    assert last == []
+
+
+def test_what_a_patient_call_raises_comes_out() -> None:
+    async def ask_twice() -> None:
+        call = PatientCall(lambda: str(1 // 0))
+        for _ in range(2):
+            with pytest.raises(ZeroDivisionError):
+                await call.result()
+
+    asyncio.run(ask_twice())
+
+
+# Status
+
+
+def test_the_status_tells_of_each_download(admin: Admin) -> None:
+    path = f"/archive/{ALBUM}/"
+    with knock(admin.server, path) as whole, knock(admin.server, f"{path}?format=tar.gz") as packed:
+        for visitor in (whole, packed):
+            head = read_head(visitor)
+        with knock(admin.server, "/healthz") as part:
+            read_head(part)
+            part.sendall(request(path, headers="Range: bytes=100-\r\nX-Request-ID: mine\r\n"))
+            read_head(part)
+            assert eventually(lambda: all(d["sent"] for d in admin.status()["downloads"]))
+            status = admin.status()
+    assert head.startswith(b"HTTP/1.1 200")
+    assert (status["running"], status["waiting"], status["workers"]) == (3, 0, 1)
+    assert (status["max_downloads"], status["max_downloads_per_client"]) == (1000, 32)
+    assert 0 < status["uptime_s"] < 60
+    by_kind = {(d["backend"], d["range"]): d for d in status["downloads"]}
+    assert set(by_kind) == {("stored-zip", ""), ("tar.gz", ""), ("stored-zip", "bytes=100-")}
+    for download in by_kind.values():
+        assert download["archive"] == "5f2c1e…"
+        assert download["client"] == "127.0.0.1"
+        assert download["running"]
+        assert 0 < download["seconds"] < 60
+        assert download["bytes_per_s"] > 0
+    assert by_kind["stored-zip", "bytes=100-"]["id"] == "mine"
+    assert by_kind["stored-zip", ""]["sent"] < by_kind["stored-zip", ""]["promised"]
+    assert by_kind["stored-zip", ""]["left_s"] > 0
+    assert by_kind["tar.gz", ""]["promised"] is by_kind["tar.gz", ""]["left_s"] is None
+    assert ALBUM[6:] not in json.dumps(status)
+    assert eventually(lambda: admin.status()["downloads"] == [])
+
+
+def test_the_page_shows_what_somebody_sent_as_text(admin: Admin) -> None:
+    """A Range is anybody's text."""
+    with knock(admin.server, "/healthz") as visitor:
+        read_head(visitor)
+        visitor.sendall(request(f"/archive/{ALBUM}/", headers="Range: bytes=5- \r\n"))
+        read_head(visitor)
+        page = admin.get("/status", BROWSER)[1]
+    assert "resumed: bytes=5-" in page
+    assert "5f2c1e…" in page
+    assert ALBUM[6:] not in page
+
+
+def row(sent: int, began: float = 100.0, number: int = 1) -> Row:
+    return Row(number, 1, True, began, sent)
+
+
+def test_a_speed_is_that_of_the_last_seconds() -> None:
+    speeds = Speeds()
+    assert speeds.look([row(1000)], 110) == [100]  # since its beginning
+    assert speeds.look([row(1000)], 111) == [pytest.approx(1000 / 11)]  # one second says too little
+    assert speeds.look([row(3000)], 115) == [400]
+    assert speeds.look([row(3000)], 119) == [pytest.approx(2000 / 9)]
+    assert speeds.look([row(9000)], 125) == [600]  # what is older than ten seconds has been forgotten
+
+
+def test_a_row_that_is_used_again_is_another_download() -> None:
+    speeds = Speeds()
+    speeds.look([row(10**6)], 110)
+    assert speeds.look([row(50, began=114)], 115) == [50]
+    assert speeds.look([], 116) == []
+    assert speeds.look([row(0, began=120)], 120) == [0]
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (999_949, "999.9 kB"),
+        (999_950, "1.0 MB"),
+        (10**15, "1.0 PB"),
+        (999.6, "1.0 kB"),
+        (10**19, "10000.0 PB"),
+    ],
+)
+def test_bytes_are_shown_with_a_unit(count: float, shown: str) -> None:
+    assert shown_bytes(count) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0.4, "0 s"),
+        (59.4, "59 s"),
+        (59.5, "1 min 0 s"),
+        (185, "3 min 5 s"),
+        (7800, "2 h 10 min"),
+        (356_400, "4 d 3 h"),
+    ],
+)
+def test_a_time_is_shown_in_two_units(seconds: float, shown: str) -> None:
+    assert shown_time(seconds) == shown

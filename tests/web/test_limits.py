@@ -1,0 +1,279 @@
+"""How much one visitor, and all of them together, may have: real processes, real curls."""
+
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.servers import Server, contents, contents_of_zip, eventually, fetch, running_server, tool
+from tests.web.visitors import (
+    BROKEN_OFF,
+    BROWSER,
+    Answer,
+    knock,
+    linked_noise,
+    parsed,
+    read_head,
+    rest_of,
+    stalled_curl,
+    zips_of,
+)
+
+MIB = 1024 * 1024
+LINK, SMALL = "/archive/album/", "/archive/small/"
+AT_ONCE = ("--queue-timeout", "0")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Much more than buffers hold, and next to nothing."""
+    root = tmp_path_factory.mktemp("photos")
+    linked_noise(root / "album", files=64, size=MIB)
+    linked_noise(root / "small", files=3, size=100_000)
+    return root
+
+
+def asked(server: Server, path: str, headers: str = "", method: str = "GET") -> Answer:
+    """The whole answer, on a connection of its own."""
+    with knock(server, path, headers=headers + "Connection: close\r\n", method=method) as visitor:
+        return parsed(rest_of(visitor))
+
+
+def stalled(holders: ExitStack, server: Server, count: int = 1, headers: str = "") -> None:
+    """Visitors who have a place each and stay where they are."""
+    for _ in range(count):
+        read_head(holders.enter_context(knock(server, LINK, headers=headers)))
+
+
+def via(client: str) -> str:
+    """What a proxy on this machine says of its visitor."""
+    return f"X-Forwarded-For: {client}\r\n"
+
+
+# ---- how many
+
+
+def test_one_too_many_is_told_to_come_again(photos: Path) -> None:
+    options = ("--max-downloads", "2", "--enable-logging", *AT_ONCE)
+    with running_server(photos, *options) as server, ExitStack() as holders:
+        stalled(holders, server, 2)
+        answer = asked(server, SMALL, f"Accept: {BROWSER}\r\n")
+        assert answer.status == 503
+        assert "Retry-After: 30" in answer.headers
+        assert b"Too many downloads" in answer.body
+        assert b"<html" in answer.body
+        assert eventually(lambda: "503" in server.log() and "refused (busy)" in server.log())
+        assert asked(server, "/").status == 200, "only archives are counted"
+
+
+def test_who_waits_gets_the_next_place(photos: Path) -> None:
+    options = ("--max-downloads", "1", "--queue-timeout", "1m")
+    with running_server(photos, *options) as server, ExitStack() as holders:
+        stalled(holders, server)
+        with knock(server, SMALL, headers="Connection: close\r\n") as waiting:
+            waiting.settimeout(0.5)
+            with pytest.raises(TimeoutError):
+                waiting.recv(1)
+            holders.close()
+            waiting.settimeout(60)
+            assert parsed(rest_of(waiting)).status == 200
+
+
+def test_who_waited_in_vain_is_told(photos: Path) -> None:
+    options = ("--max-downloads", "1", "--queue-timeout", "300ms")
+    with running_server(photos, *options) as server, ExitStack() as holders:
+        stalled(holders, server)
+        began = time.monotonic()
+        assert asked(server, SMALL).status == 503
+        assert time.monotonic() - began > 0.2
+
+
+def test_who_leaves_the_queue_is_forgotten(photos: Path) -> None:
+    options = ("--max-downloads", "1", "--queue-timeout", "1m", "--enable-logging")
+    with running_server(photos, *options) as server, ExitStack() as holders:
+        stalled(holders, server)
+        knock(server, SMALL).close()
+        assert eventually(lambda: "left" in server.log())
+        with knock(server, SMALL, headers="Connection: close\r\n") as waiting:
+            holders.close()
+            assert parsed(rest_of(waiting)).status == 200
+
+
+@pytest.mark.parametrize("path", [LINK, "/archive/unknown/", LINK + "?format=nonsense"])
+def test_every_place_is_given_back(photos: Path, path: str) -> None:
+    options = ("--max-downloads", "1", "--queue-timeout", "1m")
+    with running_server(photos, *options) as server:
+        for method in ("HEAD", "GET", "GET"):
+            with knock(server, path, method=method) as visitor:
+                read_head(visitor)
+        assert asked(server, SMALL).status == 200
+
+
+def test_a_client_has_a_share_of_its_own(photos: Path) -> None:
+    options = ("--max-downloads-per-client", "2", *AT_ONCE)
+    with running_server(photos, *options) as server, ExitStack() as holders:
+        stalled(holders, server, 2, via("192.0.2.1"))
+        assert asked(server, SMALL, via("192.0.2.1")).status == 503
+        assert asked(server, SMALL, via("203.0.113.1, 192.0.2.1")).status == 503, "whatever he says"
+        assert asked(server, SMALL, via("192.0.2.2")).status == 200
+        assert asked(server, SMALL).status == 200
+
+
+def test_nobody_else_is_believed(photos: Path) -> None:
+    options = ("--max-downloads-per-client", "1", "--trusted-proxies", "10.0.0.0/8", *AT_ONCE)
+    with running_server(photos, *options) as server, ExitStack() as holders:
+        stalled(holders, server, 1, via("192.0.2.1"))
+        assert asked(server, SMALL, via("192.0.2.2")).status == 503
+
+
+def test_a_proxy_that_nobody_named_is_told_of_once(photos: Path) -> None:
+    with running_server(photos, "--trusted-proxies", "10.0.0.0/8") as server:
+        for _ in range(3):
+            asked(server, SMALL, via("192.0.2.1"))
+        assert server.log().count("127.0.0.1 sends X-Forwarded-For and is no trusted proxy") == 1
+
+
+def test_limits_hold_over_all_workers_and_their_deaths(photos: Path) -> None:
+    options = ("--workers", "3", "--max-downloads", "2", *AT_ONCE)
+    with running_server(photos, *options) as server, ExitStack() as holders:
+        stalled(holders, server, 2)
+        assert {asked(server, SMALL).status for _ in range(12)} == {503}
+        for worker in server.workers:
+            worker.kill()
+        assert eventually(lambda: asked(server, SMALL).status == 200, timeout_s=20)
+
+
+# ---- how fast
+
+
+@pytest.mark.parametrize("limit", ["--rate-limit", "--total-rate-limit"])
+@pytest.mark.parametrize("backend", ["stored-zip", "tar.gz"])
+def test_a_limited_download_is_slow_and_whole(photos: Path, backend: str, limit: str) -> None:
+    with running_server(photos, "--formats", backend, limit, "200kB") as server:
+        began = time.monotonic()
+        path = f"{SMALL}?format={backend}"
+        assert len(fetch(server.port, path)) > 300_000
+        assert time.monotonic() - began > 1
+        if backend == "stored-zip":
+            Path(photos.parent / "limited.zip").write_bytes(fetch(server.port, path))
+            assert contents_of_zip(photos.parent / "limited.zip") == contents(photos / "small")
+
+
+# ---- how much
+
+
+@pytest.mark.parametrize("limit", [("--max-entries", "2"), ("--max-bytes", "299999")])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_more_than_one_archive_may_hold_is_refused(photos: Path, limit: tuple[str, str], method: str) -> None:
+    with running_server(photos, *limit) as server:
+        answer = asked(server, SMALL, method=method)
+        assert answer.status == 413
+        assert method == "HEAD" or b"too large" in answer.body
+        assert f"({limit[0].removeprefix('--')})" in server.log(), "the owner is told which limit it was"
+
+
+@pytest.mark.parametrize("limit", [("--max-entries", "3"), ("--max-bytes", "300000")])
+def test_as_much_as_may_be_is_packed(photos: Path, limit: tuple[str, str]) -> None:
+    with running_server(photos, *limit) as server:
+        assert asked(server, SMALL).status == 200
+
+
+# ---- how long
+
+
+@pytest.mark.parametrize("backend", ["stored-zip", "tar.gz"])
+def test_who_takes_nothing_is_cut(photos: Path, backend: str) -> None:
+    options = ("--stall-timeout", "2s", "--enable-logging", "--formats", backend)
+    with running_server(photos, *options) as server:
+        command = [tool("curl"), "-sS", "--noproxy", "*", "-o", "-", server.url(f"{LINK}?format={backend}")]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as visitor:
+            assert eventually(lambda: " stalled" in server.log(), timeout_s=30)
+            visitor.communicate()
+        assert visitor.returncode in BROKEN_OFF
+        assert re.search(r" 200 \d+ .*bytes [\d.]+ s stalled", server.log())
+
+
+def test_who_takes_a_little_at_a_time_is_not(photos: Path) -> None:
+    with (
+        running_server(photos, "--stall-timeout", "2s", "--enable-logging") as server,
+        knock(server, LINK) as visitor,
+    ):
+        read_head(visitor)
+        for _ in range(25):
+            time.sleep(0.2)
+            assert visitor.recv(100_000)
+        assert "stalled" not in server.log()
+
+
+def test_a_program_that_stands_still_is_given_up(photos: Path) -> None:
+    options = ("--backend", "zip", "--stall-timeout", "2s", "--enable-logging")
+    with running_server(photos, *options) as server, stalled_curl(server, LINK) as visitor:
+        (program,) = zips_of(server)
+        program.send_signal(signal.SIGSTOP)
+        visitor.communicate(timeout=60)
+        assert visitor.returncode in BROKEN_OFF
+        assert eventually(lambda: "failed (packing)" in server.log())
+        assert eventually(lambda: not program.is_running())
+
+
+def test_who_waits_for_us_is_not(photos: Path) -> None:
+    slowly = {"ENABLE_RESPONSE_DELAY": "1", "RESPONSE_DELAY": "4"}
+    with running_server(photos, "--stall-timeout", "1s", env=slowly) as server:
+        assert asked(server, SMALL).status == 200
+
+
+@pytest.fixture(scope="module")
+def impatient(photos: Path) -> Iterator[Server]:
+    with running_server(photos, "--idle-timeout", "1s", "--max-header-size", "4KiB") as server:
+        yield server
+
+
+@pytest.mark.parametrize("said", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: photos.test\r\nX: "])
+def test_who_says_nothing_whole_is_hung_up_on(impatient: Server, said: bytes) -> None:
+    with knock(impatient, said) as visitor:
+        assert rest_of(visitor) == b""
+
+
+def test_who_has_been_answered_and_says_no_more_is_hung_up_on(impatient: Server) -> None:
+    with knock(impatient, SMALL) as visitor:
+        assert parsed(rest_of(visitor)).status == 200
+
+
+@pytest.mark.parametrize("path", ["/" + "a" * 5000, LINK + "?" + "a" * 5000])
+def test_who_says_too_much_is_hung_up_on(impatient: Server, path: str) -> None:
+    with knock(impatient, path) as visitor:
+        assert rest_of(visitor) == b""
+    with knock(impatient, SMALL, headers=f"X-Long: {'a' * 5000}\r\n") as visitor:
+        assert rest_of(visitor) == b""
+    assert asked(impatient, SMALL).status == 200
+
+
+# ---- whose word counts
+
+
+def test_a_request_keeps_the_name_that_a_proxy_gave_it(photos: Path) -> None:
+    with running_server(photos, "--enable-logging") as server:
+        answered = raw_head(server, "X-Request-ID: abc-123_x.y\r\n")
+        assert "X-Request-Id: abc-123_x.y" in answered
+        assert eventually(lambda: " abc-123_x.y GET " in server.log())
+
+
+@pytest.mark.parametrize("name", ["a b", "a" * 65, "ä", "<b>"])
+def test_a_name_that_could_be_anything_is_not_kept(photos: Path, name: str) -> None:
+    with running_server(photos) as server:
+        assert re.search(r"X-Request-Id: [0-9a-f]{16}\r\n", raw_head(server, f"X-Request-ID: {name}\r\n"))
+
+
+def test_a_stranger_cannot_name_a_request(photos: Path) -> None:
+    with running_server(photos, "--trusted-proxies", "10.0.0.0/8") as server:
+        assert "X-Request-Id: mine" not in raw_head(server, "X-Request-ID: mine\r\n")
+
+
+def raw_head(server: Server, headers: str) -> str:
+    with knock(server, SMALL, headers=headers) as visitor:
+        return read_head(visitor).partition(b"\r\n\r\n")[0].decode("latin-1") + "\r\n"

@@ -1,0 +1,226 @@
+"""The figures that Prometheus gets: exactly what happened, over all workers, those that died as well."""
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client.openmetrics import parser as openmetrics
+
+from tests.servers import PROJECT, eventually, fetch, tool
+from tests.web.admin import Admin, administered, ask
+from tests.web.visitors import BROKEN_OFF, knock, linked_noise, read_head, request, rest_of, stalled_curl
+
+BACKENDS = ("stored-zip", "tar", "zip", "tar.gz")
+PLANNED = ("stored-zip", "tar")
+PAGE = PROJECT / "docs" / "metrics.md"
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    tool("zip")
+    linked_noise(tmp_path / "photos" / "album", files=64, size=1024 * 1024)
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def admin(photos: Path) -> Iterator[Admin]:
+    with administered(photos, "--formats", ",".join(BACKENDS)) as admin:
+        yield admin
+
+
+def ended(admin: Admin, backend: str) -> dict[tuple[str, str], float]:
+    """How many downloads ended, by outcome and reason, without what never happened."""
+    return {
+        labels[2:]: count  # type: ignore[misc]
+        for labels, count in admin.samples().items()
+        if labels[:2] == ("archiver_downloads_ended_total", backend) and count
+    }
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_happened_is_what_is_counted(admin: Admin, photos: Path, backend: str) -> None:
+    server, path = admin.server, f"/archive/album/?format={backend}"
+    whole = [len(fetch(server.port, path)) for _ in range(2)]
+    assert eventually(lambda: admin.count("sent_bytes_total", backend) == sum(whole))
+    assert ask(server.port, f"/archive/nothing/?format={backend}")[0] == 404
+    assert ask(server.port, "/archive/album/?format=rar")[0] == 400
+    with knock(server, path) as visitor:
+        read_head(visitor)
+    with stalled_curl(server, path) as visitor:
+        (photos / "album" / "0063.jpg").unlink()
+        visitor.communicate(timeout=60)
+        assert visitor.returncode in BROKEN_OFF
+    expected = {("complete", ""): 2, ("left", ""): 1, ("failed", "changed"): 1}
+    assert eventually(lambda: ended(admin, backend) == expected), ended(admin, backend)
+    found = admin.samples()
+    assert found["archiver_downloads_started_total", backend] == 4
+    assert found["archiver_requests_refused_total", "not found"] == 1
+    assert found["archiver_requests_refused_total", "bad request"] == 1
+    assert sum(whole) < found["archiver_sent_bytes_total", backend] < 4 * max(whole)
+    assert found["archiver_download_duration_seconds_count", backend] == 4
+    assert found["archiver_download_duration_seconds_bucket", backend, "+Inf"] == 4
+    assert 0 < found["archiver_download_duration_seconds_sum", backend] < 4 * 60
+    assert 2 <= found["archiver_first_byte_seconds_count", backend] <= 4
+    assert admin.count("downloads_running") == admin.count("downloads_waiting") == 0
+    assert sum(found["archiver_downloads_started_total", name] for name in BACKENDS) == 4
+
+
+@pytest.mark.parametrize("backend", PLANNED)
+def test_a_resumed_download_is_counted_as_a_range(admin: Admin, backend: str) -> None:
+    headers = "Connection: close\r\nRange: bytes=1000-1999\r\n"
+    with knock(admin.server, "/healthz") as visitor:
+        visitor.sendall(request(f"/archive/album/?format={backend}", headers=headers))
+        assert b" 206 Partial" in rest_of(visitor)
+    assert eventually(lambda: ended(admin, backend) == {("complete", ""): 1})
+    assert admin.count("ranges_total", backend) == 1
+    assert admin.count("sent_bytes_total", backend) == 1000
+
+
+def test_neither_pages_nor_heads_count_as_downloads(admin: Admin) -> None:
+    assert ask(admin.server.port, "/")[0] == 200
+    with knock(admin.server, "/healthz") as visitor:
+        visitor.sendall(request("/archive/album/", method="HEAD", headers="Connection: close\r\n"))
+        assert b"Content-Length: 67" in rest_of(visitor)
+    assert not any(ended(admin, backend) for backend in BACKENDS)
+    assert admin.count("downloads_started_total", "stored-zip") == 0
+
+
+def test_a_running_download_shows_at_once(admin: Admin) -> None:
+    with knock(admin.server, "/archive/album/") as visitor:
+        read_head(visitor)
+        assert admin.count("downloads_running") == 1
+        assert admin.count("downloads_started_total", "stored-zip") == 1
+        visitor.recv(16 * 1024 * 1024)
+        assert eventually(lambda: admin.count("sent_bytes_total", "stored-zip") > 0), "it is counted live"
+        assert not ended(admin, "stored-zip")
+    assert eventually(lambda: admin.count("downloads_running") == 0)
+
+
+def test_the_cache_of_checksums_is_counted(admin: Admin) -> None:
+    for _ in range(2):
+        fetch(admin.server.port, "/archive/album/")
+    # 64 names of one file: its checksum is found out once
+    assert eventually(lambda: admin.count("crc_cache_hits_total") == 127)
+    assert admin.count("crc_cache_misses_total") == 1
+    assert admin.count("crc_cache_entries") == 1
+
+
+def test_a_download_that_waits_shows(photos: Path) -> None:
+    with administered(photos, "--max-downloads", "1") as admin:
+        assert admin.count("downloads_limit") == 1
+        with knock(admin.server, "/archive/album/") as first:
+            read_head(first)
+            with knock(admin.server, "/archive/album/"):
+                assert eventually(lambda: admin.count("downloads_waiting") == 1)
+                assert admin.count("downloads_running") == 1
+        assert eventually(lambda: admin.count("downloads_running") == 0)
+
+
+# Several workers
+
+
+def test_a_worker_that_dies_takes_no_count_with_it(photos: Path) -> None:
+    with administered(photos, "--workers", "3") as admin:
+        server = admin.server
+        assert eventually(lambda: admin.count("workers") == 3)
+        for _ in range(5):
+            fetch(server.port, "/archive/album/")
+        with knock(server, "/archive/album/") as visitor:
+            read_head(visitor)
+            assert eventually(lambda: admin.count("downloads_running") == 1)
+            before = admin.samples()
+            for worker in server.workers:
+                os.kill(worker.pid, signal.SIGKILL)
+            assert eventually(lambda: admin.count("downloads_running") == 0)
+        assert_none_went_back(before, admin.samples())
+        assert ended(admin, "stored-zip") == {("complete", ""): 5, ("failed", "worker died"): 1}
+        assert eventually(lambda: admin.count("workers") == 3)
+        fetch(server.port, "/archive/album/")
+        assert eventually(lambda: ended(admin, "stored-zip")["complete", ""] == 6)
+        assert admin.count("downloads_started_total", "stored-zip") == 7
+
+
+def assert_none_went_back(before: dict[tuple[str, ...], float], after: dict[tuple[str, ...], float]) -> None:
+    counts = [name for name in before if re.search("_(total|bucket|count|sum)$", name[0])]
+    assert len(counts) > 20
+    assert not [name for name in counts if after[name] < before[name]]
+
+
+def test_settings_read_again_keep_the_counts(photos: Path) -> None:
+    with administered(photos, "--workers", "2") as admin:
+        fetch(admin.server.port, "/archive/album/")
+        assert eventually(lambda: ended(admin, "stored-zip") == {("complete", ""): 1})
+        old = {worker.pid for worker in admin.server.workers}
+        admin.server.process.send_signal(signal.SIGHUP)
+        assert eventually(
+            lambda: len(found := {w.pid for w in admin.server.workers}) == 2 and not found & old
+        )
+        assert eventually(lambda: ask_patiently(admin, "/metrics"))
+        assert ended(admin, "stored-zip") == {("complete", ""): 1}
+        assert eventually(lambda: admin.count("workers") == 2)
+
+
+def ask_patiently(admin: Admin, path: str) -> bool:
+    """While one admin process takes over from another, a connection may be reset."""
+    try:
+        return admin.get(path)[0] == 200
+    except OSError:
+        return False
+
+
+# The page
+
+
+def test_the_page_is_open_metrics_for_who_asks_for_it(admin: Admin) -> None:
+    _, text = admin.get("/metrics", "application/openmetrics-text; version=1.0.0")
+    names = {family.name for family in openmetrics.text_string_to_metric_families(text)}  # type: ignore[no-untyped-call]
+    assert "archiver_downloads_started" in names
+
+
+def test_no_label_names_an_album_or_a_visitor(admin: Admin) -> None:
+    fetch(admin.server.port, "/archive/album/")
+    text = admin.get("/metrics")[1]
+    assert not re.search(r"album|127\.0\.0\.1|jpg", text)
+
+
+def test_the_documentation_lists_every_metric(admin: Admin) -> None:
+    text = admin.get("/metrics")[1]
+    served = set(re.findall(r"^# HELP (\S+)", text, re.MULTILINE))
+    listed = set(re.findall(r"^\| `(archiver_\w+)`", PAGE.read_text("utf-8"), re.MULTILINE))
+    assert listed == served
+
+
+def rules() -> str:
+    (block,) = re.findall(r"^```yaml\n(groups:.*?)^```$", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    return str(block)
+
+
+def test_the_documented_alerts_speak_of_metrics_that_exist(admin: Admin) -> None:
+    served = {name for name, *_ in admin.samples()}
+    named = set(re.findall(r"archiver_\w+", rules()))
+    assert named
+    assert named <= served
+
+
+@pytest.fixture
+def promtool() -> str:
+    return tool("promtool")
+
+
+def test_the_documented_alerts_are_rules(promtool: str, tmp_path: Path) -> None:
+    (tmp_path / "rules.yml").write_text(rules(), "utf-8")
+    done = subprocess.run(
+        [promtool, "check", "rules", tmp_path / "rules.yml"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_prometheus_finds_no_fault_with_the_page(promtool: str, admin: Admin) -> None:
+    fetch(admin.server.port, "/archive/album/")
+    page = admin.get("/metrics")[1]
+    done = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

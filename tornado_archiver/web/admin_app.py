@@ -1,0 +1,53 @@
+"""The admin's pages, in a process of their own: they answer while the workers are busy."""
+
+import socket
+from collections.abc import Sequence
+
+from tornado.httpserver import HTTPServer
+from tornado.web import Application
+
+from tornado_archiver.ledger import Ledger
+from tornado_archiver.orders import Orders
+from tornado_archiver.web.admin_handlers import (
+    MetricsHandler,
+    ReadinessHandler,
+    StatusHandler,
+    StatusJsonHandler,
+)
+from tornado_archiver.web.base_handler import NotFoundHandler
+from tornado_archiver.web.exposition import Exposition
+from tornado_archiver.web.health_handler import HealthHandler
+from tornado_archiver.web.metrics import Metrics
+from tornado_archiver.web.proxies import Proxies
+from tornado_archiver.web.readiness import Readiness
+from tornado_archiver.web.status import Observer
+
+
+async def serve_admin(app: "AdminApplication", sockets: Sequence[socket.socket], orders: Orders) -> None:
+    """Serve until told to stop. Whoever asks gets his answer at once, so nobody is waited for."""
+    server = HTTPServer(app)
+    server.add_sockets(sockets)
+    await orders.to_retire()
+    server.stop()
+    await server.close_all_connections()
+
+
+class AdminApplication(Application):
+    """`metrics` and `ledger` are those that all workers share."""
+
+    def __init__(self, metrics: Metrics, ledger: Ledger, readiness: Readiness) -> None:
+        observer = {"observer": Observer(metrics, ledger)}
+        super().__init__(
+            [
+                ("/healthz", HealthHandler),
+                ("/readyz", ReadinessHandler, {"readiness": readiness}),
+                ("/metrics", MetricsHandler, {"exposition": Exposition(metrics, ledger)}),
+                ("/status", StatusHandler, observer),
+                (r"/status\.json", StatusJsonHandler, observer),
+                ("/", StatusHandler, observer),
+            ],
+            default_handler_class=NotFoundHandler,
+            log_function=lambda handler: None,  # a page that asks every second would fill the log
+            proxies=Proxies(()),
+            metrics=metrics,
+        )

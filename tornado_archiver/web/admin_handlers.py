@@ -1,0 +1,87 @@
+"""What the admin sees, on an address of its own: nothing of it is for the public."""
+
+import re
+from base64 import b64encode
+from hashlib import sha256
+
+from tornado.escape import json_encode
+
+from tornado_archiver.web import pages
+from tornado_archiver.web.base_handler import BaseHandler
+from tornado_archiver.web.exposition import Exposition
+from tornado_archiver.web.readiness import Readiness
+from tornado_archiver.web.status import Observer, as_json
+
+_INLINE = re.compile(rb"<(style|script)>(.*?)</\1>", re.DOTALL)
+
+
+class AdminHandler(BaseHandler):
+    def set_default_headers(self) -> None:
+        super().set_default_headers()
+        self.set_header("Cache-Control", "no-store")
+
+
+class ReadinessHandler(AdminHandler):
+    """`/readyz`: 200, or 503 with a line for each reason."""
+
+    def initialize(self, readiness: Readiness) -> None:
+        self._readiness = readiness
+
+    async def get(self) -> None:
+        problems = await self._readiness.problems()
+        if problems:
+            self.set_status(503)
+        self.answer("text/plain", "".join(f"{line}\n" for line in problems or ["ready"]).encode())
+
+    head = get
+
+
+class MetricsHandler(AdminHandler):
+    """`/metrics`, for Prometheus"""
+
+    def initialize(self, exposition: Exposition) -> None:
+        self._exposition = exposition
+
+    def get(self) -> None:
+        page, media_type = self._exposition.page(self.request.headers.get("Accept", ""))
+        self.answer(media_type.replace("; charset=utf-8", ""), page)
+
+    head = get
+
+
+class StatusHandler(AdminHandler):
+    """`/status`, for people"""
+
+    def initialize(self, observer: Observer) -> None:
+        self._observer = observer
+
+    def get(self) -> None:
+        page = pages.status_page(self._observer.status())
+        self.set_header("Content-Security-Policy", _policy(page))
+        self.answer("text/html", page)
+
+    head = get
+
+
+class StatusJsonHandler(AdminHandler):
+    """`/status.json`, the same for programs"""
+
+    def initialize(self, observer: Observer) -> None:
+        self._observer = observer
+
+    def get(self) -> None:
+        self.answer("application/json", json_encode(as_json(self._observer.status())).encode())
+
+    head = get
+
+
+def _policy(page: bytes) -> str:
+    """Allows what stands in the page itself, by its hash, and nothing that somebody might get into it."""
+    allowed: dict[str, list[str]] = {"style": [], "script": []}
+    for kind, text in _INLINE.findall(page):
+        allowed[kind.decode()].append(f"'sha256-{b64encode(sha256(text).digest()).decode()}'")
+    sources = "; ".join(f"{kind}-src {' '.join(hashes)}" for kind, hashes in allowed.items())
+    return (
+        f"default-src 'none'; {sources}; connect-src 'self'; img-src data:;"
+        " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )

@@ -1,0 +1,67 @@
+"""Puts an archive's chunks on a connection, each as soon as the visitor's side has taken the one before."""
+
+import asyncio
+from typing import cast
+
+from tornado.http1connection import HTTP1Connection
+from tornado.iostream import IOStream, StreamClosedError
+
+from tornado_archiver.chunks import Chunk, FileSlice
+from tornado_archiver.errors import ArchiverError
+from tornado_archiver.web.base_handler import BaseHandler
+from tornado_archiver.web.sendfile_stream import SendfileStream, reset
+
+_READ_BYTES = 256 * 1024
+
+
+class BodyWriter:
+    """Of one answer, whose head `handler` has set."""
+
+    def __init__(self, handler: BaseHandler) -> None:
+        self._handler = handler
+        self._record = handler.record
+        self._done = 0
+
+    async def put(self, chunk: Chunk) -> None:
+        """Returns when the connection has taken the chunk: that is the back-pressure. Raises
+        StreamClosedError, and what reading a file slice raises."""
+        if self._record.first_byte_s is None:
+            self._record.first_byte_s = self._handler.request.request_time()
+            self._handler.metrics.first_byte(self._record)
+        if isinstance(chunk, bytes):
+            self._handler.write(chunk)
+            await self._handler.flush()
+        elif isinstance(stream_of(self._handler), SendfileStream) and self._record.promised is not None:
+            await self._put_slice(chunk)  # not into a chunked body, where Tornado frames what it is given
+        else:
+            await self._put_parts(chunk)
+        self._done += len(chunk)
+        self._record.sent = self._done
+
+    async def _put_parts(self, piece: FileSlice) -> None:
+        parts = piece.parts(_READ_BYTES)
+        while (part := await asyncio.to_thread(next, parts, None)) is not None:  # the first may be empty
+            self._handler.write(part)
+            await self._handler.flush()
+
+    async def _put_slice(self, piece: FileSlice) -> None:
+        """By the kernel. However this is left early, the sending has ended by then: the descriptor's number
+        may be another file's soon."""
+        stream = stream_of(self._handler)
+        try:
+            # which only counts it and hands it on to the stream
+            await connection_of(self._handler).write(cast(bytes, piece))
+        except BaseException:
+            reset(stream)
+            raise
+        error = stream.error  # Tornado's connection keeps to itself what went wrong
+        if error is not None or stream.closed():
+            raise error if isinstance(error, ArchiverError) else StreamClosedError(real_error=error)
+
+
+def connection_of(handler: BaseHandler) -> HTTP1Connection:
+    return cast(HTTP1Connection, handler.request.connection)
+
+
+def stream_of(handler: BaseHandler) -> IOStream:
+    return connection_of(handler).stream

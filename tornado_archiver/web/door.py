@@ -1,0 +1,62 @@
+"""Where visitors come in, one at a time: Tornado's own accepts all that are there, up to 128."""
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tornado_archiver.shares import Share
+
+log = logging.getLogger(__name__)
+
+_COURTESY_S = 0.002  # for a worker with a smaller share, which has been woken up as well
+_SHORTAGE_S = 1
+_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class Door:
+    """Hands every connection to `enter` until it is closed, with the sockets that it comes from."""
+
+    def __init__(
+        self, sockets: Sequence[socket.socket], share: Share, enter: Callable[[socket.socket, Any], None]
+    ) -> None:
+        self._sockets = sockets
+        self._share = share
+        self._enter = enter
+        self._loop = asyncio.get_running_loop()
+        for listening in sockets:
+            self._loop.add_reader(listening, self._knocked, listening)
+
+    def close(self) -> None:
+        self._share.give_up()
+        for listening in self._sockets:
+            self._loop.remove_reader(listening)
+            listening.close()
+
+    def _knocked(self, listening: socket.socket) -> None:
+        if self._share.is_large():
+            self._pause(listening, _COURTESY_S)
+        else:
+            self._accept(listening)
+
+    def _pause(self, listening: socket.socket, seconds: float) -> None:
+        self._loop.remove_reader(listening)
+        self._loop.call_later(seconds, self._resume, listening)
+
+    def _resume(self, listening: socket.socket) -> None:
+        if listening.fileno() >= 0:
+            self._loop.add_reader(listening, self._knocked, listening)
+            self._accept(listening)  # who is still there has not been taken by the others
+
+    def _accept(self, listening: socket.socket) -> None:
+        try:
+            connection, address = listening.accept()
+        except OSError as error:
+            # all others mean that another worker was faster, or tell what was wrong with that connection
+            if error.errno in _SHORTAGES:
+                log.error("nobody can come in for %d s: %s", _SHORTAGE_S, error.strerror)
+                self._pause(listening, _SHORTAGE_S)
+            return
+        self._enter(connection, address)

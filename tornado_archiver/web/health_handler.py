@@ -1,0 +1,11 @@
+"""`/healthz`: whether this process answers at all. It looks at nothing, so it costs a probe nothing."""
+
+from tornado_archiver.web.base_handler import BaseHandler
+
+
+class HealthHandler(BaseHandler):
+    def get(self) -> None:
+        self.set_header("Cache-Control", "no-store")
+        self.answer("text/plain", b"ok\n")
+
+    head = get
