@@ -14,17 +14,26 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
+import psutil
 import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent
 
 SETTING_NAMES = ("PORT", "PHOTOS_DIR", "ENABLE_LOGGING", "ENABLE_RESPONSE_DELAY", "RESPONSE_DELAY")
+
+# What sd_listen_fds(3) describes
+HANDED_OVER = (
+    "import os, sys; os.dup2(int(sys.argv[1]), 3);"
+    "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1'); os.execv(sys.argv[2], sys.argv[2:])"
+)
+
+SOON_DRAINED = {"ARCHIVER_DRAIN_TIMEOUT": "1"}
 
 # Straight to this machine, whatever http_proxy says
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -35,11 +44,24 @@ UGLY = ("Traceback", "Task was destroyed", "never retrieved", "never awaited", "
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that has answered at least once. `stderr` is the file that its log goes to."""
+    """A server that has answered at least once. `process` is the supervisor, `stderr` the file that the log
+    of all its processes goes to."""
 
     port: int
     process: subprocess.Popen[bytes]
     stderr: BinaryIO
+
+    @property
+    def workers(self) -> list[psutil.Process]:
+        """Those who serve, as they are now."""
+        children = psutil.Process(self.process.pid).children()
+        return [child for child in children if _name(child) == "archiver-worker"]
+
+    @property
+    def worker(self) -> psutil.Process:
+        """The one who serves; when it has just died, the next one."""
+        assert eventually(lambda: self.workers), "there is no worker"
+        return self.workers[0]
 
     def url(self, path: str = "/") -> str:
         return f"http://127.0.0.1:{self.port}{path}"
@@ -48,6 +70,13 @@ class Server:
         """All that the server has written to stderr so far."""
         size = os.fstat(self.stderr.fileno()).st_size
         return os.pread(self.stderr.fileno(), size, 0).decode(errors="replace")
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return process.name()
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def contents(directory: str | Path) -> dict[str, bytes]:
@@ -132,23 +161,40 @@ def fetch(port: int, path: str = "/") -> bytes:
 
 @contextmanager
 def running_server(
-    photos_dir: str | Path, *args: str, env: Mapping[str, str] | None = None
+    photos_dir: str | Path,
+    *args: str,
+    env: Mapping[str, str] | None = None,
+    port: int | None = None,
+    handed: socket.socket | None = None,
+    launcher: Sequence[str] = (),
 ) -> Iterator[Server]:
-    """`python server.py` on a free port with `args`, and `env` on top of an environment without settings.
+    """`python server.py` on a port, or any free one, with `args`, and `env` on top of an environment without
+    settings, but for a drain-timeout that lets no visitor of a test hold up its end.
 
-    It starts in an empty directory, where no .env lies, so paths among `args` have to be absolute.
+    It starts in an empty directory, where no .env lies, so paths among `args` have to be absolute. A
+    `launcher` is a command that becomes the one put behind it. A listening socket that is `handed` to it, as
+    systemd does, takes the place of the port.
 
     Leaving the block stops it as an operator would, with SIGTERM, and asserts that it went in peace: exit
     code 0 and nothing of UGLY in its log. The exit code of a server that the test has ended is the test's.
     """
-    port = free_port()
+    if handed is not None:
+        port = handed.getsockname()[1]
+        launcher = [*launcher, sys.executable, "-c", HANDED_OVER, str(handed.fileno())]
+    port = port or free_port()
     # -W default: a forgotten descriptor or coroutine shows up in the log
-    command = [sys.executable, "-W", "default", f"{PROJECT}/server.py", "-P", str(port)]
+    command = [*launcher, sys.executable, "-W", "default", f"{PROJECT}/server.py", "-P", str(port)]
     command += ["--photos-dir", os.path.abspath(photos_dir), *args]
     with (
         tempfile.TemporaryDirectory() as empty,
         tempfile.TemporaryFile() as stderr,
-        subprocess.Popen(command, cwd=empty, env=plain_environment(env), stderr=stderr) as process,
+        subprocess.Popen(
+            command,
+            cwd=empty,
+            env=plain_environment({**SOON_DRAINED, **(env or {})}),
+            stderr=stderr,
+            pass_fds=[] if handed is None else [handed.fileno()],
+        ) as process,
     ):
         server = Server(port, process, stderr)
         try:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,18 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-from tests.servers import contents, contents_of_zip, eventually, fetch, free_port, missing
+from tests.servers import contents, contents_of_zip, eventually, fetch, missing, running_server
 from tests.test_browser import ARGUMENTS
-from tests.web.test_resume import ALBUM, LINK, MIB, etag_of, nginx_before, server_on, serving
+from tests.test_nginx import running_nginx
+from tests.web.test_resume import ALBUM, LINK, MIB, etag_of, says_206, serving
 from tornado_archiver.testing import trees
 
 pytestmark = pytest.mark.browser
 
 TIMEOUT_S = 60
 UNDER_WAY_BYTES = 4 * MIB
-PAUSE_S = 0.3  # between two of some thirteen chunks
+# A pause between two of some thirteen chunks
+SLOWLY = ("--enable-response-delay", "--response-delay", "0.3", "--enable-logging")
 
 
 class Downloads:
@@ -96,33 +99,41 @@ def assert_whole(saved: Path | None, photos: Path) -> None:
     assert contents_of_zip(saved) == contents(photos / ALBUM)
 
 
-def test_how_much_is_to_come_is_known_at_once(downloads: Downloads, photos: Path, tmp_path: Path) -> None:
-    port = free_port()
-    with server_on(port, photos, tmp_path / "log"):
-        downloads.click(f"http://127.0.0.1:{port}{LINK}")
+def test_how_much_is_to_come_is_known_at_once(downloads: Downloads, photos: Path) -> None:
+    with running_server(photos) as server:
+        downloads.click(server.url(LINK))
         first = downloads.wait_until(lambda progress: True)
         assert downloads.outcome() == "completed"
-        assert first["totalBytes"] == len(fetch(port, LINK))
+        assert first["totalBytes"] == len(fetch(server.port, LINK))
+    assert_whole(downloads.saved(), photos)
+
+
+# Somebody holds the address meanwhile: Chromium asks again by itself, with Range and If-Range
+
+
+def test_the_worker_is_killed_and_nobody_notices(downloads: Downloads, photos: Path) -> None:
+    with running_server(photos, *SLOWLY) as server:
+        downloads.click(server.url(LINK))
+        downloads.wait_until_under_way()
+        server.worker.kill()
+        assert downloads.outcome() == "completed"
+        assert eventually(lambda: says_206(server))
     assert_whole(downloads.saved(), photos)
 
 
 @pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
-def test_the_service_is_restarted_and_the_person_resumes(
-    downloads: Downloads, photos: Path, tmp_path: Path, stop: signal.Signals
+def test_the_service_is_restarted_by_systemd_and_nobody_notices(
+    downloads: Downloads, photos: Path, stop: signal.Signals
 ) -> None:
-    """Chromium asks again at once, but while nobody listens it gives up and leaves the rest to the person."""
-    port, log = free_port(), tmp_path / "log"
-    with server_on(port, photos, log, PAUSE_S) as server:
-        downloads.click(f"http://127.0.0.1:{port}{LINK}")
-        downloads.wait_until_under_way()
-        server.send_signal(stop)
-        server.wait(timeout=20)
-        assert downloads.outcome() == "canceled", "as the protocol calls what failed"
-        assert downloads.saved() is None, "nothing that passes for an archive"
-    with server_on(port, photos, log):
-        downloads.resume()
-        assert eventually(downloads.saved, TIMEOUT_S)
-        assert eventually(lambda: " 206 " in log.read_text())
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        with running_server(photos, *SLOWLY, handed=held) as server:
+            downloads.click(server.url(LINK))
+            downloads.wait_until_under_way()
+            server.process.send_signal(stop)
+            server.process.wait(timeout=20)
+        with running_server(photos, *SLOWLY, handed=held) as server:
+            assert downloads.outcome() == "completed"
+            assert eventually(lambda: says_206(server))
     assert_whole(downloads.saved(), photos)
 
 
@@ -130,20 +141,40 @@ def test_the_service_is_restarted_and_the_person_resumes(
 def test_another_server_has_the_rest_and_nobody_notices(
     downloads: Downloads, photos: Path, tmp_path: Path, stop: signal.Signals
 ) -> None:
-    """Two behind nginx: Chromium asks again by itself, with Range and If-Range, and comes to the other."""
-    ports, log = [free_port(), free_port()], tmp_path / "log"
+    """Two behind nginx."""
     with (
-        server_on(ports[0], photos, log, PAUSE_S) as one,
-        server_on(ports[1], photos, log, PAUSE_S) as other,
-        nginx_before(ports, tmp_path) as port,
+        running_server(photos, *SLOWLY) as one,
+        running_server(photos, *SLOWLY) as other,
+        running_nginx([one.port, other.port], tmp_path) as port,
     ):
         downloads.click(f"http://127.0.0.1:{port}{LINK}")
         downloads.wait_until_under_way()
         (first,) = serving([one, other])
-        first.send_signal(stop)
-        first.wait(timeout=20)
+        first.process.send_signal(stop)
+        first.process.wait(timeout=20)
         assert downloads.outcome() == "completed"
-        assert eventually(lambda: " 206 " in log.read_text())
+        assert eventually(lambda: says_206(one) or says_206(other))
+    assert_whole(downloads.saved(), photos)
+
+
+# Nobody does: while it is refused, Chromium gives up and leaves the rest to the person
+
+
+@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
+def test_the_service_is_restarted_and_the_person_resumes(
+    downloads: Downloads, photos: Path, stop: signal.Signals
+) -> None:
+    with running_server(photos, *SLOWLY) as server:
+        downloads.click(server.url(LINK))
+        downloads.wait_until_under_way()
+        server.process.send_signal(stop)
+        server.process.wait(timeout=20)
+        assert downloads.outcome() == "canceled", "as the protocol calls what failed"
+        assert downloads.saved() is None, "nothing that passes for an archive"
+    with running_server(photos, *SLOWLY, port=server.port) as server:
+        downloads.resume()
+        assert eventually(downloads.saved, TIMEOUT_S)
+        assert eventually(lambda: says_206(server))
     assert_whole(downloads.saved(), photos)
 
 
@@ -151,17 +182,16 @@ def test_another_archive_since_then_starts_again(downloads: Downloads, photos: P
     """Never half of the one and half of the other."""
     changing = tmp_path / "photos"
     shutil.copytree(photos, changing)
-    port, log = free_port(), tmp_path / "log"
-    with server_on(port, changing, log, PAUSE_S) as server:
-        before = etag_of(f"http://127.0.0.1:{port}{LINK}")
-        downloads.click(f"http://127.0.0.1:{port}{LINK}")
+    with running_server(changing, *SLOWLY) as server:
+        before = etag_of(server.url(LINK))
+        downloads.click(server.url(LINK))
         downloads.wait_until_under_way()
-        server.kill()
-        server.wait()
+        server.process.kill()
+        server.process.wait()
         downloads.outcome()
     trees.write(changing / ALBUM / "00.jpg", trees.noise(5 * MIB, 99), age_s=1)
-    with server_on(port, changing, log):
-        assert etag_of(f"http://127.0.0.1:{port}{LINK}") != before
+    with running_server(changing, *SLOWLY, port=server.port):
+        assert etag_of(server.url(LINK)) != before
         downloads.resume()
         assert eventually(downloads.saved, TIMEOUT_S)
     assert_whole(downloads.saved(), changing)

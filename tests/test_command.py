@@ -92,6 +92,15 @@ def test_a_port_in_use_is_told_in_one_line(tmp_path: Path) -> None:
     assert f"cannot listen on 127.0.0.1 port {port} (host: default, port: flag --port)" in line
 
 
+def test_a_port_in_use_for_the_admin_is_told_in_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = run("--port", "0", "--admin-port", port, cwd=tmp_path)
+    assert ended.returncode == 2
+    told = f"port {port} (admin-host: default, admin-port: flag --admin-port)"
+    assert f"server.py: cannot listen on 127.0.0.1 {told}" in ended.stderr
+
+
 # What it tells when asked
 
 

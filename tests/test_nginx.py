@@ -3,7 +3,7 @@
 import os
 import random
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -68,17 +68,18 @@ def archiver(photos: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def nginx_port(archiver: Server, tmp_path: Path) -> Iterator[int]:
-    with running_nginx(archiver.port, tmp_path) as port:
+    with running_nginx([archiver.port], tmp_path) as port:
         yield port
 
 
 @contextmanager
-def running_nginx(archiver_port: int, directory: Path) -> Iterator[int]:
-    """nginx with config/nginx.conf, but for the two port numbers; gives the one that it listens on."""
+def running_nginx(archiver_ports: Sequence[int], directory: Path) -> Iterator[int]:
+    """nginx with config/nginx.conf, but for the port numbers, in front of all these servers; gives the port
+    that it listens on."""
     program, port = tool("nginx"), free_port()
     snippet = (PROJECT / "config" / "nginx.conf").read_text()
     for written, meant in (
-        ("server 127.0.0.1:7777;", f"server 127.0.0.1:{archiver_port};"),
+        ("server 127.0.0.1:7777;", " ".join(f"server 127.0.0.1:{port};" for port in archiver_ports)),
         ("listen 8080;", f"listen 127.0.0.1:{port};"),
     ):
         assert snippet.count(written) == 1

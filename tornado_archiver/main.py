@@ -52,8 +52,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _supervise(settings: Settings, read: Callable[[], Settings]) -> None:
-    set_up_logging(settings.log_format)
-    access_log.log.setLevel(logging.INFO if settings.enable_logging else logging.WARNING)
+    _set_up_logging(settings)
     _raise_descriptor_limit()
     ledger = Ledger()
     # what is wrong with it shows before the address is taken
@@ -90,6 +89,7 @@ class _Site:
     def next_crew(self, settings: Settings) -> Crew:
         """Raises ArchiverError."""
         service = asyncio.run(make_service(settings, self.ledger))
+        _set_up_logging(settings)
         self.metrics.expect(backend.name for backend in service.backends)
         warn_of_moves(self._settings, settings)
         return self.crew(settings, service)
@@ -108,7 +108,9 @@ class _Site:
     async def _serve(self, settings: Settings, service: Service, share: Share, lifeline: int) -> None:
         self.metrics.worker_started()
         app = make_app(settings, service, self.metrics)
-        bounds = Bounds(settings.idle_timeout, settings.max_header_size, settings.drain_timeout)
+        bounds = Bounds(
+            settings.idle_timeout, settings.stall_timeout, settings.max_header_size, settings.drain_timeout
+        )
         with Orders(lifeline) as orders:
             await serve(app, self._sockets, share, orders, bounds)
 
@@ -118,6 +120,13 @@ class _Site:
         app = AdminApplication(self.metrics, self.ledger, readiness)
         with Orders(lifeline) as orders:
             await serve_admin(app, self._admin_sockets, orders)
+
+
+def _set_up_logging(settings: Settings) -> None:
+    set_up_logging(settings.log_format)
+    access_log.log.setLevel(logging.INFO if settings.enable_logging else logging.WARNING)
+    # below that it quotes each malformed request, and with it maybe a hash
+    logging.getLogger("tornado.general").setLevel(logging.WARNING)
 
 
 def _in_a_loop(serve: Callable[..., Coroutine[Any, Any, None]], *args: object) -> Callable[[int], None]:

@@ -54,10 +54,11 @@ class Orders:
             asyncio.get_running_loop().remove_reader(self._lifeline)
             self._go()
 
-    @property
-    def is_urgent(self) -> bool:
-        """Whether what still runs has only the drain-timeout left."""
-        return self._drain.is_set()
+    def time_left(self, drain_timeout: float) -> str:
+        """How long what still runs may take, for the log."""
+        if self._cut.is_set():
+            return "no time"
+        return f"up to {drain_timeout:g} s more" if self._drain.is_set() else "their time"
 
     async def to_retire(self) -> None:
         """Returns when no more is to be taken."""

@@ -22,6 +22,7 @@ from tests.web.visitors import (
     request,
     rest_of,
     stalled_curl,
+    tree_of,
     views,
     zips_of,
 )
@@ -175,7 +176,7 @@ def test_stopping_breaks_downloads_off_and_leaves_nothing(
     own_server: Server, album: Path, backend: str, http_version: str
 ) -> None:
     with stalled_curl(own_server, link(album, backend), http_version) as visitor:
-        programs = psutil.Process(own_server.process.pid).children(recursive=True)
+        programs = tree_of(own_server)[1:]
         assert len(programs) == (backend == "zip")
         own_server.process.send_signal(signal.SIGTERM)
         assert own_server.process.wait(timeout=10) == 0
@@ -209,7 +210,7 @@ def test_without_descriptors_it_fails_honestly(own_server: Server, photos: Path,
 
 def with_descriptors_left(server: Server, path: str, left: int) -> str:
     """How a download ends on a connection that was accepted before they ran short."""
-    process = psutil.Process(server.process.pid)
+    process = server.worker
     with knock(server, "/archive/unknown/") as visitor:
         read_head(visitor)
         usual = process.rlimit(psutil.RLIMIT_NOFILE)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.servers import Server, eventually, fetch, running_server, tool
@@ -33,7 +32,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def server(photos: Path) -> Iterator[Server]:
-    with running_server(photos, "--formats", ",".join(BACKENDS)) as server:
+    options = ("--formats", ",".join(BACKENDS), "--max-downloads-per-client", "0")
+    with running_server(photos, *options) as server:
         yield server
 
 
@@ -92,7 +92,7 @@ def test_visitors_who_stop_reading_do_not_keep_others_waiting(server: Server, ba
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_visitors_who_leave_leave_nothing_behind(server: Server, backend: str) -> None:
-    process, views_before = psutil.Process(server.process.pid), views()
+    process, views_before = server.worker, views()
     descriptors = process.num_fds()
     leave(server, backend, times=200)
     assert eventually(lambda: process.num_fds() <= descriptors, timeout_s=30)
@@ -106,7 +106,7 @@ def test_visitors_who_leave_leave_nothing_behind(server: Server, backend: str) -
 def test_a_visitor_who_leaves_during_a_pause_is_not_waited_for(photos: Path, backend: str) -> None:
     pauses = {"ENABLE_RESPONSE_DELAY": "1", "RESPONSE_DELAY": "3600"}
     with running_server(photos, "--backend", backend, env=pauses) as server:
-        process = psutil.Process(server.process.pid)
+        process = server.worker
         descriptors = process.num_fds()
         with knock(server, "/archive/large/") as visitor:
             read_some(visitor, 1000)

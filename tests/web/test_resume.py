@@ -5,30 +5,24 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.servers import (
-    PROJECT,
-    UGLY,
     Server,
     contents,
     contents_of_zip,
     eventually,
     fetch,
-    free_port,
-    plain_environment,
     running_server,
     tool,
-    wait_until_answering,
 )
-from tests.test_nginx import WHOLE_CONFIGURATION
+from tests.test_nginx import running_nginx
 from tests.web.visitors import BROKEN_OFF, linked_noise, stalled_curl
 from tornado_archiver.testing import faults, trees
 
@@ -40,7 +34,7 @@ UNDER_WAY_BYTES = 4 * MIB
 CANNOT_RESUME = 33  # https://curl.se/libcurl/c/libcurl-errors.html: CURLE_RANGE_ERROR
 # With a pause between two chunks there is time to break a download off in its middle
 PAUSE_S = 0.1
-SLOWLY = ("--enable-response-delay", "--response-delay", str(PAUSE_S))
+SLOWLY = ("--enable-response-delay", "--response-delay", str(PAUSE_S), "--enable-logging")
 
 
 @pytest.fixture(scope="module")
@@ -62,51 +56,6 @@ def archive(photos: Path) -> bytes:
 def slow_server(photos: Path) -> Iterator[Server]:
     with running_server(photos, *SLOWLY) as server:
         yield server
-
-
-@contextmanager
-def server_on(
-    port: int, photos: Path, log: Path, pause_s: float = PAUSE_S
-) -> Iterator["subprocess.Popen[bytes]"]:
-    """A slow server whose port is chosen, so that another can come after it. All of them write to `log`."""
-    command = [sys.executable, f"{PROJECT}/server.py", "-P", str(port), "--photos-dir", str(photos)]
-    command += ["--enable-logging", "--enable-response-delay", "--response-delay", str(pause_s)]
-    with (
-        log.open("ab") as stderr,
-        subprocess.Popen(command, env=plain_environment(), stderr=stderr, cwd=log.parent) as process,
-    ):
-        try:
-            wait_until_answering(port, process)
-            yield process
-            if process.poll() is None:
-                process.terminate()
-                assert process.wait(timeout=20) == 0
-        finally:
-            process.kill()
-    print(log.read_text())
-    assert not [words for words in UGLY if words in log.read_text()]
-
-
-@contextmanager
-def nginx_before(ports: list[int], directory: Path) -> Iterator[int]:
-    """nginx with config/nginx.conf in front of all these servers; gives the port that it listens on."""
-    program, port = tool("nginx"), free_port()
-    snippet = (PROJECT / "config" / "nginx.conf").read_text()
-    for written, meant in (
-        ("server 127.0.0.1:7777;", "".join(f"server 127.0.0.1:{port}; " for port in ports)),
-        ("listen 8080;", f"listen 127.0.0.1:{port};"),
-    ):
-        assert snippet.count(written) == 1
-        snippet = snippet.replace(written, meant)
-    user = "user root;" if os.geteuid() == 0 else ""
-    configuration = directory / "nginx.conf"
-    configuration.write_text(WHOLE_CONFIGURATION.format(user=user, snippet=snippet))
-    with subprocess.Popen([program, "-e", "stderr", "-p", directory, "-c", configuration]) as process:
-        try:
-            wait_until_answering(port, process)
-            yield port
-        finally:
-            process.terminate()
 
 
 # The clients, each told to go on with what it has
@@ -167,15 +116,34 @@ def test_a_visitor_comes_back_for_the_rest(
 def test_a_visitor_comes_back_after_the_service_was_restarted(
     photos: Path, archive: bytes, tmp_path: Path, client: Client, stop: signal.Signals
 ) -> None:
-    port, saved, log = free_port(), tmp_path / "saved.zip", tmp_path / "log"
-    command = client(f"http://127.0.0.1:{port}{LINK}", saved)
-    with server_on(port, photos, log) as server, under_way(command, saved) as visitor:
-        server.send_signal(stop)
-        server.wait(timeout=20)
-        assert visitor.wait(timeout=60) != 0
-    with server_on(port, photos, log):
+    saved = tmp_path / "saved.zip"
+    with running_server(photos, *SLOWLY, "--drain-timeout", "0") as server:
+        command = client(server.url(LINK), saved)
+        with under_way(command, saved) as visitor:
+            server.process.send_signal(stop)
+            server.process.wait(timeout=20)
+            assert visitor.wait(timeout=60) != 0
+    with running_server(photos, *SLOWLY, port=server.port) as server:
         assert_it_goes_on(command, saved, archive)
-        assert eventually(lambda: " 206 " in log.read_text())
+        assert eventually(lambda: says_206(server))
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_visitor_comes_back_after_the_worker_died(
+    photos: Path, archive: bytes, tmp_path: Path, client: Client
+) -> None:
+    saved = tmp_path / "saved.zip"
+    with running_server(photos, *SLOWLY) as server:
+        command = client(server.url(LINK), saved)
+        with under_way(command, saved) as visitor:
+            server.worker.kill()
+            assert visitor.wait(timeout=60) != 0
+        assert_it_goes_on(command, saved, archive)
+
+
+def says_206(server: Server) -> bool:
+    """Whether the log tells of a visitor who got a part."""
+    return " 206 " in server.log()
 
 
 def assert_it_goes_on(command: list[str | Path], saved: Path, archive: bytes) -> None:
@@ -187,13 +155,14 @@ def assert_it_goes_on(command: list[str | Path], saved: Path, archive: bytes) ->
 
 def test_wget_by_itself_sees_a_restart_through(photos: Path, archive: bytes, tmp_path: Path) -> None:
     """Its own tries, one command: the visitor notices nothing."""
-    port, saved, log = free_port(), tmp_path / "saved.zip", tmp_path / "log"
-    patience = ["--tries=60", "--waitretry=1", "--retry-connrefused"]
-    command = [*wget(f"http://127.0.0.1:{port}{LINK}", saved), *patience]
-    with server_on(port, photos, log) as server, under_way(command, saved) as visitor:
-        server.kill()
-        server.wait()
-        with server_on(port, photos, log):
+    saved, patience = tmp_path / "saved.zip", ["--tries=60", "--waitretry=1", "--retry-connrefused"]
+    with (
+        running_server(photos, *SLOWLY) as server,
+        under_way([*wget(server.url(LINK), saved), *patience], saved) as visitor,
+    ):
+        server.process.kill()
+        server.process.wait()
+        with running_server(photos, *SLOWLY, port=server.port):
             assert visitor.wait(timeout=60) == 0
     assert saved.read_bytes() == archive
 
@@ -206,58 +175,49 @@ def test_what_was_put_together_opens(archive: bytes, photos: Path, tmp_path: Pat
 # The same again, from another server
 
 
-Servers = list["subprocess.Popen[bytes]"]
-
-
 @pytest.fixture
-def two_servers(photos: Path, tmp_path: Path) -> Iterator[tuple[str, Servers]]:
+def two_servers(photos: Path, tmp_path: Path) -> Iterator[tuple[str, list[Server]]]:
     """Behind one nginx; and the link there."""
-    ports = [free_port(), free_port()]
-    with ExitStack() as running:
-        servers = [running.enter_context(server_on(port, photos, tmp_path / "log")) for port in ports]
-        etags = {etag_of(f"http://127.0.0.1:{port}{LINK}") for port in ports}
-        assert len(etags) == 1
-        port = running.enter_context(nginx_before(ports, tmp_path))
-        yield f"http://127.0.0.1:{port}{LINK}", servers
+    with running_server(photos, *SLOWLY) as one, running_server(photos, *SLOWLY) as other:
+        assert etag_of(one.url(LINK)) == etag_of(other.url(LINK))
+        with running_nginx([one.port, other.port], tmp_path) as port:
+            yield f"http://127.0.0.1:{port}{LINK}", [one, other]
 
 
 @pytest.mark.parametrize("client", [curl, wget])
 def test_another_server_has_the_rest(
-    two_servers: tuple[str, Servers], archive: bytes, tmp_path: Path, client: Client
+    two_servers: tuple[str, list[Server]], archive: bytes, tmp_path: Path, client: Client
 ) -> None:
     (url, servers), saved = two_servers, tmp_path / "saved.zip"
     command = client(url, saved)
     with under_way(command, saved) as visitor:
         (first,) = serving(servers)
-        first.kill()
-        first.wait()
+        first.process.kill()
+        first.process.wait()
         assert visitor.wait(timeout=60) != 0
     assert_it_goes_on(command, saved, archive)
-    assert eventually(lambda: " 206 " in (tmp_path / "log").read_text())
+    assert eventually(lambda: any(map(says_206, servers)))
 
 
 def test_aria2c_by_itself_gets_on_with_the_server_that_is_left(
-    two_servers: tuple[str, Servers], archive: bytes, tmp_path: Path
+    two_servers: tuple[str, list[Server]], archive: bytes, tmp_path: Path
 ) -> None:
     """It has parts from both when one of them is killed: the visitor notices nothing."""
     (url, servers), saved = two_servers, tmp_path / "saved.zip"
     with under_way([*aria2c(url, saved), "--max-tries=9", "--retry-wait=1"], saved) as visitor:
         assert len(serving(servers)) == 2
-        servers[0].kill()
-        servers[0].wait()
+        servers[0].process.kill()
+        servers[0].process.wait()
         assert visitor.wait(timeout=60) == 0
     assert saved.read_bytes() == archive
 
 
-def serving(servers: Servers) -> Servers:
+def serving(servers: list[Server]) -> list[Server]:
     """Those that somebody is connected to."""
     return [
         server
         for server in servers
-        if any(
-            connection.status == psutil.CONN_ESTABLISHED
-            for connection in psutil.Process(server.pid).net_connections()
-        )
+        if any(connection.status == psutil.CONN_ESTABLISHED for connection in server.worker.net_connections())
     ]
 
 

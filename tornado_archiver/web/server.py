@@ -24,15 +24,18 @@ _STOP_TIMEOUT_S = 5
 _FIRST_REQUEST_S = 1
 _LOOK_S = 0.1
 _FOR_EVER_S = 10**9
+_AFTER_THE_WATCH_S = 3
+_LONGEST_MS = 2**31 - 1
 _MAX_BODY_BYTES = 64 * 1024  # nobody has anything to send here
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a connection may take: seconds to say what it wants (0: as long as it likes), bytes for that, and
-    seconds to end when the service does."""
+    """What a connection may take: seconds to say what it wants and seconds without taking what it was sent
+    (0: as long as it likes), bytes for the head of a request, and seconds to end when the service does."""
 
     idle_timeout_s: float
+    stall_timeout_s: float
     max_header_bytes: int
     drain_timeout_s: float
 
@@ -51,18 +54,29 @@ async def serve(
         max_header_size=bounds.max_header_bytes,
         # for both a connection that waits for its next request and one that sends its head by drops
         idle_connection_timeout=bounds.idle_timeout_s or _FOR_EVER_S,
+        body_timeout=bounds.idle_timeout_s or None,
     )
+    _hang_up_on_the_deaf(sockets, bounds.stall_timeout_s)
     server.open(sockets, share)
     app.start()
     await orders.to_retire()
     server.retire()
     if server.busy:
-        time = f"up to {bounds.drain_timeout_s:g} s more" if orders.is_urgent else "their time"
-        log.info("draining: %d downloads may take %s", server.busy, time)
+        time_left = orders.time_left(bounds.drain_timeout_s)
+        log.info("draining: %d downloads may take %s", server.busy, time_left)
     await _first_of(server.left_alone(), orders.to_cut(bounds.drain_timeout_s))
     app.stop()
     await server.close_all_connections()
     await _all_done()
+
+
+def _hang_up_on_the_deaf(sockets: Sequence[socket.socket], stall_timeout_s: float) -> None:
+    """Of those who take nothing, the `Watch` cuts the downloads; nobody looks after what else they leave,
+    pages above all. The kernel does, a moment later (tcp(7)): what these sockets accept inherits it."""
+    milliseconds = round((stall_timeout_s + _AFTER_THE_WATCH_S) * 1000) if stall_timeout_s else 0
+    for listening in sockets:
+        if listening.family != socket.AF_UNIX:
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, min(milliseconds, _LONGEST_MS))
 
 
 async def _first_of(*awaited: Coroutine[Any, Any, None]) -> None:

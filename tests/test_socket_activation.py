@@ -1,0 +1,116 @@
+"""Listening sockets that somebody else has opened: sd_listen_fds(3)."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import (
+    HANDED_OVER,
+    PROJECT,
+    eventually,
+    fetch,
+    free_port,
+    plain_environment,
+    running_server,
+)
+from tests.web.visitors import linked_noise, request, rest_of
+from tornado_archiver.errors import SettingsError
+from tornado_archiver.socket_activation import FIRST, inherited_sockets
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("photos")
+    linked_noise(root / "album", files=1, size=1000)
+    return root
+
+
+@pytest.fixture
+def held() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        yield held
+
+
+def test_it_serves_on_what_it_is_handed(photos: Path, held: socket.socket) -> None:
+    with running_server(photos, handed=held) as server:
+        assert fetch(server.port, "/archive/album/").startswith(b"PK")
+        assert f"listening on http://127.0.0.1:{server.port}/" in server.log()
+
+
+@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGTERM])
+def test_who_comes_while_it_is_away_waits(photos: Path, held: socket.socket, stop: signal.Signals) -> None:
+    with running_server(photos, handed=held) as server:
+        server.process.send_signal(stop)
+        server.process.wait(timeout=20)
+    with socket.create_connection(held.getsockname(), timeout=20) as visitor:
+        visitor.sendall(request("/archive/album/", headers="Connection: close\r\n"))
+        with running_server(photos, handed=held):
+            assert rest_of(visitor).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_socket_is_enough_without_an_address(photos: Path, tmp_path: Path) -> None:
+    """What nginx may speak to as well, without a port of its own."""
+    path = str(tmp_path / "archiver.sock")
+    with socket.socket(socket.AF_UNIX) as held:
+        held.bind(path)
+        held.listen()
+        command = [sys.executable, "-c", HANDED_OVER, str(held.fileno()), sys.executable]
+        command += [f"{PROJECT}/server.py", "--photos-dir", str(photos)]
+        with (
+            subprocess.Popen(command, env=plain_environment(), pass_fds=[held.fileno()]) as server,
+            socket.socket(socket.AF_UNIX) as visitor,
+        ):
+            visitor.settimeout(20)
+            visitor.connect(path)
+            visitor.sendall(request("/archive/album/", headers="Connection: close\r\n"))
+            assert rest_of(visitor).startswith(b"HTTP/1.1 200 ")
+            server.terminate()
+            assert server.wait(timeout=20) == 0
+
+
+def test_what_is_meant_for_another_process_is_left_alone(photos: Path) -> None:
+    env = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"}
+    with running_server(photos, env=env, port=free_port()) as server:
+        assert fetch(server.port, "/")
+
+
+@pytest.mark.parametrize("pid", ["", "1", "me"])
+def test_the_variables_are_taken_out_in_any_case(pid: str) -> None:
+    environ = {"LISTEN_PID": pid, "LISTEN_FDS": "1", "LISTEN_FDNAMES": "http", "HOME": "/"}
+    assert inherited_sockets(environ) == []
+    assert environ == {"HOME": "/"}
+
+
+def test_a_count_that_is_none_is_told() -> None:
+    with pytest.raises(SettingsError, match="LISTEN_FDS: 'many'"):
+        inherited_sockets({"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "many"})
+
+
+def test_a_descriptor_that_does_not_listen_is_told_in_one_line(photos: Path) -> None:
+    with socket.socket() as idle:
+        command = [sys.executable, "-c", HANDED_OVER, str(idle.fileno()), sys.executable]
+        ended = subprocess.run(
+            [*command, f"{PROJECT}/server.py", "--photos-dir", str(photos)],
+            env=plain_environment(),
+            pass_fds=[idle.fileno()],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert ended.returncode == 2
+    (line,) = ended.stderr.splitlines()
+    assert f"LISTEN_FDS: descriptor {FIRST} is no listening stream socket" in line
+
+
+def test_it_lets_go_of_what_it_was_handed(photos: Path, held: socket.socket) -> None:
+    """While it drains, the next one has the visitors to itself."""
+    with running_server(photos, handed=held) as server:
+        server.process.terminate()
+        assert eventually(lambda: server.process.poll() is not None)
+    assert held.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)

@@ -1,0 +1,126 @@
+"""What happens to the processes of a service, and what its visitors notice of it."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.servers import Server, eventually, fetch, running_server, tool
+from tests.web.visitors import BROKEN_OFF, knock, linked_noise, read_head, stalled_curl, tree_of
+
+LINK = "/archive/album/"
+BACKENDS = ("stored-zip", "tar", "zip", "tar.gz")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """64 MiB: more than the buffers on the way hold."""
+    tool("zip")
+    root = tmp_path_factory.mktemp("photos")
+    linked_noise(root / "album", files=64, size=1024 * 1024)
+    return root
+
+
+@pytest.fixture
+def server(photos: Path) -> Iterator[Server]:
+    with running_server(photos, "--formats", ",".join(BACKENDS)) as server:
+        yield server
+
+
+def have_ended(processes: list[psutil.Process]) -> bool:
+    return all(has_ended(process) for process in processes)
+
+
+def has_ended(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == "zombie"
+    except psutil.NoSuchProcess:
+        return True
+
+
+# A worker that dies
+
+
+def test_a_killed_worker_is_replaced_and_nobody_is_refused(server: Server) -> None:
+    with stalled_curl(server, LINK) as visitor:
+        killed = server.worker
+        killed.kill()
+        whole = fetch(server.port, LINK)
+        assert len(whole) > 64 * 1024 * 1024
+        visitor.communicate(timeout=60)
+        assert visitor.returncode in BROKEN_OFF
+    assert server.worker.pid != killed.pid
+    (line,) = [line for line in server.log().splitlines() if "killed" in line]
+    assert f" ERROR worker {killed.pid} was killed by SIGKILL; another one starts " in line
+
+
+def test_one_that_dies_young_is_replaced_after_a_pause(server: Server) -> None:
+    for _ in range(3):
+        victim = server.worker
+        victim.kill()
+        assert eventually(lambda: server.workers and victim not in server.workers)  # noqa: B023
+    lines = [line for line in server.log().splitlines() if "killed" in line]
+    assert len(lines) == 3
+    assert [line for line in lines[1:] if line.endswith("another one starts in 1 s")] == lines[1:]
+    assert fetch(server.port, "/")
+
+
+def test_each_of_several_workers_is_replaced(photos: Path) -> None:
+    with running_server(photos, "--workers", "3") as server:
+        assert eventually(lambda: len(server.workers) == 3)
+        first = server.workers
+        first[0].kill()
+        first[2].terminate()
+        assert eventually(lambda: {first[0], first[2]}.isdisjoint(server.workers))
+        assert eventually(lambda: len(server.workers) == 3)
+        assert first[1] in server.workers
+
+
+def test_several_workers_share_the_visitors(photos: Path) -> None:
+    """Downloads that come in a burst and last: each worker has a fair share of them."""
+    options = ("--workers", "4", "--max-downloads-per-client", "0")
+    with running_server(photos, *options) as server, ExitStack() as visitors:
+        assert eventually(lambda: len(server.workers) == 4)
+        crowd = [visitors.enter_context(knock(server, LINK)) for _ in range(80)]
+        for visitor in crowd:
+            read_head(visitor)
+        shares = [len(worker.net_connections()) - 1 for worker in server.workers]
+        assert sum(shares) == 80
+        assert min(shares) >= 80 / 4 / 2
+
+
+# Nothing survives
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param(lambda server: server.worker.kill(), id="worker killed"),
+        pytest.param(lambda server: server.process.kill(), id="supervisor killed"),
+        pytest.param(lambda server: server.process.send_signal(signal.SIGTERM), id="stopped"),
+        pytest.param(lambda server: server.worker.send_signal(signal.SIGUSR1), id="cut"),
+    ],
+)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_no_program_outlives_its_worker(server: Server, backend: str, end: Callable[[Server], None]) -> None:
+    with stalled_curl(server, f"{LINK}?format={backend}") as visitor:
+        running = tree_of(server)
+        assert len(running) == 1 + (backend == "zip")
+        end(server)
+        assert eventually(lambda: have_ended(running), timeout_s=20)
+        visitor.communicate(timeout=60)
+        assert visitor.returncode in BROKEN_OFF
+
+
+def test_without_a_supervisor_the_address_is_free_again(photos: Path) -> None:
+    with running_server(photos, "--workers", "2") as server, knock(server, LINK) as visitor:
+        read_head(visitor)
+        workers = server.workers
+        server.process.kill()
+        server.process.wait()
+        assert eventually(lambda: have_ended(workers))
+        with running_server(photos, port=server.port) as next_one:
+            assert fetch(next_one.port, "/")

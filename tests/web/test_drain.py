@@ -1,0 +1,275 @@
+"""A service that is told to stop, or to read its settings again, while visitors are there."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.servers import Server, eventually, fetch, running_server, tool
+from tests.web.visitors import (
+    BROKEN_OFF,
+    knock,
+    linked_noise,
+    parsed,
+    read_head,
+    request,
+    rest_of,
+    stalled_curl,
+)
+
+LINK = "/archive/album/"
+BACKENDS = ("stored-zip", "tar", "zip", "tar.gz")
+PATIENCE = ("--drain-timeout", "1h")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """64 MiB: more than the buffers on the way hold."""
+    tool("zip")
+    root = tmp_path_factory.mktemp("photos")
+    linked_noise(root / "album", files=64, size=1024 * 1024)
+    linked_noise(root / "small", files=1, size=1000)
+    return root
+
+
+@pytest.fixture
+def patient(photos: Path) -> Iterator[Server]:
+    """One that waits for its visitors as long as it takes."""
+    with running_server(photos, *PATIENCE, "--formats", ",".join(BACKENDS)) as server:
+        yield server
+
+
+def exit_code(visitor: "subprocess.Popen[bytes]") -> int:
+    """That of a curl that may now read on."""
+    visitor.communicate(timeout=60)
+    return visitor.returncode
+
+
+def is_refusing(server: Server) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", server.port), timeout=5).close()
+    except (ConnectionRefusedError, ConnectionResetError):  # the latter while it is just about to
+        return True
+    return False
+
+
+def stop(server: Server, number: signal.Signals = signal.SIGTERM) -> None:
+    """Returns when it has heard."""
+    server.process.send_signal(number)
+    assert eventually(lambda: is_refusing(server))
+
+
+def press_ctrl_c(server: Server) -> None:
+    """The terminal sends it to every process of the foreground group."""
+    for pid in (*(worker.pid for worker in server.workers), server.process.pid):
+        os.kill(pid, signal.SIGINT)
+
+
+def has_ended_well(server: Server) -> bool:
+    return server.process.wait(timeout=20) == 0
+
+
+# Told to stop
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_running_download_is_finished(patient: Server, backend: str, number: signal.Signals) -> None:
+    with stalled_curl(patient, f"{LINK}?format={backend}") as visitor:
+        stop(patient, number)
+        assert patient.process.poll() is None
+        assert exit_code(visitor) == 0
+    assert has_ended_well(patient)
+    assert re.search(r"draining: 1 downloads? ", patient.log())
+
+
+def test_when_the_time_is_over_it_is_cut(photos: Path) -> None:
+    with (
+        running_server(photos, "--drain-timeout", "1") as server,
+        stalled_curl(server, LINK) as visitor,
+    ):
+        stop(server)
+        assert has_ended_well(server)
+        assert exit_code(visitor) in BROKEN_OFF
+
+
+def test_no_time_at_all_cuts_at_once(photos: Path) -> None:
+    with running_server(photos, "--drain-timeout", "0") as server, stalled_curl(server, LINK) as visitor:
+        stop(server)
+        assert has_ended_well(server)
+        assert exit_code(visitor) in BROKEN_OFF
+
+
+@pytest.mark.parametrize(
+    "tell",
+    [lambda server: server.process.terminate(), press_ctrl_c],
+    ids=["SIGTERM", "Ctrl-C"],
+)
+def test_a_second_time_means_at_once(patient: Server, tell: Callable[[Server], None]) -> None:
+    with stalled_curl(patient, LINK) as visitor:
+        tell(patient)
+        assert eventually(lambda: is_refusing(patient))
+        assert patient.process.poll() is None
+        tell(patient)
+        assert has_ended_well(patient)
+        assert exit_code(visitor) in BROKEN_OFF
+
+
+def test_everybody_may_be_told_as_systemd_does(patient: Server) -> None:
+    """SIGTERM to the workers themselves as well, and more than once."""
+    with stalled_curl(patient, LINK) as visitor:
+        worker = patient.worker
+        worker.terminate()
+        stop(patient)
+        worker.terminate()
+        assert exit_code(visitor) == 0
+    assert has_ended_well(patient)
+
+
+def test_who_does_not_hear_is_killed(photos: Path) -> None:
+    with running_server(photos, "--drain-timeout", "0") as server:
+        worker = server.worker
+        worker.suspend()
+        server.process.terminate()
+        assert has_ended_well(server)
+        assert f"ERROR killing what does not end: {worker.pid}\n" in server.log()
+
+
+# Connections that are kept open
+
+
+@contextmanager
+def answered(server: Server) -> Iterator[socket.socket]:
+    """A visitor who has got an answer and keeps the connection."""
+    with knock(server, "/archive/unknown/") as visitor:
+        head, _, body = read_head(visitor).partition(b"\r\n\r\n")
+        (length,) = re.findall(rb"Content-Length: (\d+)", head)
+        while len(body) < int(length):
+            body += visitor.recv(4096)
+        yield visitor
+
+
+def test_connections_at_rest_are_closed(patient: Server) -> None:
+    with stalled_curl(patient, LINK) as other, answered(patient) as visitor:
+        stop(patient)
+        assert rest_of(visitor) == b""
+        assert exit_code(other) == 0
+
+
+def test_a_kept_connection_is_closed_behind_its_answer(patient: Server) -> None:
+    with knock(patient, LINK) as visitor:
+        head, _, body = read_head(visitor).partition(b"\r\n\r\n")
+        stop(patient)
+        (length,) = re.findall(rb"Content-Length: (\d+)", head)
+        left = int(length) - len(body)
+        while part := visitor.recv(65536):
+            left -= len(part)
+        assert left == 0
+    assert has_ended_well(patient)
+
+
+def test_who_has_just_come_in_is_answered(patient: Server) -> None:
+    with (
+        stalled_curl(patient, LINK) as other,
+        socket.create_connection(("127.0.0.1", patient.port), timeout=20) as visitor,
+    ):
+        assert eventually(lambda: len(patient.worker.net_connections()) >= 3)
+        stop(patient)
+        visitor.sendall(request("/archive/small/"))
+        answer = parsed(rest_of(visitor))
+        assert (answer.status, "Connection: close" in answer.headers) == (200, True)
+        assert exit_code(other) == 0
+
+
+def test_who_has_come_in_and_asks_nothing_is_not_waited_for(patient: Server) -> None:
+    with socket.create_connection(("127.0.0.1", patient.port), timeout=20) as visitor:
+        assert eventually(lambda: len(patient.worker.net_connections()) >= 2)
+        patient.process.terminate()
+        assert has_ended_well(patient)
+        assert rest_of(visitor) == b""
+
+
+# Told to read the settings again
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    config = tmp_path / f"{uuid.uuid4().hex}.conf"
+    config.write_text("backend = stored-zip\n")
+    return config
+
+
+@pytest.fixture
+def reloading(photos: Path, config: Path) -> Iterator[Server]:
+    with running_server(photos, "-c", str(config)) as server:
+        yield server
+
+
+def reload(server: Server, told: str) -> None:
+    """Returns when the log has said so."""
+    server.process.send_signal(signal.SIGHUP)
+    assert eventually(lambda: told in server.log())
+
+
+def test_new_settings_are_for_new_visitors(reloading: Server, config: Path) -> None:
+    """The others get what they have asked for, and all the time for it: this drain-timeout is 1 s."""
+    old = reloading.worker
+    with stalled_curl(reloading, LINK) as visitor:
+        config.write_text("backend = tar.gz\n")
+        reload(reloading, "draining")
+        assert fetch(reloading.port, "/archive/small/").startswith(b"\x1f\x8b")
+        assert not eventually(lambda: not old.is_running(), timeout_s=2)
+        assert exit_code(visitor) == 0
+    assert eventually(lambda: not old.is_running())
+    assert len(reloading.workers) == 1
+
+
+def test_bad_settings_change_nothing(reloading: Server, config: Path) -> None:
+    worker = reloading.worker
+    config.write_text("backend = rar\n")
+    reload(reloading, "the old ones stay")
+    (line,) = [line for line in reloading.log().splitlines() if "rar" in line]
+    assert " ERROR cannot take over the settings, the old ones stay: " in line
+    assert f"backend: 'rar' (backend in {config})" in line
+    assert fetch(reloading.port, "/archive/small/").startswith(b"PK")
+    assert reloading.worker == worker
+
+
+def test_the_number_of_workers_may_change(reloading: Server, config: Path) -> None:
+    for count in (3, 1):
+        config.write_text(f"workers = {count}\n")
+        reloading.process.send_signal(signal.SIGHUP)
+        assert eventually(lambda: len(reloading.workers) == count)  # noqa: B023
+    assert fetch(reloading.port, "/")
+
+
+def test_the_log_may_be_turned_on(reloading: Server, config: Path) -> None:
+    config.write_text("enable-logging = yes\n")
+    old = reloading.worker
+    reload(reloading, "read again")
+    assert eventually(lambda: not old.is_running())
+    fetch(reloading.port, "/archive/small/")
+    assert eventually(lambda: "GET /archive/small/ 200" in reloading.log())
+
+
+def test_another_address_takes_a_restart(reloading: Server, config: Path) -> None:
+    config.write_text("host = 127.0.0.2\n")
+    reload(reloading, "host: 127.0.0.2 takes a restart")
+    assert fetch(reloading.port, "/")
+
+
+def test_who_retires_can_still_be_stopped(reloading: Server) -> None:
+    old = reloading.worker
+    with stalled_curl(reloading, LINK) as visitor:
+        reload(reloading, "draining")
+        stop(reloading)
+        assert has_ended_well(reloading)
+        assert not old.is_running()
+        assert exit_code(visitor) in BROKEN_OFF
