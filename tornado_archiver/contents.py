@@ -41,6 +41,26 @@ class Contents:
             self._last_whole = index, data
         return self._last_whole[1]
 
+    def small(self, first: int, stop: int, max_size: int) -> list[bytes]:
+        """The contents of the entries from `first` on up to `stop`, ending before one of more than `max_size`
+        or SMALL_BYTES; nothing for a directory. Their CRC-32s are known afterwards."""
+        contents, crcs = [], array("q")
+        read, crc32, max_size = self._reader.whole, isal_zlib.crc32, min(max_size, SMALL_BYTES)
+        for entry in self.entries[first:stop]:
+            if entry.size > max_size:
+                break
+            data = read(entry) if entry.size or not entry.is_directory else b""
+            contents.append(data)
+            crcs.append(crc32(data))  # while it is in the processor's cache
+        self._crcs[first : first + len(crcs)] = crcs
+        self.read_bytes += sum(map(len, contents))
+        return contents
+
+    def known_crc32s(self, first: int, stop: int) -> "array[int]":
+        """Of the entries from `first` on, up to `stop` or the first whose CRC-32 is not known yet."""
+        crcs = self._crcs[first:stop]
+        return crcs[: crcs.index(_UNKNOWN)] if _UNKNOWN in crcs else crcs
+
     def content(self, index: int) -> Content:
         """The content of an entry, opened. It stays open for as long as a chunk of it may be under way:
         until the next but one is asked for. So ask for one with each chunk."""

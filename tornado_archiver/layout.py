@@ -8,10 +8,15 @@ from abc import ABC, abstractmethod
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
+from typing import TYPE_CHECKING
 
 from tornado_archiver.byterange import ByteRange
 from tornado_archiver.manifest import Manifest
 from tornado_archiver.segments import Segment
+
+if TYPE_CHECKING:
+    from tornado_archiver.contents import Contents
 
 
 class Layout(ABC):
@@ -27,11 +32,7 @@ class Layout(ABC):
     def __init__(self, manifest: Manifest) -> None:
         self.entries = manifest.entries
         self.starts = array("Q", [0])
-        add, at = self.starts.append, 0
-        for record in range(self.records()):
-            for segment in self.segments(record):
-                at += segment.length
-            add(at)
+        self.measure()
 
     @property
     def length(self) -> int:
@@ -47,6 +48,25 @@ class Layout(ABC):
         """What record number `record` is made of. It is called for each to find out the length, so it makes
         no bytes that could wait."""
 
+    def measure(self) -> None:
+        """Fills `starts`. A layout of thousands of records that are much alike may know their lengths without
+        making segments; the packer holds the bytes to them."""
+        self.add_lengths(map(self.length_of, range(self.records())))
+
+    def add_lengths(self, lengths: Iterable[int]) -> None:
+        """Those of the next records. Each may hang on where the records up to its own begin."""
+        self.starts.extend(accumulate(lengths, initial=self.starts.pop()))
+
+    def length_of(self, record: int) -> int:
+        """As its segments say."""
+        return sum(segment.length for segment in self.segments(record))
+
+    def run(self, first: int, stop: int, contents: "Contents") -> list[bytes]:
+        """The bytes of the records from `first` on up to `stop`, in as few calls as can be: there are
+        thousands to the second. Ends before one that holds more than a small content, or hangs on a CRC-32
+        that is not known yet; so there may be nothing in it."""
+        return []
+
     def missing(self, wanted: ByteRange) -> range:
         """The entries whose CRC-32 a range asks for without holding all of their content."""
         return range(0)
@@ -55,20 +75,11 @@ class Layout(ABC):
         """The record that the byte at `position` belongs to."""
         return bisect_right(self.starts, position) - 1
 
-    def touched(self, wanted: ByteRange) -> Iterator[tuple[int, int, int]]:
-        """The records that a range touches, each with where in it the range starts and stops."""
-        start, stop = wanted.start, wanted.stop
-        for record in range(self.record_at(start), self.records()):
-            at, end = self.starts[record], self.starts[record + 1]
-            if at >= stop:
-                return
-            yield record, max(start - at, 0), min(stop, end) - at
-
-    def cut(self, record: int, first: int, last: int) -> Iterator[tuple[Segment, int, int]]:
-        """The segments of a record that its bytes `first` to `last` touch, each with the part they touch."""
-        at = 0
+    def cut(self, record: int, wanted: ByteRange) -> Iterator[tuple[Segment, int, int]]:
+        """The segments of a record that a range touches, each with the part of it that the range touches."""
+        at = self.starts[record]
         for segment in self.segments(record):
-            start, stop = max(first - at, 0), min(last - at, segment.length)
+            start, stop = max(wanted.start - at, 0), min(wanted.stop - at, segment.length)
             if start < stop:
                 yield segment, start, stop
             at += segment.length

@@ -28,12 +28,10 @@ _RESERVED = re.compile(
 _NOT_PORTABLE = re.compile(
     f"[{re.escape(''.join(map(chr, _REPLACEMENTS)))}]|[. ]$|^{_RESERVED.pattern}", re.IGNORECASE
 )
-# The same, and whatever is not ASCII, for many names with a NUL between each two
-_SOME_NOT_PORTABLE = re.compile(
-    rb"[^\0\x20-\x7e]|[<>:\"|?*\\]|[. ](?=\0|\Z)"
-    rb"|(?:\A|\0)(?:con|prn|aux|nul|conin\$|conout\$|com[0-9]|lpt[0-9]) *[\0.]",
-    re.IGNORECASE,
-)
+# The same for many names with a NUL before and behind each: what may stand anywhere in them, as long as it is
+# ASCII, and what may not stand at the beginning, in lower case. Far faster than one expression for it all.
+_FINE = b"\0" + bytes(set(range(0x20, 0x7F)) - _REPLACEMENTS.keys())
+_SOME_RESERVED = re.compile(rb"\0(?:con|prn|aux|nul|conin\$|conout\$|com[0-9]|lpt[0-9]) *[\0.]")
 _MAX_SUFFIX_BYTES = 20  # what is longer is no suffix but a name with a dot in it
 
 
@@ -98,14 +96,14 @@ def free_name(name: str, siblings: Iterable[str]) -> str:
 
 def _all_fine(names: list[bytes]) -> dict[bytes, str] | None:
     """The names as they are where nothing is to be done, as nearly always: thousands are seen in one go."""
-    joined = b"\0".join(names) + b"\0"
-    if _SOME_NOT_PORTABLE.search(joined) or len(max(names, key=len, default=b"")) > MAX_NAME_BYTES:
+    joined = b"\0" + b"\0".join(names) + b"\0"
+    lower = joined.lower()
+    if joined.translate(None, _FINE) or b".\0" in joined or b" \0" in joined or _SOME_RESERVED.search(lower):
         return None
-    if len(set(joined.lower().split(b"\0"))) <= len(
-        names
-    ):  # the empty one behind the last NUL counts as well
+    has_twins = len(set(lower[1:-1].split(b"\0"))) < len(names)
+    if has_twins or len(max(names, key=len, default=b"")) > MAX_NAME_BYTES:
         return None
-    return dict(zip(names, joined.decode().split("\0"), strict=False))
+    return dict(zip(names, joined[1:].decode().split("\0"), strict=False))
 
 
 def _numbered(name: str, taken: dict[str, int]) -> str:

@@ -1,5 +1,6 @@
 """Turns the segments of a planned archive into chunks. Blocking: runs in worker threads, pull by pull."""
 
+from bisect import bisect_left
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 
@@ -12,6 +13,7 @@ from tornado_archiver.segments import STORED_BLOCK, FileContent, FramedContent, 
 
 COALESCED_BYTES = 1024 * 1024  # small pieces are put together into chunks of about this size
 MAX_SLICE_BYTES = 8 * 1024 * 1024
+_RUN_RECORDS = 128  # more at a time are not faster, and what comes to nothing would be longer in vain
 _FRAMED_READ_BYTES = 16 * STORED_BLOCK
 
 # What `pulled` passes over: everything before it has been dealt with when the generator goes on
@@ -25,6 +27,7 @@ class Packer:
         self._layout = layout
         self._contents = contents
         self._wanted = wanted
+        self._whole_until = layout.record_at(wanted.stop)
         self._pieces: list[bytes | memoryview] = []
         self._waiting_bytes = 0
         self._left = wanted.stop - wanted.start
@@ -47,34 +50,37 @@ class Packer:
 
     def _made(self) -> Iterator[Chunk]:
         """All chunks but the last, which stays in `_pieces`: it goes out when all has been checked."""
-        for record, first, last in self._layout.touched(self._wanted):
+        record = self._layout.record_at(self._wanted.start)
+        end = self._layout.record_at(self._wanted.stop - 1) + 1
+        while record < end:
             if self._waiting_bytes >= COALESCED_BYTES:
                 yield self._taken()
             elif self._is_pause_due():
                 yield PAUSE
-            if not self._add_at_once(record, first, last):
-                yield from self._piecemeal(record, first, last)
+            if not (count := self._add_run(record)):
+                yield from self._piecemeal(record)
+            record += count or 1
 
-    def _add_at_once(self, record: int, first: int, last: int) -> bool:
-        """A whole record of no more than one small content, as there are thousands of: with fewer calls."""
-        pieces = []
-        for segment in self._layout.segments(record):
-            if isinstance(segment, Late):
-                if segment.needs is not None and not self._contents.knows_crc32(segment.needs):
-                    return False
-                pieces.append(self._late(segment))
-            elif isinstance(segment, FileContent) and segment.length <= SMALL_BYTES:
-                pieces.append(self._contents.whole(segment.entry))
-            elif isinstance(segment, Literal):
-                pieces.append(segment.data)
-            else:
-                return False
-        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        self._add(data[first:last])
-        return True
+    def _add_run(self, first: int) -> int:
+        """Whole records from `first` on, until a chunk is full: as many as the layout makes at once. Returns
+        how many, which may be none."""
+        starts = self._layout.starts
+        at = starts[first]
+        full = at + COALESCED_BYTES - self._waiting_bytes
+        stop = min(bisect_left(starts, full, first + 1), first + _RUN_RECORDS, self._whole_until)
+        if at < self._wanted.start or stop <= first:
+            return 0
+        run = self._layout.run(first, stop, self._contents)
+        end = at + sum(map(len, run))
+        made = bisect_left(starts, end, first, stop)
+        if starts[made] != end:
+            raise PackingError(f"records from {at} on end at {end}, in the midst of one that was laid out")
+        self._pieces += run
+        self._waiting_bytes += end - at
+        return made - first
 
-    def _piecemeal(self, record: int, first: int, last: int) -> Iterator[Chunk]:
-        for segment, start, stop in self._layout.cut(record, first, last):
+    def _piecemeal(self, record: int) -> Iterator[Chunk]:
+        for segment, start, stop in self._layout.cut(record, self._wanted):
             if isinstance(segment, Late):
                 yield from self._awaited(segment)
                 self._add(self._late(segment)[start:stop])

@@ -1,7 +1,7 @@
 """The pieces of a planned archive, each of a length that is known before its bytes are.
 
-Pure. The length of an archive is the sum of its segments' lengths and a range is a slice of them: there is
-no second formula for either.
+Pure. The length of an archive is the sum of its segments' lengths and a range is a slice of them. Where a
+layout knows a shorter way for ordinary entries, the bytes are held to it when they are made.
 """
 
 from collections.abc import Callable, Iterator

@@ -6,7 +6,7 @@ visitor waiting: it is deflated, in blocks that are stored, with CRC and sizes i
 (Stored with a data descriptor is refused by Java: "only DEFLATED entries can have EXT descriptor".)
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from backends.stored_zip import records
@@ -14,7 +14,7 @@ from backends.stored_zip.records import DEFLATED, DESCRIPTOR_FOLLOWS, STORED, UT
 from tornado_archiver.byterange import ByteRange
 from tornado_archiver.contents import Contents
 from tornado_archiver.layout import Layout
-from tornado_archiver.manifest import Manifest
+from tornado_archiver.manifest import Entry, Manifest
 from tornado_archiver.segments import FileContent, FramedContent, Late, Literal, Segment
 
 _NS_PER_S = 1_000_000_000
@@ -26,6 +26,7 @@ class StoredZipLayout(Layout):
 
     def __init__(self, manifest: Manifest, threshold: int) -> None:
         self._threshold = threshold
+        self._plain_size = min(threshold, records.MAX_32 - 1)  # up to here neither frames nor zip64
         self.version = f"stored-zip 1 {threshold}"
         super().__init__(manifest)
 
@@ -41,6 +42,54 @@ class StoredZipLayout(Layout):
         start = self.starts[count]
         return (Literal(records.end_records(count, start, self.starts[2 * count] - start)),)
 
+    def measure(self) -> None:
+        count, names = len(self.entries), _encoded_lengths([entry.member_name for entry in self.entries])
+        self.add_lengths(
+            [
+                _LOCAL_BYTES + name + entry.size if entry.size <= self._plain_size else self.length_of(index)
+                for index, (entry, name) in enumerate(zip(self.entries, names, strict=True))
+            ]
+        )
+        self.add_lengths(
+            [
+                _CENTRAL_BYTES + name if self._is_plain(entry, at) else self.length_of(count + index)
+                for index, (entry, name, at) in enumerate(zip(self.entries, names, self.starts, strict=False))
+            ]
+        )
+        self.add_lengths([self.length_of(2 * count)])
+
+    def run(self, first: int, stop: int, contents: Contents) -> list[bytes]:
+        count = len(self.entries)
+        if first < count:
+            return self._local_run(first, min(stop, count), contents)
+        return self._central_run(first - count, min(stop - count, count), contents)
+
+    def _local_run(self, first: int, stop: int, contents: Contents) -> list[bytes]:
+        pieces: list[bytes] = []
+        small = contents.small(first, stop, self._plain_size)
+        crcs = contents.known_crc32s(first, first + len(small))
+        for entry, data, crc in zip(self.entries[first:stop], small, crcs, strict=False):
+            mtime_s = entry.mtime_ns // _NS_PER_S
+            pieces += records.plain_local_header(entry.member_name, entry.size, mtime_s, crc), data
+        return pieces
+
+    def _central_run(self, first: int, stop: int, contents: Contents) -> list[bytes]:
+        crcs = contents.known_crc32s(first, stop)
+        return [
+            records.plain_central_header(
+                entry.member_name, entry.size, entry.mtime_ns // _NS_PER_S, entry.mode, crc, at
+            )
+            if self._is_plain(entry, at)
+            else self._central_header(index, contents)
+            for index, entry, at, crc in zip(
+                range(first, stop), self.entries[first:stop], self.starts[first:stop], crcs, strict=False
+            )
+        ]
+
+    def _is_plain(self, entry: Entry, at: int) -> bool:
+        """Whether the central record of an entry that starts there is of the usual form and length."""
+        return entry.size <= self._plain_size and at < records.MAX_32
+
     def missing(self, wanted: ByteRange) -> range:
         count = len(self.entries)
         first, last = self.record_at(wanted.start), self.record_at(wanted.stop - 1)
@@ -49,7 +98,7 @@ class StoredZipLayout(Layout):
 
     def _local(self, index: int) -> Iterable[Segment]:
         entry = self.entries[index]
-        name_bytes = _encoded_length(entry.member_name)
+        name_bytes = len(entry.member_name.encode())
         if entry.size > self._threshold:
             return self._framed(index)
         make = partial(self._local_header, index)
@@ -76,7 +125,7 @@ class StoredZipLayout(Layout):
             or self.starts[index] >= records.MAX_32
         ):
             return Late(len(records.central_header(self._member(index, 0), self.starts[index])), make, needs)
-        return Late(_CENTRAL_BYTES + _encoded_length(entry.member_name), make, needs)
+        return Late(_CENTRAL_BYTES + len(entry.member_name.encode()), make, needs)
 
     def _local_header(self, index: int, contents: Contents) -> bytes:
         return records.local_header(self._member(index, self._crc(index, contents)))
@@ -103,12 +152,12 @@ class StoredZipLayout(Layout):
         )
 
 
-# What the records of an ordinary member have besides its name; `Late` is held to it when the bytes are made.
+# What the records of an ordinary member have besides its name; the packer holds the bytes to it.
 _PLAIN = Member(b"", STORED, 0, 0, 0, 0, 0, 0)
 _LOCAL_BYTES = len(records.local_header(_PLAIN))
 _CENTRAL_BYTES = len(records.central_header(_PLAIN, 0))
 _ZIP64_TWO_BYTES = 4 + 2 * 8
 
 
-def _encoded_length(name: str) -> int:
-    return len(name) if name.isascii() else len(name.encode())
+def _encoded_lengths(names: Sequence[str]) -> Sequence[int]:
+    return list(map(len, names if "".join(names).isascii() else map(str.encode, names)))

@@ -21,6 +21,8 @@ _FILE_MODE, _DIRECTORY_MODE = 0o100000, 0o040000
 
 _LOCAL = struct.Struct("<4s5H3L2H")  # [4.3.7]
 _CENTRAL = struct.Struct("<4s6H3L5H2L")  # [4.3.12]
+_LOCAL_PLAIN = struct.Struct("<4s3H4L2H")  # with time and date as one
+_CENTRAL_PLAIN = struct.Struct("<4s4H4L2H6x2L")
 _DESCRIPTOR = struct.Struct("<4s3L")  # [4.3.9]
 _DESCRIPTOR_ZIP64 = struct.Struct("<4sL2Q")
 _END_ZIP64 = struct.Struct("<4sQ2H2L4Q")  # [4.3.14]
@@ -47,16 +49,12 @@ class Member(NamedTuple):
     def is_large(self) -> bool:
         return self.compressed_size >= MAX_32 or self.size >= MAX_32
 
-    @property
-    def is_directory(self) -> bool:
-        return self.name.endswith(b"/")
-
 
 def local_header(member: Member) -> bytes:
     """[4.3.7] With DESCRIPTOR_FOLLOWS, CRC and sizes are told behind the content and are 0 here [4.4.4]."""
     told = not member.flags & DESCRIPTOR_FOLLOWS
     crc, compressed, size = (member.crc, member.compressed_size, member.size) if told else (0, 0, 0)
-    extra = _extended_time(member)
+    extra = _extended_time(member.mtime_s)
     if member.is_large:
         extra = _zip64(size, compressed) + extra
         compressed = size = MAX_32
@@ -78,6 +76,46 @@ def local_header(member: Member) -> bytes:
     )
 
 
+def plain_local_header(name: str, size: int, mtime_s: int, crc: int) -> bytes:
+    """`local_header` of what is stored and needs no zip64: there are thousands to the second."""
+    encoded = name.encode()
+    moment, extra = _plain_times(mtime_s)
+    flags = 0 if name.isascii() else UTF8
+    return (
+        _LOCAL_PLAIN.pack(
+            b"PK\3\4", _VERSION_PLAIN, flags, STORED, moment, crc, size, size, len(encoded), _TIME.size
+        )
+        + encoded
+        + extra
+    )
+
+
+def plain_central_header(name: str, size: int, mtime_s: int, mode: int, crc: int, offset: int) -> bytes:
+    """`central_header` of the same."""
+    encoded = name.encode()
+    moment, extra = _plain_times(mtime_s)
+    flags = 0 if name.isascii() else UTF8
+    return (
+        _CENTRAL_PLAIN.pack(
+            b"PK\1\2",
+            _UNIX | _VERSION_ZIP64,
+            _VERSION_PLAIN,
+            flags,
+            STORED,
+            moment,
+            crc,
+            size,
+            size,
+            len(encoded),
+            _TIME.size,
+            _attributes(encoded, mode),
+            offset,
+        )
+        + encoded
+        + extra
+    )
+
+
 def data_descriptor(member: Member) -> bytes:
     """[4.3.9] With its signature; eight bytes a size where the local header has a zip64 extra."""
     record = _DESCRIPTOR_ZIP64 if member.is_large else _DESCRIPTOR
@@ -92,7 +130,7 @@ def central_header(member: Member, offset: int) -> bytes:
     """[4.3.12] `offset` is where the member's local header starts in the archive."""
     size, compressed, at = member.size, member.compressed_size, offset
     wide = [value for value in (size, compressed, at) if value >= MAX_32]
-    extra = (_zip64(*wide) if wide else b"") + _extended_time(member)
+    extra = (_zip64(*wide) if wide else b"") + _extended_time(member.mtime_s)
     return (
         _CENTRAL.pack(
             b"PK\1\2",
@@ -109,7 +147,7 @@ def central_header(member: Member, offset: int) -> bytes:
             0,
             0,
             0,
-            _attributes(member),
+            _attributes(member.name, member.mode),
             min(at, MAX_32),
         )
         + member.name
@@ -152,17 +190,24 @@ def _zip64(*values: int) -> bytes:
     return struct.pack(f"<2H{len(values)}Q", _ZIP64_ID, 8 * len(values), *values)
 
 
-def _extended_time(member: Member) -> bytes:
+def _extended_time(mtime_s: int) -> bytes:
     """The same in both headers; a time outside of 32 bits is left to the nearest that fits."""
-    seconds = max(-(1 << 31), min(member.mtime_s, (1 << 31) - 1))
+    seconds = max(-(1 << 31), min(mtime_s, (1 << 31) - 1))
     return _TIME.pack(_TIME_ID, _TIME.size - 4, _HAS_MTIME, seconds)
 
 
-def _attributes(member: Member) -> int:
+@lru_cache(maxsize=1024)  # what a program made, a camera's series, it made within few seconds
+def _plain_times(mtime_s: int) -> tuple[int, bytes]:
+    """Time and date as one number, and the extended timestamp."""
+    clock, date = _dos_time(mtime_s)
+    return date << 16 | clock, _extended_time(mtime_s)
+
+
+def _attributes(name: bytes, mode: int) -> int:
     """[4.4.15] The unix mode in the high half, as everyone who sets "made by unix" has it."""
-    if member.is_directory:
-        return (_DIRECTORY_MODE | member.mode) << 16 | _IS_DIRECTORY
-    return (_FILE_MODE | member.mode) << 16
+    if name.endswith(b"/"):
+        return (_DIRECTORY_MODE | mode) << 16 | _IS_DIRECTORY
+    return (_FILE_MODE | mode) << 16
 
 
 def _dos_time(mtime_s: int) -> tuple[int, int]:

@@ -4,6 +4,8 @@ import calendar
 import struct
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from backends.stored_zip.records import (
     DEFLATED,
@@ -16,6 +18,8 @@ from backends.stored_zip.records import (
     descriptor_size,
     end_records,
     local_header,
+    plain_central_header,
+    plain_local_header,
 )
 
 T = calendar.timegm((2020, 9, 13, 12, 26, 40))  # 1600000000; DOS: 6354 512D; extended time: 00105E5F
@@ -148,6 +152,26 @@ def test_zip64_end_of_central_directory() -> None:
         "0300000000000000 7000000000000000 0000004001000000 504b0607 00000000 "
         "7000004001000000 01000000 504b0506 0000 0000 0300 0300 70000000 ffffffff 0000",
     )
+
+
+ordinary = {
+    "name": st.text(
+        st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20
+    ),
+    "size": st.integers(0, LARGEST_PLAIN),
+    "mtime_s": st.integers(-(1 << 40), 1 << 40),
+    "crc": st.integers(0, SMALLEST_WIDE),
+}
+
+
+@given(**ordinary, mode=st.integers(0, 0o777), offset=st.integers(0, LARGEST_PLAIN))
+def test_the_quick_headers_are_the_others(
+    name: str, size: int, mtime_s: int, crc: int, mode: int, offset: int
+) -> None:
+    flags = 0 if name.isascii() else UTF8
+    member = Member(name.encode(), STORED, flags, crc, size, size, mtime_s, mode)
+    assert plain_local_header(name, size, mtime_s, crc) == local_header(member)
+    assert plain_central_header(name, size, mtime_s, mode, crc, offset) == central_header(member, offset)
 
 
 # Where zip64 begins, and not before: [4.4.1.4] a field full of ones says that the value is elsewhere
