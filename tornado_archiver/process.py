@@ -14,10 +14,12 @@ import signal
 import subprocess
 import termios
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
 from tornado_archiver.cleanup import finished
+from tornado_archiver.confinement import confine
 from tornado_archiver.errors import PackingError
 
 CHUNK_BYTES = 256 * 1024
@@ -31,9 +33,11 @@ class Program:
     """`async with Program(arguments, ...) as program: async for chunk in program.output(): ...`
 
     `directory` is a path to start in, `stdin` a descriptor (the caller's to close) or None for none,
-    `inherited` further descriptors that the program sees under the same numbers. `when_silent` is awaited
-    whenever a reader has waited for SILENCE_S: it raises when there is no sense in waiting on. On leaving
-    the block the whole process group is killed and waited for, and every descriptor closed.
+    `inherited` further descriptors that the program sees under the same numbers. `rules`, from `confinement`
+    (a descriptor, the caller's to close), say what it may do; without, it may do what this process may.
+    `when_silent` is awaited whenever a reader has waited for SILENCE_S: it raises when there is no sense in
+    waiting on. On leaving the block the whole process group is killed and waited for, and every descriptor
+    closed.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class Program:
         stdin: int | None = None,
         environment: Mapping[str, str] | None = None,
         inherited: Sequence[int] = (),
+        rules: int | None = None,
         when_silent: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._arguments = arguments
@@ -51,6 +56,7 @@ class Program:
         self._stdin = subprocess.DEVNULL if stdin is None else stdin
         self._environment = environment
         self._inherited = inherited
+        self._rules = rules
         self._when_silent = when_silent
         self._said = b""
 
@@ -69,18 +75,25 @@ class Program:
 
     def _start(self, stdout: int, stderr: int) -> "subprocess.Popen[bytes]":
         try:
-            return subprocess.Popen(
-                self._arguments,
-                cwd=self._directory,
-                stdin=self._stdin,
-                stdout=stdout,
-                stderr=stderr,
-                env=self._environment,
-                pass_fds=self._inherited,
-                start_new_session=True,
-            )
+            if self._rules is None:
+                return self._popen(stdout, stderr)
+            with ThreadPoolExecutor(max_workers=1) as thread:  # which is confined for good
+                thread.submit(confine, self._rules).result()
+                return thread.submit(self._popen, stdout, stderr).result()
         except OSError as error:
             raise PackingError(f"{self._arguments[0]} could not be started: {error.strerror}") from error
+
+    def _popen(self, stdout: int, stderr: int) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            self._arguments,
+            cwd=self._directory,
+            stdin=self._stdin,
+            stdout=stdout,
+            stderr=stderr,
+            env=self._environment,
+            pass_fds=self._inherited,
+            start_new_session=True,
+        )
 
     async def output(self) -> AsyncGenerator[bytes, None]:
         """What the program prints, as it comes; ends only when it has ended with exit status 0.

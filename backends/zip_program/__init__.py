@@ -7,22 +7,25 @@ the directory and packs whatever has come since. What it does not do itself is d
   the number of members in its end record is held against the manifest.
 * It reads by path, so the entries are compared with the manifest when it has ended, and the last chunk waits
   for that and for the exit status. `-y` keeps it from following a link put in place of a file, but not of a
-  directory: those are compared before it starts.
+  directory: those are compared before it starts, and the kernel lets it read nothing outside the source.
 * It waits for ever on a pipe put in place of a file, so the entries are compared when it is silent, too.
 * It sets the UTF-8 flag (APPNOTE 4.4.4, bit 11) only where a locale called en_US.UTF-8 exists, which a
   slim system lacks; `locale/` lends it the C.utf8 one under that name.
 """
 
 import asyncio
+import logging
 import os
 import shutil
 import struct
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import ExitStack, aclosing
+from functools import cache
 from typing import ClassVar
 
 from backends.zip_program.compressed import COMPRESSED_SUFFIXES
 from backends.zip_program.naming import Naming, naming_of
+from tornado_archiver import confinement
 from tornado_archiver.backend import Archive, ArchiveInfo, Backend, ByteRange
 from tornado_archiver.cleanup import finished
 from tornado_archiver.errors import BackendUnavailableError, PackingError
@@ -30,9 +33,11 @@ from tornado_archiver.local_storage import LocalReader, LocalSource
 from tornado_archiver.manifest import Manifest
 from tornado_archiver.process import Program
 
+log = logging.getLogger(__name__)
+
 _LOCALE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "locale")
 # Nothing else from the service's environment: ZIPOPT would change what the program does.
-_ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LOCPATH": _LOCALE, "TZ": "UTC"}
+_ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LOCPATH": _LOCALE, "TZ": "UTC0"}
 
 _END_RECORD = struct.Struct("<4s4H2LH")  # end of central directory record, APPNOTE 4.3.16
 _END_SIGNATURE = b"PK\5\6"
@@ -45,11 +50,14 @@ class ZipProgram(Backend):
     suffix: ClassVar[str] = ".zip"
 
     async def check(self) -> None:
-        if shutil.which("zip") is None:
+        if _path() is None:
             raise BackendUnavailableError(
                 "backend zip needs the program 'zip' (Info-ZIP), which is not installed: install it"
                 " (`apt-get install zip`, `dnf install zip`, `apk add zip`) or choose another backend"
             )
+        if not confinement.version():
+            _warn_once()
+        await _try_out()
 
     async def open(self, manifest: Manifest) -> Archive:
         if not isinstance(manifest.source, LocalSource):
@@ -70,8 +78,9 @@ class _ZipArchive(Archive):
         try:
             reader = await finished(asyncio.to_thread(self._reader, resources))
             naming = await finished(asyncio.to_thread(naming_of, self._entries, reader, resources))
+            rules = await finished(asyncio.to_thread(_rules, [reader.directory], resources))
             held = tail = b""
-            async with aclosing(self._packed(naming, reader)) as packed:
+            async with aclosing(self._packed(naming, reader, rules)) as packed:
                 async for chunk in packed:
                     if held:
                         yield held
@@ -89,13 +98,16 @@ class _ZipArchive(Archive):
         reader.verify(entry for entry in self._entries if entry.is_directory)
         return reader
 
-    async def _packed(self, naming: Naming, reader: LocalReader) -> AsyncGenerator[bytes, None]:
+    async def _packed(
+        self, naming: Naming, reader: LocalReader, rules: int | None
+    ) -> AsyncGenerator[bytes, None]:
         program = Program(
             [*self._arguments, *naming.arguments, "-@", "-"],
             directory=naming.directory,
             stdin=naming.list,
             environment=_ENVIRONMENT,
             inherited=naming.inherited,
+            rules=rules,
             when_silent=lambda: finished(asyncio.to_thread(reader.verify, self._entries)),
         )
         try:
@@ -106,6 +118,44 @@ class _ZipArchive(Archive):
             # of a file that is gone it says that there is no such file, and not which
             await finished(asyncio.to_thread(reader.verify, self._entries))
             raise
+
+
+def _path() -> str | None:
+    return shutil.which("zip", path=_ENVIRONMENT["PATH"])
+
+
+def _rules(readable: Iterable[int], resources: ExitStack) -> int | None:
+    """What the program may read, for `Program`; None where the system cannot confine it. Its list, its output
+    and a view need no rule: the first two are open, and the links of a view lead into the source."""
+    if not confinement.version():
+        return None
+    rules = confinement.ruleset(readable, filter(None, [_path()]))
+    resources.callback(os.close, rules)
+    return rules
+
+
+@cache
+def _warn_once() -> None:
+    log.warning(
+        "the zip program runs unconfined, as there is no Landlock here (Linux 5.13, Docker 23): whoever may"
+        " write to the photos can make it read elsewhere while it packs; the other backends are not exposed"
+    )
+
+
+async def _try_out() -> None:
+    """Raises BackendUnavailableError unless it starts, with no more rights than for a download."""
+    try:
+        with ExitStack() as resources:
+            rules = await finished(asyncio.to_thread(_rules, (), resources))
+            program = Program(["zip", "-h"], directory="/", environment=_ENVIRONMENT, rules=rules)
+            async with program, aclosing(program.output()) as output:
+                async for _ in output:
+                    pass
+    except PackingError as error:
+        raise BackendUnavailableError(
+            f"the program {_path()} does not start where it may read only its own directory and the system's"
+            f" (/usr/bin, /usr/lib): {error}; install the system's own zip or choose another backend"
+        ) from error
 
 
 def _check_end(tail: bytes, members: int) -> None:
