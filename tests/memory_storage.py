@@ -43,7 +43,7 @@ class _MemoryReader(Reader):
     def content(self, entry: Entry) -> Content:
         return _MemoryContent(self._source, entry)
 
-    def verify(self, entries: Iterable[Entry]) -> None:
+    def verify(self, entries: Iterable[Entry], changed_ns: int | None = None) -> None:
         return
 
     def _read(self, entry: Entry, start: int, stop: int) -> bytes:

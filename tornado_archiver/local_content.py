@@ -20,6 +20,7 @@ class LocalContent(Content):
         self._entry = entry
         self._descriptor = descriptor
         self._is_open = True
+        self._opened = status
         self.identity = (
             status.st_dev,
             status.st_ino,
@@ -55,12 +56,29 @@ class LocalContent(Content):
             self.read(start, stop)
 
     def check(self) -> None:
-        compare(self._entry, os.fstat(self._descriptor))
+        compare_with_opened(self._entry, self._opened, os.fstat(self._descriptor))
 
     def close(self) -> None:
         if self._is_open:
             self._is_open = False
             os.close(self._descriptor)
+
+
+def compare_with_opened(entry: Entry, opened: os.stat_result, status: os.stat_result) -> None:
+    """Raise SourceChangedError unless the file is what it was when it was opened, and its status that.
+
+    Who rewrites a file in place can set its mtime back (touch -r, exiftool -P), and its ctime never. That one
+    moves as well when the file gets or loses a name, which does no harm to what is in it.
+    """
+    compare(entry, status)
+    if status.st_nlink == opened.st_nlink:
+        untouched_since(entry, status, opened.st_ctime_ns)
+
+
+def untouched_since(entry: Entry, status: os.stat_result, changed_ns: int) -> None:
+    """Raise SourceChangedError for a file whose ctime is later than that (nanoseconds since the epoch)."""
+    if status.st_ctime_ns > changed_ns and not entry.is_directory:
+        raise SourceChangedError(f"{entry.member_name!r} was touched while it was packed")
 
 
 def compare(entry: Entry, status: os.stat_result) -> None:

@@ -19,7 +19,7 @@ from tornado_archiver.errors import (
     SourceUnreadableError,
     StorageUnavailableError,
 )
-from tornado_archiver.local_content import LocalContent, compare
+from tornado_archiver.local_content import LocalContent, compare, compare_with_opened, untouched_since
 from tornado_archiver.manifest import Entry, Manifest
 from tornado_archiver.selection import Selection
 from tornado_archiver.storage import Reader, Source, Storage
@@ -165,14 +165,14 @@ class LocalReader(Reader):
     def blocks(self, entry: Entry, max_bytes: int) -> Iterator[memoryview]:
         buffer = self._room(max_bytes)
         with source_errors(entry.member_name), self.opened(entry) as descriptor:
-            left = entry.size
+            opened, left = os.fstat(descriptor), entry.size
             while left:
                 count = os.readv(descriptor, [buffer[: min(left, max_bytes)]])
                 if not count:
                     raise SourceChangedError(f"{entry.member_name!r} shrank while it was read")
                 left -= count
                 yield buffer[:count]
-            compare(entry, os.fstat(descriptor))
+            compare_with_opened(entry, opened, os.fstat(descriptor))
 
     def whole(self, entry: Entry) -> bytes:
         # thousands to the second: fewer calls here are felt by the visitor
@@ -194,7 +194,7 @@ class LocalReader(Reader):
     def content(self, entry: Entry) -> LocalContent:
         return LocalContent(entry, self.open(entry))
 
-    def verify(self, entries: Iterable[Entry]) -> None:
+    def verify(self, entries: Iterable[Entry], changed_ns: int | None = None) -> None:
         for entry in entries:
             parent, _, name = entry.source_name.rpartition(b"/")
             try:
@@ -202,6 +202,8 @@ class LocalReader(Reader):
             except OSError as error:
                 raise translated(entry.member_name, error) from error
             compare(entry, status)
+            if changed_ns is not None:
+                untouched_since(entry, status, changed_ns)
 
     @contextmanager
     def opened(self, entry: Entry) -> Iterator[int]:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import termios
@@ -35,9 +36,9 @@ class Program:
     `directory` is a path to start in, `stdin` a descriptor (the caller's to close) or None for none,
     `inherited` further descriptors that the program sees under the same numbers. `rules`, from `confinement`
     (a descriptor, the caller's to close), say what it may do; without, it may do what this process may.
-    `when_silent` is awaited whenever a reader has waited for SILENCE_S: it raises when there is no sense in
-    waiting on. On leaving the block the whole process group is killed and waited for, and every descriptor
-    closed.
+    `chatter` is what it says on stderr when all is well: no error repeats that. `when_silent` is awaited
+    whenever a reader has waited for SILENCE_S: it raises when there is no sense in waiting on. On leaving the
+    block the whole process group is killed and waited for, and every descriptor closed.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Program:
         environment: Mapping[str, str] | None = None,
         inherited: Sequence[int] = (),
         rules: int | None = None,
+        chatter: re.Pattern[str] | None = None,
         when_silent: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._arguments = arguments
@@ -57,6 +59,7 @@ class Program:
         self._environment = environment
         self._inherited = inherited
         self._rules = rules
+        self._chatter = chatter
         self._when_silent = when_silent
         self._said = b""
 
@@ -104,10 +107,16 @@ class Program:
             yield chunk
         await _readable(self._ended)
         self._kill()  # what it has left running
-        if status := self._process.wait():
-            self._listen()
-            said = self._said.decode("utf-8", "replace").strip() or "nothing"
+        status = self._process.wait()
+        self._listen()
+        if status:
+            said = (self._chatter.sub("", self.said) if self._chatter else self.said).strip() or "nothing"
             raise PackingError(f"{self._arguments[0]} ended with status {status} and said {said!r}")
+
+    @property
+    def said(self) -> str:
+        """The end of what it has said on stderr; the very end when `output` has ended."""
+        return self._said.decode("utf-8", "replace")
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -58,8 +58,9 @@ class Reader(ABC):
         """The content of a file entry, opened; the caller closes it. Raises as `blocks` does."""
 
     @abstractmethod
-    def verify(self, entries: Iterable[Entry]) -> None:
-        """Raise SourceChangedError or SourceUnreadableError unless every entry is as it was walked."""
+    def verify(self, entries: Iterable[Entry], changed_ns: int | None = None) -> None:
+        """Raise SourceChangedError or SourceUnreadableError unless every entry is as it was walked, and none
+        has changed later than `changed_ns`, the manifest's."""
 
 
 class Content(ABC):

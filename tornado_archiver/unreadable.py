@@ -120,8 +120,9 @@ class ReportedReader(LocalReader):
     def whole(self, entry: Entry) -> bytes:
         return super().whole(entry) if entry.source_name != _SOURCE_NAME else self._reported.text
 
-    def verify(self, entries: Iterable[Entry]) -> None:
-        super().verify(entry for entry in entries if entry.source_name != _SOURCE_NAME)
+    def verify(self, entries: Iterable[Entry], changed_ns: int | None = None) -> None:
+        on_disk = (entry for entry in entries if entry.source_name != _SOURCE_NAME)
+        super().verify(on_disk, changed_ns)
 
 
 def _in_memory(entry: Entry, text: bytes) -> int:

@@ -16,6 +16,7 @@ the directory and packs whatever has come since. What it does not do itself is d
 import asyncio
 import logging
 import os
+import re
 import shutil
 import struct
 from collections.abc import AsyncGenerator, Iterable
@@ -30,7 +31,7 @@ from tornado_archiver.backend import Archive, ArchiveInfo, Backend, ByteRange
 from tornado_archiver.cleanup import finished
 from tornado_archiver.errors import BackendUnavailableError, PackingError
 from tornado_archiver.local_storage import LocalReader, LocalSource
-from tornado_archiver.manifest import Manifest
+from tornado_archiver.manifest import Entry, Manifest
 from tornado_archiver.process import Program
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,9 @@ log = logging.getLogger(__name__)
 _LOCALE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "locale")
 # Nothing else from the service's environment: ZIPOPT would change what the program does.
 _ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LOCPATH": _LOCALE, "TZ": "UTC0"}
+
+# What it says with -v when all is well
+_CHATTER = re.compile(r"^ +adding: .*\n?|^.*\(out=\d+\) \(.*\n?|^total bytes=(\d+),.*\n?", re.MULTILINE)
 
 _END_RECORD = struct.Struct("<4s4H2LH")  # end of central directory record, APPNOTE 4.3.16
 _END_SIGNATURE = b"PK\5\6"
@@ -70,8 +74,9 @@ class _ZipArchive(Archive):
 
     def __init__(self, manifest: Manifest, source: LocalSource, level: int) -> None:
         self._entries = manifest.entries
+        self._changed_ns = manifest.changed_ns
         self._source = source
-        self._arguments = ["zip", "-q", f"-{level}", "-n", ":".join(COMPRESSED_SUFFIXES)]
+        self._arguments = ["zip", "-v", f"-{level}", "-n", ":".join(COMPRESSED_SUFFIXES)]
 
     async def chunks(self, byte_range: ByteRange | None = None) -> AsyncGenerator[bytes, None]:
         resources = ExitStack()
@@ -85,7 +90,7 @@ class _ZipArchive(Archive):
                     if held:
                         yield held
                     held, tail = chunk, (tail + chunk)[-_END_RECORD.size :]
-            await finished(asyncio.to_thread(reader.verify, self._entries))
+            await finished(asyncio.to_thread(reader.verify, self._entries, self._changed_ns))
             _check_end(tail, len(self._entries))
             yield held
         except OSError as error:
@@ -108,12 +113,14 @@ class _ZipArchive(Archive):
             environment=_ENVIRONMENT,
             inherited=naming.inherited,
             rules=rules,
+            chatter=_CHATTER,
             when_silent=lambda: finished(asyncio.to_thread(reader.verify, self._entries)),
         )
         try:
             async with program, aclosing(program.output()) as output:
                 async for chunk in output:
                     yield chunk
+                _check_total(program.said, self._entries)
         except PackingError:
             # of a file that is gone it says that there is no such file, and not which
             await finished(asyncio.to_thread(reader.verify, self._entries))
@@ -156,6 +163,15 @@ async def _try_out() -> None:
             f"the program {_path()} does not start where it may read only its own directory and the system's"
             f" (/usr/bin, /usr/lib): {error}; install the system's own zip or choose another backend"
         ) from error
+
+
+def _check_total(said: str, entries: Iterable[Entry]) -> None:
+    """Raise PackingError unless the program has read all that was to be read: where a disk fails, it ends the
+    member as if the file did, and exits with 0."""
+    totals = [total for total in _CHATTER.findall(said) if total]
+    wanted = sum(entry.size for entry in entries)
+    if not totals or int(totals[-1]) != wanted:
+        raise PackingError(f"zip has not read everything: {wanted} bytes were to be packed")
 
 
 def _check_end(tail: bytes, members: int) -> None:

@@ -11,6 +11,7 @@ from typing import Self
 import psutil
 
 _IN_MEMORY = "/dev/shm"  # noqa: S108 - backends put files of their own there, if anywhere
+_asking_bytes = 0  # that `bytes_read` itself has read so far
 _EXECUTOR_PREFIX = "asyncio_"  # the event loop's own worker threads stay, idle, for the next one
 
 
@@ -63,15 +64,21 @@ def _open_descriptors() -> list[str]:
 
 
 def bytes_read() -> int:
-    """How much this process and its programs have read so far, from files and pipes alike."""
-    return sum(process.io_counters().read_chars for process in _tree())
+    """How much this process and its programs have read so far, from files and pipes alike. Without what it
+    takes to find that out: all of /proc has to be read, which is much on a busy machine."""
+    global _asking_bytes
+    this = psutil.Process()
+    before = this.io_counters().read_chars
+    read = before - _asking_bytes + sum(map(_bytes_read_by, this.children(recursive=True)))
+    _asking_bytes += this.io_counters().read_chars - before
+    return read
+
+
+def _bytes_read_by(process: psutil.Process) -> int:
+    count: int = process.io_counters().read_chars
+    return count
 
 
 def work_of_ended_programs() -> int:
     """A count that grows with every program that was started and waited for, however short it ran."""
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
-
-
-def _tree() -> list[psutil.Process]:
-    this = psutil.Process()
-    return [this, *this.children(recursive=True)]
