@@ -8,7 +8,7 @@ JOBS ?= 2
 # Where no engine runs: what starts one and tells its DOCKER_CONFIG
 DOCKER_ENGINE ?= ../shared/tools/docker-engine
 
-.PHONY: run test lint unit test-docker test-pythons bench tools clean
+.PHONY: run test lint unit test-docker test-pythons bench abuse tools clean
 
 run: $(VENV)/.ready
 	$(BIN)/python server.py $(ARGS)
@@ -37,6 +37,10 @@ test-pythons:
 		echo "== $$python"; \
 		$(MAKE) unit PYTHON=$$python VENV=.venv-$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])') || exit 1; \
 	done
+
+# What tests/abuse does for a moment, for minutes: docs/abuse.md (ARGS="--cases 1000000 --seed 3")
+abuse: tools $(VENV)/.ready-dev
+	$(BIN)/python -m tests.abuse $(ARGS)
 
 bench: tools $(VENV)/.ready-dev .venv-bench/.ready
 	$(BIN)/python -m benchmarks $(ARGS)

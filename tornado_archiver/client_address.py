@@ -27,7 +27,7 @@ def client_address(peer: str, forwarded_for: str, proxies: Sequence[Network]) ->
         hop = _parsed(hops.pop())
         if hop is None:
             break  # the proxy passed on what is no address: the client hides behind it
-        address = str(hop)
+        address = str(hop).partition("%")[0]  # a zone (RFC 4007) is any text, and means nothing over here
     return address
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SHOWN_CHARACTERS = 6
-_LONG_PART = re.compile(rf"(?<=/)(?!archive(?:/|$))([^/]{{{_SHOWN_CHARACTERS}}})[^/]+")
+_LONG_PART = re.compile(rf"(?<![^/])(?!archive(?:/|$))([^/]{{{_SHOWN_CHARACTERS}}})[^/]+")
 
 
 def summary(request: HTTPServerRequest) -> str:

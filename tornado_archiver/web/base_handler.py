@@ -46,6 +46,7 @@ class BaseHandler(RequestHandler):
         notice = notice_of(error, status_code)
         self.record.outcome = Outcome.REFUSED
         self.record.reason = (isinstance(error, RefusedError) and error.reason) or _reason(status_code)
+        self.set_status(status_code)  # Tornado has put the error's reason into the status line
         self.set_header("Cache-Control", "no-store")
         self.set_header("Vary", "Accept")
         if isinstance(error, RefusedError):
