@@ -3,7 +3,9 @@
 import asyncio
 import gc
 import threading
+import weakref
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -113,3 +115,31 @@ def test_a_timeout_still_counts() -> None:
                 await finished(asyncio.sleep(0.1))
 
     quietly(main)
+
+
+def test_a_cancellation_leaves_nothing_to_the_collector() -> None:
+    """It may keep megabytes of a download that was left, and looks for them rarely."""
+
+    class Chunk:
+        pass
+
+    kept: list[weakref.ref[Chunk]] = []
+
+    async def send() -> None:
+        chunk = Chunk()
+        kept.append(weakref.ref(chunk))
+        await finished(asyncio.sleep(0.01))
+
+    async def leave() -> None:
+        sending = asyncio.create_task(send())
+        await asyncio.sleep(0)
+        sending.cancel()
+        with suppress(asyncio.CancelledError):
+            await sending
+
+    gc.disable()
+    try:
+        asyncio.run(leave())
+        assert kept[0]() is None
+    finally:
+        gc.enable()

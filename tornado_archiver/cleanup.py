@@ -20,5 +20,8 @@ async def finished(awaitable: Awaitable[_Result]) -> _Result:
     if cancelled is not None:
         if not work.cancelled():
             work.exception()  # looked at, or asyncio would log it as one that nobody has looked at
-        raise cancelled
+        try:
+            raise cancelled
+        finally:
+            cancelled = None  # it knows this frame: together they would keep all that was under way
     return work.result()

@@ -16,6 +16,7 @@ from tornado_archiver.errors import ArchiverError
 from tornado_archiver.ledger import Ledger
 from tornado_archiver.logs import set_up_logging
 from tornado_archiver.orders import Orders
+from tornado_archiver.scratch import remove_scratch_of
 from tornado_archiver.service import Service
 from tornado_archiver.settings import Settings, describe
 from tornado_archiver.settings_reader import read_settings
@@ -98,6 +99,7 @@ class _Site:
         """A process is no more: what it was sending has ended."""
         self.metrics.worker_died(pid, self.ledger.rows())
         self.ledger.forget(pid)
+        remove_scratch_of(pid)
 
     def close(self) -> None:
         """The end begins: who comes now is refused."""

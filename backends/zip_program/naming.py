@@ -11,15 +11,13 @@ It knows no way to pack a file under another name, and reads one name a line. So
 
 import os
 import stat
-import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from tornado_archiver.local_storage import LocalReader
 from tornado_archiver.manifest import Entry
-
-_IN_MEMORY = "/dev/shm"  # noqa: S108 - nothing may be written to a disk
+from tornado_archiver.scratch import make_scratch
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ def _opened(entries: Iterable[Entry], reader: LocalReader, resources: ExitStack)
 
 def _view(entries: Sequence[Entry], files: dict[str, int], resources: ExitStack) -> str:
     """Put away name by name: `shutil.rmtree` needs descriptors, and there may be none left."""
-    view = tempfile.mkdtemp(prefix=f"tornado-archiver-{os.getpid()}-", dir=_IN_MEMORY)
+    view = make_scratch()
     resources.callback(os.rmdir, view)
     directories = [entry for entry in entries if entry.is_directory]
     for entry in directories:

@@ -5,12 +5,12 @@ import os
 import resource
 import threading
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Self
 
 import psutil
 
-_IN_MEMORY = "/dev/shm"  # noqa: S108 - backends put files of their own there, if anywhere
+from tornado_archiver.scratch import scratch_of
+
 _asking_bytes = 0  # that `bytes_read` itself has read so far
 _EXECUTOR_PREFIX = "asyncio_"  # the event loop's own worker threads stay, idle, for the next one
 
@@ -35,7 +35,7 @@ class Footprint:
                 if not thread.name.startswith(_EXECUTOR_PREFIX)
             ),
             tasks=len(asyncio.all_tasks()),
-            views=frozenset(path.name for path in Path(_IN_MEMORY).glob(f"tornado-archiver-{os.getpid()}-*")),
+            views=frozenset(scratch_of(os.getpid())),
         )
 
     def assert_unchanged(self) -> None:

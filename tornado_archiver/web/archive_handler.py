@@ -65,6 +65,8 @@ class ArchiveHandler(BaseHandler):
                 raise
             self.cut(Outcome.FAILED, "internal")
             self.log_exception(type(error), error, error.__traceback__)
+        finally:
+            self._work = None  # its error knows this frame, and so all that was under way, until the next gc
 
     def on_connection_close(self) -> None:
         super().on_connection_close()

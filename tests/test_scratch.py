@@ -1,0 +1,41 @@
+"""What programs are shown in memory goes with the process that has made it, however that ends."""
+
+import os
+import signal
+from pathlib import Path
+
+from tests.servers import eventually, running_server
+from tests.web.visitors import linked_noise, stalled_curl, views
+from tornado_archiver.scratch import make_scratch, remove_scratch_of, scratch_of
+
+
+def test_what_a_dead_process_has_left_is_removed() -> None:
+    pid = os.fork()
+    if not pid:
+        inner = Path(make_scratch(), "read-only")
+        inner.mkdir()
+        (inner / "link").symlink_to("/proc/self/fd/0")
+        inner.chmod(0o500)
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(pid, 0)
+    mine = make_scratch()
+    assert len(scratch_of(pid)) == 1
+    remove_scratch_of(pid)
+    assert scratch_of(pid) == []
+    assert scratch_of(os.getpid()) == [mine]
+    os.rmdir(mine)
+
+
+def test_a_killed_worker_leaves_no_view(tmp_path: Path) -> None:
+    os.rename(
+        linked_noise(tmp_path / "album", files=64, size=1024 * 1024) / "0001.jpg", tmp_path / "album/a:b"
+    )
+    before = views()
+    with (
+        running_server(tmp_path, "--backend", "zip") as server,
+        stalled_curl(server, "/archive/album/") as visitor,
+    ):
+        assert eventually(lambda: views() - before)
+        server.worker.kill()
+        assert eventually(lambda: not views() - before)
+        visitor.kill()
