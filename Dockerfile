@@ -25,7 +25,7 @@ USER 10001:10001
 
 # Not by urllib, which would ask the proxy that http_proxy names. Follows PORT, but not a --port flag.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
-    CMD ["python", "-c", "import http.client, os; visitor = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('PORT') or 7777), timeout=2); visitor.request('GET', '/'); exit(visitor.getresponse().status != 200)"]
+    CMD ["python", "-c", "import http.client, os; visitor = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('PORT') or 7777), timeout=2); visitor.request('GET', '/healthz'); exit(visitor.getresponse().status != 200)"]
 
 # Without a shell in between, so that SIGTERM reaches python; arguments of `docker run` are added as flags.
 ENTRYPOINT ["python", "server.py"]

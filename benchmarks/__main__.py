@@ -15,8 +15,9 @@ from benchmarks.check import missing_programs
 from benchmarks.client import BrokenDownloadError
 from benchmarks.compare import compare
 from benchmarks.contenders import HERE, Contender, contenders, own_names
-from benchmarks.data import MIB, WARM_UP, directories, hundred_gib, make_source_text
+from benchmarks.data import MIB, WARM_UP, directories, hundred_gib, make_source_text, portraits
 from benchmarks.first_byte import first_bytes
+from benchmarks.load import load
 from benchmarks.overhead import overheads
 from benchmarks.plot import svg
 from benchmarks.report import Results, markdown
@@ -56,13 +57,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", type=_words, help="these contenders: stored-zip,nginx")
     parser.add_argument("--parts", type=_words, default=list(_PARTS), help=f"of {','.join(_PARTS)}")
     parser.add_argument("--stalled", type=int, default=1000, metavar="N", help="downloads that nobody reads")
+    parser.add_argument("--slow", type=int, default=1000, metavar="N", help="slow downloads at once")
     parser.add_argument("--work", type=Path, help="where the temporary directories are made")
     parser.add_argument("--output", type=Path, help="where RESULTS.md and results.svg are written")
     options = parser.parse_args()
     if unknown := set(options.parts).difference(_PARTS):
         parser.error(f"there is no part {', '.join(unknown)}")
     if options.quick:
-        options.scale, options.rounds, options.stalled = _QUICK_SCALE, 1, 20
+        options.scale, options.rounds, options.stalled, options.slow = _QUICK_SCALE, 1, 20, 20
     if options.scale == options.film == 1 and options.parts == list(_PARTS) and not options.only:
         options.output = options.output or HERE
     return options
@@ -115,7 +117,26 @@ def _stalled(place: Workplace, options: argparse.Namespace, results: Results) ->
             results.problems.append(f"stalled downloads, {backend}: {error}")
 
 
-_PARTS = {"downloads": _downloads, "overhead": _overhead, "range": _range, "stalled": _stalled}
+def _load(place: Workplace, options: argparse.Namespace, results: Results) -> None:
+    photos, few = directories(options.scale)[0], portraits(options.scale)
+    for directory in (photos, few):
+        directory.make(place.photos)
+    for backend in _chosen_backends(options):
+        if backend == "zip":  # a process each, and no two archives need be the same
+            continue
+        try:
+            results.loads.append(load(place, few, photos, backend, options.slow))
+        except (BrokenDownloadError, NotStartedError, OSError) as error:
+            results.problems.append(f"load, {backend}: {error}")
+
+
+_PARTS = {
+    "downloads": _downloads,
+    "overhead": _overhead,
+    "range": _range,
+    "stalled": _stalled,
+    "load": _load,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

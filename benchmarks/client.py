@@ -54,10 +54,12 @@ def download(port: int, path: str, *headers: str) -> Download:
 
 
 @contextmanager
-def asked(port: int, path: str, *headers: str, receive_buffer: int = 0) -> Iterator[socket.socket]:
+def asked(
+    port: int, path: str, *headers: str, version: str = "1.1", receive_buffer: int = 0
+) -> Iterator[socket.socket]:
     """A connection on which the request has been sent. `receive_buffer`: bytes, 0 leaves it to the kernel."""
     request = [
-        f"GET {path} HTTP/1.1",
+        f"GET {path} HTTP/{version}",
         f"Host: 127.0.0.1:{port}",
         "User-Agent: visitor",
         "Connection: close",

@@ -71,11 +71,13 @@ def own_names() -> list[str]:
 
 
 def own(backend: str) -> Contender:
-    """The service with this backend, and no other setting."""
+    """The service with this backend, and no other setting but that one client may have as much as he likes:
+    here all of them come from one address."""
 
     def command(place: Place) -> list[str]:
         server = [sys.executable, str(PROJECT / "server.py"), "-P", str(place.port)]
-        return [*server, "--photos-dir", str(place.photos), "--backend", backend]
+        limits = ["--max-downloads", "0", "--max-downloads-per-client", "0"]
+        return [*server, "--photos-dir", str(place.photos), "--backend", backend, *limits]
 
     suffix = ".zip" if "zip" in backend else f".{backend}"
     return Contender(backend, command, suffix=suffix, missing=_program("zip") if backend == "zip" else None)

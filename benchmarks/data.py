@@ -55,6 +55,11 @@ def directories(scale: float, film: float = 1) -> tuple[Directory, ...]:
     )
 
 
+def portraits(scale: float) -> Directory:
+    """A small album, which a slow visitor takes a minute for."""
+    return _several("portraits", 12, MIB // 2, scale)
+
+
 def hundred_gib(scale: float) -> tuple[Directory, ...]:
     """100 GiB twice: in files that are sent with their CRC-32 after them, and with it before them."""
     return (

@@ -5,7 +5,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Self
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -87,10 +87,15 @@ def _read(path: str) -> str:
 
 
 class MemoryWatch:
-    """Looks at `own_bytes` all the time while it is entered; `peak` is the most that was seen."""
+    """Looks at the tree's memory, as `measured`, all the time while it is entered; `peak` is the most that
+    was seen."""
 
-    def __init__(self, root: int) -> None:
+    def __init__(
+        self, root: int, measured: Callable[[int], int] = own_bytes, every_s: float = _WATCH_INTERVAL_S
+    ) -> None:
         self._root = root
+        self._measured = measured
+        self._every_s = every_s
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch)
         self.peak = 0
@@ -105,6 +110,6 @@ class MemoryWatch:
 
     def _watch(self) -> None:
         while True:
-            self.peak = max(self.peak, own_bytes(self._root))
-            if self._done.wait(_WATCH_INTERVAL_S):
+            self.peak = max(self.peak, self._measured(self._root))
+            if self._done.wait(self._every_s):
                 return

@@ -13,6 +13,7 @@ from benchmarks.compare import Row
 from benchmarks.contenders import HERE, NGINX
 from benchmarks.data import KIB, MIB, TIMES
 from benchmarks.first_byte import FirstByte
+from benchmarks.load import SLOW_BYTES_PER_S, Load
 from benchmarks.overhead import Overhead
 from benchmarks.stalled import Stalled
 
@@ -29,7 +30,15 @@ _HEADS = {
     "overhead": "what | program MB/s | backend MB/s | ratio | program's archive MB | backend's archive MB",
     "range": "backend | contents | first byte ms | most ms",
     "stalled": "backend | downloads | memory KiB each | kernel's socket memory KiB each | all begun within s",
+    "load": "backend | slow downloads | whole | all done within s | fast one alone MB/s | beside them MB/s"
+    " | first byte ms | 95th percentile ms | core of the slow ones alone | memory MiB",
 }
+
+_LOAD_NOTE = f"""\
+Slow ones take {SLOW_BYTES_PER_S // 1000} KB/s each from one worker; the whole ones have the archive's
+length and CRC-32. Beside them one visitor downloads the photos again and again, and another comes for a small
+archive every 50 ms, whose first byte is timed from the connect. Memory is the most that the proportional set
+size was above that of the idle server."""
 
 
 @dataclass(slots=True)
@@ -42,6 +51,7 @@ class Results:
     overheads: list[Overhead] = field(default_factory=list)
     first_bytes: list[FirstByte] = field(default_factory=list)
     stalled: list[Stalled] = field(default_factory=list)
+    loads: list[Load] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
@@ -69,6 +79,9 @@ def markdown(results: Results) -> str:
         "Growth of the server's proportional set size, with all that it starts, per download.",
         "stalled",
         [_stalled(found) for found in results.stalled],
+    )
+    parts += _section(
+        "Many slow downloads at once", _LOAD_NOTE, "load", [_load(found) for found in results.loads]
     )
     parts += [f"Not measured: {problem}" for problem in results.problems]
     return "\n\n".join(parts) + "\n"
@@ -146,6 +159,15 @@ def _stalled(found: Stalled) -> str:
     return (
         f"{found.backend} | {found.downloads:,} | {found.own_bytes / KIB:,.0f}"
         f" | {found.kernel_bytes / KIB:,.0f} | {found.ready_s:.1f}"
+    )
+
+
+def _load(found: Load) -> str:
+    return (
+        f"{found.backend} | {found.downloads:,} | {found.whole:,} | {found.seconds:.0f}"
+        f" | {found.alone_bytes_per_s / 1e6:,.0f} | {found.beside_bytes_per_s / 1e6:,.0f}"
+        f" | {found.first_byte_s * 1000:.1f} | {found.first_byte_p95_s * 1000:.1f}"
+        f" | {found.cpu_share:.2f} | {found.extra_bytes / MIB:.1f}"
     )
 
 

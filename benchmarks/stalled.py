@@ -37,7 +37,7 @@ class Stalled:
 
 def stalled(place: Workplace, directory: Directory, backend: str, count: int) -> Stalled:
     """`count` downloads at once, each started and then not read. Raises BrokenDownloadError."""
-    _allow_descriptors(count + 100)
+    allow_descriptors(count + 100)
     contender = own(backend)
     with running(contender, place) as server, ExitStack() as visitors:
         before, kernel_before = proportional_bytes(server.pid), _kernel_bytes()
@@ -60,7 +60,8 @@ def stalled(place: Workplace, directory: Directory, backend: str, count: int) ->
         )
 
 
-def _allow_descriptors(count: int) -> None:
+def allow_descriptors(count: int) -> None:
+    """So many for this process and those that it starts, as far as that is up to it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(count, hard)), hard))
 

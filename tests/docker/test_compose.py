@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.restart.downloads import many, tries
 from tests.servers import (
     PROJECT,
     contents,
@@ -26,6 +27,7 @@ from tests.servers import (
     plain_environment,
     wait_until_answering,
 )
+from tests.web.test_resume import etag_of
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
@@ -187,6 +189,48 @@ def test_an_idle_service_stops_at_once(project: Project) -> None:
     assert project.compose("stop").returncode == 0
     assert time.monotonic() - started < 5
     assert project.inspected()["State"]["ExitCode"] == 0
+
+
+# ---- restarts under running downloads
+
+
+@pytest.fixture
+def large(project: Project) -> Project:
+    """With an album of 32 MB, so that a download of it is in its middle for a while."""
+    (project.directory / "photos" / ALBUM / "2.jpg").write_bytes(os.urandom(29_000_000))
+    return project
+
+
+RESTARTS = (("restart",), ("up", "-d", "--force-recreate"))
+
+
+@pytest.mark.parametrize("restart", RESTARTS, ids=" ".join)
+def test_downloads_go_on_after_a_restart(large: Project, tmp_path: Path, restart: tuple[str, ...]) -> None:
+    large.configure(PHOTOS_DIR="./photos", ARCHIVER_DRAIN_TIMEOUT="1s")
+    large.up()
+    url, whole = f"http://127.0.0.1:{large.port}/archive/{ALBUM}/", archive(large.port).getvalue()
+    with many(url, 10, tmp_path, etag_of(url)) as downloads:
+        done = large.compose(*restart)
+        assert done.returncode == 0, done.stderr
+    assert min(tries(downloads)) > 1, "they were cut"
+    assert {file.read_bytes() for file in tmp_path.glob("*.zip")} == {whole}
+
+
+@pytest.mark.parametrize("restart", RESTARTS, ids=" ".join)
+def test_a_restart_waits_for_running_downloads(
+    large: Project, tmp_path: Path, restart: tuple[str, ...]
+) -> None:
+    """As long as the drain-timeout allows: the engine's patience is the longer one. The visitor is not from
+    this machine, where a proxy of the engine's would take much from the archiver and go down with it."""
+    large.up()
+    (network,) = large.inspected()["NetworkSettings"]["Networks"].values()
+    url = f"http://{network['Gateway']}:{large.port}/archive/{ALBUM}/"
+    whole = archive(large.port).getvalue()
+    with many(url, 1, tmp_path, etag_of(url)) as downloads:
+        done = large.compose(*restart)
+        assert done.returncode == 0, done.stderr
+    assert tries(downloads) == [1]
+    assert (tmp_path / "0.zip").read_bytes() == whole
 
 
 @pytest.mark.parametrize("line", ["", "PHOTOS_DIR=\n"])

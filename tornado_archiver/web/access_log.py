@@ -42,6 +42,8 @@ def redacted(text: str, request: HTTPServerRequest) -> str:
 
 def log_request(handler: BaseHandler) -> None:
     """Tornado calls this at the end of each request (its setting `log_function`)."""
+    if not handler.is_logged:
+        return
     record = handler.record
     log.info(
         "%s %s %d %s %.3f s %s",

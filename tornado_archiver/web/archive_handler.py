@@ -21,12 +21,14 @@ from tornado_archiver.web.body_writer import BodyWriter, stream_of
 from tornado_archiver.web.http_errors import REFUSALS, RefusedError, refused
 from tornado_archiver.web.link_check import check_link
 from tornado_archiver.web.record import Outcome
-from tornado_archiver.web.sendfile_stream import reset
+from tornado_archiver.web.sendfile_stream import SendfileStream, reset
 from tornado_archiver.web.watch import Download, Watch
 
 log = logging.getLogger(__name__)
 
 PREFIX = "/archive/"
+
+_LOOK_S = 0.02
 
 
 class ArchiveHandler(BaseHandler):
@@ -159,6 +161,15 @@ class ArchiveHandler(BaseHandler):
                     await body.put(part)
                 else:
                     await self._send_part(archive, part, body)
+            await self._arrived()
+
+    async def _arrived(self) -> None:
+        """A connection that closes behind the archive is held until the other side has acknowledged all of
+        it: a container that stops takes its network along, and what the kernel has still to send."""
+        closes = self.request.version == "HTTP/1.0" or "close" in self.request.headers.get("Connection", "")
+        stream = stream_of(self)
+        while closes and isinstance(stream, SendfileStream) and stream.unsent():
+            await asyncio.sleep(_LOOK_S)  # noqa: ASYNC110 - the kernel tells nobody
 
     async def _send_part(self, archive: Archive, wanted: ByteRange | None, body: BodyWriter) -> None:
         async with aclosing(self._service.pacing.paced(archive.chunks(wanted))) as chunks:

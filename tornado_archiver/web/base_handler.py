@@ -23,6 +23,7 @@ class BaseHandler(RequestHandler):
     """Every answer carries the request's id, and leaves a record."""
 
     SUPPORTED_METHODS = METHODS
+    is_logged = True
 
     @cached_property
     def record(self) -> Record:

@@ -1,0 +1,1 @@
+"""Restarts under running downloads: whoever goes on gets the whole archive."""
