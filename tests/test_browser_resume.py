@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from tests.proxies import nginx
 from tests.servers import contents, contents_of_zip, eventually, fetch, missing, running_server
 from tests.test_browser import ARGUMENTS
-from tests.test_nginx import running_nginx
 from tests.web.test_resume import ALBUM, LINK, MIB, etag_of, says_206, serving
 from tornado_archiver.testing import trees
 
@@ -145,7 +145,7 @@ def test_another_server_has_the_rest_and_nobody_notices(
     with (
         running_server(photos, *SLOWLY) as one,
         running_server(photos, *SLOWLY) as other,
-        running_nginx([one.port, other.port], tmp_path) as port,
+        nginx([one.port, other.port], tmp_path) as port,
     ):
         downloads.click(f"http://127.0.0.1:{port}{LINK}")
         downloads.wait_until_under_way()

@@ -7,8 +7,8 @@ import pytest
 
 from tests.abuse.answers import parsed
 from tests.abuse.talks import talk
+from tests.proxies import nginx
 from tests.servers import Server, eventually, fetch, running_server
-from tests.test_nginx import running_nginx
 from tests.web.visitors import linked_noise
 
 HIDDEN = b"GET /archive/smuggled/ HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
@@ -52,7 +52,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def nginx_port(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    with running_nginx([server.port], tmp_path_factory.mktemp("nginx")) as port:
+    with nginx([server.port], tmp_path_factory.mktemp("nginx")) as port:
         yield port
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.proxies import haproxy
 from tests.restart.instances import Instance, two
-from tests.restart.proxies import haproxy
 from tests.servers import contents, contents_of_zip, eventually, tool
 from tests.web.visitors import BROKEN_OFF, linked_noise
 

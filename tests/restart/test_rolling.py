@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.proxies import Proxy, haproxy, nginx
 from tests.restart.downloads import MIB, many, newcomers, tries
 from tests.restart.instances import two
-from tests.restart.proxies import Proxy, haproxy, nginx
 from tests.servers import eventually, fetch
 from tests.web.test_resume import etag_of
 from tornado_archiver.testing import trees

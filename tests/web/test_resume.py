@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.proxies import nginx
 from tests.servers import (
     Server,
     contents,
@@ -22,7 +23,6 @@ from tests.servers import (
     running_server,
     tool,
 )
-from tests.test_nginx import running_nginx
 from tests.web.visitors import BROKEN_OFF, linked_noise, stalled_curl
 from tornado_archiver.testing import faults, trees
 
@@ -180,7 +180,7 @@ def two_servers(photos: Path, tmp_path: Path) -> Iterator[tuple[str, list[Server
     """Behind one nginx; and the link there."""
     with running_server(photos, *SLOWLY) as one, running_server(photos, *SLOWLY) as other:
         assert etag_of(one.url(LINK)) == etag_of(other.url(LINK))
-        with running_nginx([one.port, other.port], tmp_path) as port:
+        with nginx([one.port, other.port], tmp_path) as port:
             yield f"http://127.0.0.1:{port}{LINK}", [one, other]
 
 

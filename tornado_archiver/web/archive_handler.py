@@ -168,8 +168,9 @@ class ArchiveHandler(BaseHandler):
         it: a container that stops takes its network along, and what the kernel has still to send."""
         closes = self.request.version == "HTTP/1.0" or "close" in self.request.headers.get("Connection", "")
         stream = stream_of(self)
-        while closes and isinstance(stream, SendfileStream) and stream.unsent():
-            await asyncio.sleep(_LOOK_S)  # noqa: ASYNC110 - the kernel tells nobody
+        # the kernel tells nobody when that is
+        while closes and isinstance(stream, SendfileStream) and stream.unsent():  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK_S)
 
     async def _send_part(self, archive: Archive, wanted: ByteRange | None, body: BodyWriter) -> None:
         async with aclosing(self._service.pacing.paced(archive.chunks(wanted))) as chunks:

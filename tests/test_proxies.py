@@ -1,26 +1,23 @@
-"""config/nginx.conf in a real nginx, in front of the real service, asked by a real curl."""
+"""The configurations in config/ in real proxies, in front of the real service, asked by a real curl."""
 
-import os
 import random
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import pytest
 
+from tests.proxies import PROXIES
 from tests.servers import (
-    PROJECT,
     Server,
     contents,
     contents_of_zip,
     eventually,
-    free_port,
     running_server,
     tool,
-    wait_until_answering,
 )
+from tests.web.visitors import zips_of
 
 ALBUM = "5f2c1e0b9a7d4c3e8f6a1b2c3d4e5f60"
 # More than all the buffers on the way hold, and not to be compressed, so that the program is still at work
@@ -29,23 +26,6 @@ ALBUM_BYTES = 64 * 1024 * 1024
 UNDER_WAY = ("--limit-rate", "8M")
 # https://curl.se/libcurl/c/libcurl-errors.html: partial file, receive error, HTTP/2 stream error
 BROKEN = (18, 56, 92)
-
-WHOLE_CONFIGURATION = """\
-daemon off;
-pid nginx.pid;
-error_log stderr;
-{user}
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path client_body;
-    proxy_temp_path proxy;
-    fastcgi_temp_path fastcgi;
-    uwsgi_temp_path uwsgi;
-    scgi_temp_path scgi;
-    {snippet}
-}}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -66,35 +46,10 @@ def archiver(photos: Path) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def nginx_port(archiver: Server, tmp_path: Path) -> Iterator[int]:
-    with running_nginx([archiver.port], tmp_path) as port:
+@pytest.fixture(params=PROXIES)
+def port(request: pytest.FixtureRequest, archiver: Server, tmp_path: Path) -> Iterator[int]:
+    with PROXIES[request.param]([archiver.port], tmp_path) as port:
         yield port
-
-
-@contextmanager
-def running_nginx(archiver_ports: Sequence[int], directory: Path) -> Iterator[int]:
-    """nginx with config/nginx.conf, but for the port numbers, in front of all these servers; gives the port
-    that it listens on."""
-    program, port = tool("nginx"), free_port()
-    snippet = (PROJECT / "config" / "nginx.conf").read_text()
-    for written, meant in (
-        ("server 127.0.0.1:7777;", " ".join(f"server 127.0.0.1:{port};" for port in archiver_ports)),
-        ("listen 8080;", f"listen 127.0.0.1:{port};"),
-    ):
-        assert snippet.count(written) == 1
-        snippet = snippet.replace(written, meant)
-    user = (
-        "user root;" if os.geteuid() == 0 else ""
-    )  # as root its workers would be nobody, who may not look in here
-    configuration = directory / "nginx.conf"
-    configuration.write_text(WHOLE_CONFIGURATION.format(user=user, snippet=snippet))
-    with subprocess.Popen([program, "-e", "stderr", "-p", directory, "-c", configuration]) as process:
-        try:
-            wait_until_answering(port, process)
-            yield port
-        finally:
-            process.terminate()
 
 
 def curl(port: int, path: str, *options: str | Path) -> list[str | Path]:
@@ -110,14 +65,6 @@ def curl(port: int, path: str, *options: str | Path) -> list[str | Path]:
     ]
 
 
-def zips_of(server: Server) -> list[psutil.Process]:
-    return [
-        child
-        for child in psutil.Process(server.process.pid).children(recursive=True)
-        if child.name() == "zip"
-    ]
-
-
 @contextmanager
 def download_under_way(server: Server, port: int, saved: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A curl that has got some of the archive, while the program that packs the rest is still running."""
@@ -130,20 +77,20 @@ def download_under_way(server: Server, port: int, saved: Path) -> Iterator[subpr
             visitor.kill()
 
 
-def test_a_whole_archive_comes_through(nginx_port: int, photos: Path, tmp_path: Path) -> None:
+def test_a_whole_archive_comes_through(port: int, photos: Path, tmp_path: Path) -> None:
     saved, head = tmp_path / "saved.zip", tmp_path / "head"
-    subprocess.run(curl(nginx_port, f"/archive/{ALBUM}/", "--fail", "-o", saved, "-D", head), check=True)
+    subprocess.run(curl(port, f"/archive/{ALBUM}/", "--fail", "-o", saved, "-D", head), check=True)
     assert contents_of_zip(saved) == contents(photos / ALBUM)
     assert "content-disposition: attachment" in head.read_text().lower()
     assert "content-encoding" not in head.read_text().lower()
 
 
-def test_an_error_page_comes_through(nginx_port: int, archiver: Server, tmp_path: Path) -> None:
+def test_an_error_page_comes_through(port: int, archiver: Server, tmp_path: Path) -> None:
     pages = []
-    for port in (nginx_port, archiver.port):
-        page = tmp_path / str(port)
+    for address in (port, archiver.port):
+        page = tmp_path / str(address)
         status = subprocess.run(
-            curl(port, "/archive/nothing-here/", "-o", page, "-w", "%{http_code} %{content_type}"),
+            curl(address, "/archive/nothing-here/", "-o", page, "-w", "%{http_code} %{content_type}"),
             check=True,
             capture_output=True,
             text=True,
@@ -154,17 +101,15 @@ def test_an_error_page_comes_through(nginx_port: int, archiver: Server, tmp_path
 
 
 def test_a_transfer_broken_in_the_middle_does_not_pass_for_a_whole_one(
-    nginx_port: int, archiver: Server, tmp_path: Path
+    port: int, archiver: Server, tmp_path: Path
 ) -> None:
-    with download_under_way(archiver, nginx_port, tmp_path / "saved.zip") as visitor:
+    with download_under_way(archiver, port, tmp_path / "saved.zip") as visitor:
         for program in zips_of(archiver):
             program.kill()
         assert visitor.wait(timeout=60) in BROKEN
 
 
-def test_nothing_is_packed_for_a_visitor_who_has_left(
-    nginx_port: int, archiver: Server, tmp_path: Path
-) -> None:
-    with download_under_way(archiver, nginx_port, tmp_path / "saved.zip") as visitor:
+def test_nothing_is_packed_for_a_visitor_who_has_left(port: int, archiver: Server, tmp_path: Path) -> None:
+    with download_under_way(archiver, port, tmp_path / "saved.zip") as visitor:
         visitor.kill()
         assert eventually(lambda: not zips_of(archiver))

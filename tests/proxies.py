@@ -1,0 +1,98 @@
+"""nginx, haproxy and Caddy in front of one or two archivers, as the files in config/ say: only addresses are
+put in. Each gives the port that it listens on."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from tests.servers import PROJECT, free_port, tool, wait_until_answering
+
+Proxy = Callable[[Sequence[int], Path], AbstractContextManager[int]]
+
+_AROUND_NGINX = """\
+daemon off;
+pid nginx.pid;
+error_log stderr;
+{user}
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path client_body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    {snippet}
+}}
+"""
+
+
+@contextmanager
+def nginx(ports: Sequence[int], directory: Path) -> Iterator[int]:
+    program, port = tool("nginx"), free_port()
+    lines = {"listen 8080;": f"listen 127.0.0.1:{port};"}
+    if len(ports) == 1:
+        lines["    server 127.0.0.1:7777;"] = f"    server 127.0.0.1:{ports[0]};"
+    else:
+        lines["    server 127.0.0.1:7777;"] = "    #"
+        lines["# server 127.0.0.1:7777 "] = f"server 127.0.0.1:{ports[0]} "
+        lines["# server 127.0.0.1:7778 "] = f"server 127.0.0.1:{ports[1]} "
+    # as root its workers would be nobody, who may not look in here
+    user = "user root;" if os.geteuid() == 0 else ""
+    snippet = _configuration("nginx.conf", lines)
+    (directory / "nginx.conf").write_text(_AROUND_NGINX.format(user=user, snippet=snippet))
+    command: list[str | Path] = [program, "-e", "stderr", "-p", directory, "-c", directory / "nginx.conf"]
+    with _running(command, port, directory):
+        yield port
+
+
+@contextmanager
+def haproxy(ports: Sequence[int], directory: Path) -> Iterator[int]:
+    program, port = tool("haproxy"), free_port()
+    second = f"server two 127.0.0.1:{ports[1]}" if len(ports) > 1 else "#"
+    lines = {
+        "bind :8080": f"bind 127.0.0.1:{port}",
+        "server one 127.0.0.1:7777": f"server one 127.0.0.1:{ports[0]}",
+        "server two 127.0.0.1:7778": second,
+    }
+    (directory / "haproxy.cfg").write_text(_configuration("haproxy.cfg", lines))
+    with _running([program, "-db", "-f", directory / "haproxy.cfg"], port, directory):
+        yield port
+
+
+@contextmanager
+def caddy(ports: Sequence[int], directory: Path) -> Iterator[int]:
+    program, port = tool("caddy"), free_port()
+    lines = {
+        "\n:8080 {": f"\n{{\n\tadmin off\n}}\n\nhttp://127.0.0.1:{port} {{",
+        " 127.0.0.1:7777 {": "".join(f" 127.0.0.1:{upstream}" for upstream in ports) + " {",
+    }
+    (directory / "Caddyfile").write_text(_configuration("Caddyfile", lines))
+    command: list[str | Path] = [program, "run", "--config", directory / "Caddyfile", "--adapter", "caddyfile"]
+    with _running(command, port, directory):
+        yield port
+
+
+PROXIES: Mapping[str, Proxy] = {"nginx": nginx, "haproxy": haproxy, "caddy": caddy}
+
+
+def _configuration(name: str, lines: Mapping[str, str]) -> str:
+    text = (PROJECT / "config" / name).read_text()
+    for written, meant in lines.items():
+        assert text.count(written) == 1, written
+        text = text.replace(written, meant)
+    return text
+
+
+@contextmanager
+def _running(command: Sequence[str | Path], port: int, home: Path) -> Iterator[None]:
+    """What a program writes down somewhere, it writes into `home`."""
+    environment = {**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home), "XDG_DATA_HOME": str(home)}
+    with subprocess.Popen(command, env=environment) as process:
+        try:
+            wait_until_answering(port, process)
+            yield
+        finally:
+            process.terminate()
