@@ -69,8 +69,9 @@ def caddy(ports: Sequence[int], directory: Path) -> Iterator[int]:
         "\n:8080 {": f"\n{{\n\tadmin off\n}}\n\nhttp://127.0.0.1:{port} {{",
         " 127.0.0.1:7777 {": "".join(f" 127.0.0.1:{upstream}" for upstream in ports) + " {",
     }
-    (directory / "Caddyfile").write_text(_configuration("Caddyfile", lines))
-    command: list[str | Path] = [program, "run", "--config", directory / "Caddyfile", "--adapter", "caddyfile"]
+    file = directory / "Caddyfile"
+    file.write_text(_configuration("Caddyfile", lines))
+    command: list[str | Path] = [program, "run", "--config", file, "--adapter", "caddyfile"]
     with _running(command, port, directory):
         yield port
 
