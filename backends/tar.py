@@ -1,16 +1,8 @@
-"""`tar`, planned: its length is known before its first byte, and it needs no checksum of any content.
-
-ustar headers are made here, as there are thousands to the second; what ustar cannot say (long or non-ASCII
-names, 8 GiB and more, times before 1970) the standard library says in PAX records (POSIX.1-2001, pax).
-"""
+"""`tar`, planned: its length is known before its first byte, and it needs no checksum of any content."""
 
 import asyncio
-import struct
-import tarfile
 from collections.abc import Iterable
-from functools import partial
 from typing import ClassVar
-from zlib import adler32
 
 from tornado_archiver.backend import Archive, Backend, BackendOptions
 from tornado_archiver.contents import SMALL_BYTES, Contents
@@ -19,21 +11,9 @@ from tornado_archiver.layout import Layout
 from tornado_archiver.manifest import Entry, Manifest
 from tornado_archiver.planned import PlannedArchive
 from tornado_archiver.segments import FileContent, Late, Literal, Segment
+from tornado_archiver.tar_header import BLOCK, END, header_of, is_ustar, pax_header, ustar_header
 
-_BLOCK = tarfile.BLOCKSIZE
-_END = Literal(bytes(2 * _BLOCK))
-# pax, "ustar Interchange Format": name, mode, uid, gid, size, mtime; behind the checksum: type, link, magic
-# and version, and then owner, group, device numbers, prefix, which stay empty
-_USTAR_START = b"%b%07o\0" + 2 * b"0000000\0" + b"%011o\0%011o\0"
-_USTAR_END = struct.Struct("c100s8s247x")
-_FILE_END, _DIRECTORY_END = (
-    _USTAR_END.pack(kind, b"", b"ustar\x0000") for kind in (tarfile.REGTYPE, tarfile.DIRTYPE)
-)
-# counted with a checksum of blanks
-_FILE_SUM, _DIRECTORY_SUM = (sum(end + b" " * 8) for end in (_FILE_END, _DIRECTORY_END))
-_SIZE_AT, _CHECKSUM_AT = 124, 148
-_MAX_NAME, _MAX_NUMBER = 100, 8**11 - 1
-_NS_PER_S = 1_000_000_000
+_END = Literal(END)
 
 
 class Tar(Backend):
@@ -60,7 +40,7 @@ class TarLayout(Layout):
     def measure(self) -> None:
         self.add_lengths(
             [
-                _BLOCK - -entry.size // _BLOCK * _BLOCK if _is_ustar(entry) else self.length_of(record)
+                BLOCK - -entry.size // BLOCK * BLOCK if is_ustar(entry) else self.length_of(record)
                 for record, entry in enumerate(self.entries)
             ]
         )
@@ -71,9 +51,9 @@ class TarLayout(Layout):
         small = contents.small(first, stop, SMALL_BYTES)
         for entry, data in zip(self.entries[first:stop], small, strict=False):
             pieces += (
-                ustar_header(entry) if _is_ustar(entry) else pax_header(entry),
+                header_of(entry),
                 data,
-                bytes(-len(data) % _BLOCK),
+                bytes(-len(data) % BLOCK),
             )
         return pieces
 
@@ -86,64 +66,12 @@ class TarLayout(Layout):
         if not entry.size:
             return (header,)
         content = FileContent(record, entry.size)
-        padding = -entry.size % _BLOCK
+        padding = -entry.size % BLOCK
         return (header, content, Literal(bytes(padding))) if padding else (header, content)
 
 
 def _header_segment(entry: Entry, needs: int | None) -> Segment:
-    if _is_ustar(entry):
-        return Late(_BLOCK, partial(ustar_header, entry), needs)
+    if is_ustar(entry):
+        return Late(BLOCK, lambda _: ustar_header(entry), needs)
     header = pax_header(entry)
     return Late(len(header), lambda _: header, needs)
-
-
-def _is_ustar(entry: Entry) -> bool:
-    name = entry.member_name
-    return (
-        name.isascii()
-        and len(name) <= _MAX_NAME
-        and entry.size <= _MAX_NUMBER
-        and 0 <= entry.mtime_ns < (_MAX_NUMBER + 1) * _NS_PER_S
-    )
-
-
-def ustar_header(entry: Entry, contents: Contents | None = None) -> bytes:
-    """One block, for an entry that ustar can say: thousands to the second, so with few calls."""
-    start = _USTAR_START % (
-        entry.member_name.encode().ljust(_MAX_NAME, b"\0"),
-        entry.mode,
-        entry.size,
-        entry.mtime_ns // _NS_PER_S,
-    )
-    is_directory = not entry.size and entry.is_directory
-    end, end_sum = (_DIRECTORY_END, _DIRECTORY_SUM) if is_directory else (_FILE_END, _FILE_SUM)
-    # the low half of an Adler-32 is 1 and the sum of the bytes, up to 65,520: more than these ones come to
-    return start + b"%06o\0 " % ((adler32(start) & 0xFFFF) - 1 + end_sum) + end
-
-
-def pax_header(entry: Entry) -> bytes:
-    """An extended header with what ustar cannot say, then the ustar header; a multiple of a block."""
-    info = tarfile.TarInfo(entry.member_name)
-    info.type = tarfile.DIRTYPE if entry.is_directory else tarfile.REGTYPE
-    info.size = entry.size
-    info.mtime = entry.mtime_ns // 1_000_000_000
-    info.mode = entry.mode
-    headers = info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
-    return (
-        headers
-        if entry.size <= _MAX_NUMBER
-        else headers[:-_BLOCK] + _with_size(headers[-_BLOCK:], entry.size)
-    )
-
-
-def _with_size(header: bytes, size: int) -> bytes:
-    """The header with a size in base 256, which busybox knows where it does not know PAX."""
-    changed = bytearray(header)
-    changed[_SIZE_AT : _SIZE_AT + 12] = b"\x80" + size.to_bytes(11, "big")
-    return _with_checksum(changed)
-
-
-def _with_checksum(header: bytearray) -> bytes:
-    header[_CHECKSUM_AT : _CHECKSUM_AT + 8] = b" " * 8
-    header[_CHECKSUM_AT : _CHECKSUM_AT + 8] = b"%06o\0 " % sum(header)
-    return bytes(header)

@@ -1,17 +1,16 @@
 """`tar.gz`: tar in a gzip stream, made in this process by worker threads.
 
-The compressor is ISA-L's, several times as fast as zlib's at the ratio of its quick levels. Headers are
-the standard library's: ustar, and PAX records (POSIX.1-2001, pax) where ustar cannot say it.
+The compressor is ISA-L's, several times as fast as zlib's at the ratio of its quick levels.
 """
 
-import tarfile
 from collections.abc import AsyncGenerator, Generator, Iterator
 from typing import ClassVar
 
 from isal import isal_zlib
 
 from tornado_archiver.backend import Archive, ArchiveInfo, Backend, ByteRange
-from tornado_archiver.manifest import Entry, Manifest
+from tornado_archiver.manifest import Manifest
+from tornado_archiver.tar_header import BLOCK, END, header_of
 from tornado_archiver.threads import pulled
 
 _READ_BYTES = 256 * 1024
@@ -66,17 +65,8 @@ def _compressed(blocks: Iterator[bytes | memoryview], level: int) -> Generator[b
 def _tar(manifest: Manifest) -> Iterator[bytes | memoryview]:
     with manifest.source.reader() as reader:
         for entry in manifest.entries:
-            yield _header(entry)
+            yield header_of(entry)
             if not entry.is_directory:
                 yield from reader.blocks(entry, _READ_BYTES)
-                yield bytes(-entry.size % tarfile.BLOCKSIZE)
-    yield bytes(2 * tarfile.BLOCKSIZE)  # the end of the archive
-
-
-def _header(entry: Entry) -> bytes:
-    info = tarfile.TarInfo(entry.member_name)
-    info.type = tarfile.DIRTYPE if entry.is_directory else tarfile.REGTYPE
-    info.size = entry.size
-    info.mtime = entry.mtime_ns // 1_000_000_000
-    info.mode = entry.mode
-    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
+                yield bytes(-entry.size % BLOCK)
+    yield END

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.tar import TarLayout, pax_header, ustar_header
+from backends.tar import TarLayout
 from tests.memory_storage import entry, manifest_of
 from tornado_archiver.manifest import Entry
 from tornado_archiver.segments import Late
+from tornado_archiver.tar_header import pax_header, ustar_header
 
 S = 10**9
 MAX_USTAR = 8**11 - 1  # eleven octal digits: 8 GiB, or the year 2242
