@@ -16,6 +16,8 @@ from tornado_archiver import process
 from tornado_archiver.errors import PackingError, SourceChangedError
 from tornado_archiver.process import CHUNK_BYTES, Program
 
+_not_ours: set[psutil.Process] = set()
+
 ENDLESS = "while :; do echo 0123456789abcdef; done"
 
 
@@ -23,9 +25,16 @@ ENDLESS = "while :; do echo 0123456789abcdef; done"
 def _nothing_is_left() -> Iterator[None]:
     """No descriptor and no child of this process, not even one that has ended and was not waited for."""
     before = _descriptors()
+    _not_ours.clear()
+    _not_ours.update(psutil.Process().children())  # servers of other tests
     yield
     assert _descriptors() == before
-    assert not psutil.Process().children(recursive=True)
+    assert not _children()
+
+
+def _children() -> list[psutil.Process]:
+    """That this process has now and had not before the test."""
+    return [child for child in psutil.Process().children() if child not in _not_ours]
 
 
 def _descriptors() -> list[str]:
@@ -211,7 +220,7 @@ def test_a_stopped_program_is_gone_as_well() -> None:
     async def leave() -> None:
         async with running("echo started; kill -STOP $$; echo never") as output:
             assert await anext(output) == b"started\n"
-            (child,) = psutil.Process().children()
+            (child,) = _children()
             assert await asyncio.to_thread(eventually, lambda: child.status() == psutil.STATUS_STOPPED)
 
     asyncio.run(leave())
@@ -243,7 +252,7 @@ def test_cancelling_while_waiting(script: str) -> None:
         pulling.cancel()
         with pytest.raises(asyncio.CancelledError):
             await pulling
-        assert not psutil.Process().children()
+        assert not _children()
 
     asyncio.run(cancel())
 
@@ -257,7 +266,7 @@ def test_a_program_waits_for_its_reader() -> None:
     async def written() -> int:
         async with running(f"exec {shlex.quote(sys.executable)} -c {shlex.quote(script)}") as output:
             await anext(output)
-            (child,) = psutil.Process().children()
+            (child,) = _children()
             return await asyncio.to_thread(_settled, lambda: int(child.io_counters().write_chars))
 
     assert asyncio.run(written()) < 8 * CHUNK_BYTES

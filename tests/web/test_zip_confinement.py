@@ -204,7 +204,7 @@ def wrapper(directory: Path, script: str) -> dict[str, str]:
 
 
 def test_a_wrapper_elsewhere_works(photos: Path, tmp_path: Path) -> None:
-    environment = wrapper(tmp_path / "tools", f'. {tmp_path}/tools/beside; exec "$ZIP" "$@" 2>/dev/null')
+    environment = wrapper(tmp_path / "tools", f'. {tmp_path}/tools/beside; exec "$ZIP" "$@"')
     (tmp_path / "tools/beside").write_text(f"ZIP={tool('zip')}\n")
     album = mixed(photos, odd=False)
     with running_server(photos, *STORED, env=environment) as server:

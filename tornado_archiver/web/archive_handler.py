@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 PREFIX = "/archive/"
 
 _LOOK_S = 0.02
+_RANGE_CHARACTERS = 100  # of a range that is shown to the admin
 
 
 class ArchiveHandler(BaseHandler):
@@ -145,7 +146,7 @@ class ArchiveHandler(BaseHandler):
 
     def _begin(self, row: int, details: dict[str, str]) -> None:
         """The head is about to go out: from here on it counts as a download."""
-        wanted = self.request.headers.get("Range", "") if self.record.is_range else ""
+        wanted = self.request.headers.get("Range", "")[:_RANGE_CHARACTERS] if self.record.is_range else ""
         more = {"backend": self.record.backend, "range": wanted}
         self._service.admission.ledger.describe(row, self.record.promised, details | more)
         self.metrics.started(self.record)
@@ -166,7 +167,10 @@ class ArchiveHandler(BaseHandler):
     async def _arrived(self) -> None:
         """A connection that closes behind the archive is held until the other side has acknowledged all of
         it: a container that stops takes its network along, and what the kernel has still to send."""
-        closes = self.request.version == "HTTP/1.0" or "close" in self.request.headers.get("Connection", "")
+        closes = (
+            self.request.version == "HTTP/1.0"
+            or "close" in self.request.headers.get("Connection", "").lower()
+        )
         stream = stream_of(self)
         # the kernel tells nobody when that is
         while closes and isinstance(stream, SendfileStream) and stream.unsent():  # noqa: ASYNC110
