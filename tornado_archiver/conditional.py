@@ -16,6 +16,8 @@ _IMF_FIXDATE = "%a, %d %b %Y %H:%M:%S GMT"
 _RFC850_DATE = "%A, %d-%b-%y %H:%M:%S GMT"
 _ASCTIME_DATE = "%a %b %d %H:%M:%S %Y"
 
+datetime.strptime("", "")  # or Python opens a file for it later, when there may be no descriptor left
+
 
 @dataclass(frozen=True, slots=True)
 class Validators:

@@ -3,6 +3,7 @@ characters are ever written."""
 
 from __future__ import annotations
 
+import codecs
 import logging
 import re
 from typing import TYPE_CHECKING
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_ESCAPED = "unicode_escape"
+codecs.lookup(_ESCAPED)  # or Python opens a file for it later, when there may be no descriptor left
+
 _SHOWN_CHARACTERS = 6
 _LONG_PART = re.compile(rf"(?<![^/])(?!archive(?:/|$))([^/]{{{_SHOWN_CHARACTERS}}})[^/]+")
 
@@ -24,7 +28,7 @@ _LONG_PART = re.compile(rf"(?<![^/])(?!archive(?:/|$))([^/]{{{_SHOWN_CHARACTERS}
 def summary(request: HTTPServerRequest) -> str:
     """Method and path, every long part of the path cut short, the query left out."""
     path = _LONG_PART.sub(r"\1…", request.path)
-    return f"{request.method} {path.encode('unicode_escape', 'replace').decode()}".replace("\\u2026", "…")
+    return f"{request.method} {path.encode(_ESCAPED, 'replace').decode()}".replace("\\u2026", "…")
 
 
 def shortened(source_hash: str) -> str:
