@@ -116,10 +116,8 @@ class Ledger:
         """Put `size` bytes into a queue that all processes share and that moves at this speed; returns the
         seconds until it is their turn. Whoever has not used it for a while has a short burst to catch up."""
         with self._shared.locked():
-            now = time.monotonic()
-            start: float = max(self._book.free_at, now - _BURST_S)
-            self._book.free_at = start + size / bytes_per_s
-            return max(0.0, start - now)
+            wait_s, self._book.free_at = line_up(self._book.free_at, size, bytes_per_s)
+            return wait_s
 
     def _write(self, number: int, client: str) -> None:
         book = self._book
@@ -179,6 +177,14 @@ class Ledger:
             promised=None if promised == _UNKNOWN else promised,
             details=json.loads(book.details[number].value or b"{}"),
         )
+
+
+def line_up(free_at: float, size: int, bytes_per_s: int) -> tuple[float, float]:
+    """Behind a queue that is empty at `free_at` (time.monotonic()): the seconds until it is the turn of so
+    many bytes, and when it will be empty then."""
+    now = time.monotonic()
+    start = max(free_at, now - _BURST_S)
+    return max(0.0, start - now), start + size / bytes_per_s
 
 
 def _layout(capacity: int) -> type[ctypes.Structure]:

@@ -1,18 +1,16 @@
 """How fast an archive may go out: for one download, for all together, and for trying slow ones."""
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 
 from tornado_archiver.chunks import Chunk, FileSlice
 from tornado_archiver.errors import PackingError
-from tornado_archiver.ledger import Ledger
+from tornado_archiver.ledger import Ledger, line_up
 
 _PIECES_PER_S = 20  # small enough to flow, large enough to cost nothing
 _MIN_PIECE, _MAX_PIECE = 4 * 1024, 1024 * 1024
-_BURST_S = 0.1
 
 Chunks = AsyncGenerator[Chunk, None]
 
@@ -51,10 +49,8 @@ class _Line:
 
     def reserve(self, size: int) -> float:
         """Seconds until it is the turn of `size` more bytes."""
-        now = time.monotonic()
-        start = max(self._free_at, now - _BURST_S)
-        self._free_at = start + size / self._bytes_per_s
-        return max(0.0, start - now)
+        wait_s, self._free_at = line_up(self._free_at, size, self._bytes_per_s)
+        return wait_s
 
 
 async def _awaited(chunks: Chunks, seconds: float) -> Chunks:
