@@ -16,6 +16,7 @@ from tests.servers import missing
 from tornado_archiver import confinement
 from tornado_archiver.errors import PackingError
 from tornado_archiver.process import Program
+from tornado_archiver.testing.footprint import nothing_left_open
 
 SECRET = b"this lies outside\n"
 
@@ -60,11 +61,8 @@ def printed(command: Sequence[str], rules: int | None, inherited: Sequence[int] 
         async with program, aclosing(program.output()) as output:
             return b"".join([chunk async for chunk in output])
 
-    before = sorted(os.listdir("/proc/self/fd"))
-    try:
+    with nothing_left_open():
         return asyncio.run(run())
-    finally:
-        assert sorted(os.listdir("/proc/self/fd")) == before
 
 
 def confined(script: str, *directories: Path, inherited: Sequence[int] = ()) -> bytes:
@@ -250,10 +248,8 @@ def printed_loosely(command: Sequence[str], rules: int) -> bytes:
 
 
 def test_a_rule_that_cannot_be_made_is_an_error() -> None:
-    before = sorted(os.listdir("/proc/self/fd"))
-    with pytest.raises(PackingError, match="landlock_add_rule"):
+    with nothing_left_open(), pytest.raises(PackingError, match="landlock_add_rule"):
         confinement.ruleset([9999], [])
-    assert sorted(os.listdir("/proc/self/fd")) == before
 
 
 def test_rules_that_cannot_be_kept_are_an_error() -> None:

@@ -19,6 +19,7 @@ from tornado_archiver.local_storage import LocalReader, LocalStorage
 from tornado_archiver.manifest import Entry, Manifest
 from tornado_archiver.selection import Selection
 from tornado_archiver.testing import Fault, faults
+from tornado_archiver.testing.footprint import nothing_left_open
 
 HASH = "5ecre7hash"
 FOLLOW = Selection(follow_symlinks=True)
@@ -56,9 +57,8 @@ def assert_tells_nothing(error: ArchiverError, photos: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_descriptor_is_left_open() -> Iterator[None]:
-    before = _descriptors()
-    yield
-    assert _descriptors() == before
+    with nothing_left_open():
+        yield
 
 
 def _descriptors() -> int:

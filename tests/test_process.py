@@ -15,6 +15,7 @@ from tests.servers import eventually
 from tornado_archiver import process
 from tornado_archiver.errors import PackingError, SourceChangedError
 from tornado_archiver.process import CHUNK_BYTES, Program
+from tornado_archiver.testing.footprint import nothing_left_open
 
 _not_ours: set[psutil.Process] = set()
 
@@ -24,21 +25,16 @@ ENDLESS = "while :; do echo 0123456789abcdef; done"
 @pytest.fixture(autouse=True)
 def _nothing_is_left() -> Iterator[None]:
     """No descriptor and no child of this process, not even one that has ended and was not waited for."""
-    before = _descriptors()
     _not_ours.clear()
     _not_ours.update(psutil.Process().children())  # servers of other tests
-    yield
-    assert _descriptors() == before
+    with nothing_left_open():
+        yield
     assert not _children()
 
 
 def _children() -> list[psutil.Process]:
     """That this process has now and had not before the test."""
     return [child for child in psutil.Process().children() if child not in _not_ours]
-
-
-def _descriptors() -> list[str]:
-    return sorted(os.listdir("/proc/self/fd"))
 
 
 def shell(script: str, when_silent: Callable[[], Awaitable[None]] | None = None) -> Program:

@@ -1,7 +1,6 @@
 """The report of what could not be read, as a member of the archive: validators, bytes, readers."""
 
 import asyncio
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from tornado_archiver.errors import SourceChangedError, SourceUnreadableError
 from tornado_archiver.manifest import Manifest
 from tornado_archiver.storage import Reader
 from tornado_archiver.testing import trees
-from tornado_archiver.testing.footprint import Footprint
+from tornado_archiver.testing.footprint import Footprint, nothing_left_open
 from tornado_archiver.testing.members import Member, unpacked
 from tornado_archiver.unreadable import REPORT_NAME
 
@@ -129,10 +128,8 @@ def long_report(album: Path) -> Manifest:
 
 @pytest.fixture
 def reader(long_report: Manifest) -> Iterator[Reader]:
-    before = os.listdir("/proc/self/fd")
-    with long_report.source.reader() as reader:
+    with nothing_left_open(), long_report.source.reader() as reader:
         yield reader
-    assert os.listdir("/proc/self/fd") == before
 
 
 def test_it_is_read_as_any_file_is(reader: Reader, long_report: Manifest) -> None:

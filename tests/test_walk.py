@@ -14,6 +14,7 @@ from tests.unprivileged import unprivileged
 from tornado_archiver.errors import SourceUnreadableError
 from tornado_archiver.manifest import Entry
 from tornado_archiver.selection import Selection
+from tornado_archiver.testing.footprint import nothing_left_open
 from tornado_archiver.walk import walk
 
 FOLLOW = Selection(follow_symlinks=True)
@@ -350,6 +351,5 @@ def test_a_directory_that_is_removed_meanwhile(root: Path) -> None:
 def test_no_descriptor_is_left_open(root: Path) -> None:
     files(root, "a/b/c/file", "d/file")
     (root / "link").symlink_to("a/b")
-    before = len(os.listdir("/proc/self/fd"))
-    names(root, FOLLOW)
-    assert len(os.listdir("/proc/self/fd")) == before
+    with nothing_left_open():
+        names(root, FOLLOW)

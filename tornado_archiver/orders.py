@@ -6,6 +6,7 @@ Each order may come any number of times: systemd sends SIGTERM to everybody, and
 import asyncio
 import os
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Self
 
@@ -26,11 +27,12 @@ class Orders:
 
     def __init__(self, lifeline: int) -> None:
         self._lifeline = lifeline
+        self._let_nobody_in: Callable[[], None] = _nothing
         self._retire, self._drain, self._cut = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     def __enter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(RETIRE, self._retire.set)
+        loop.add_signal_handler(RETIRE, self._shut)
         loop.add_signal_handler(DRAIN, self._hurry)
         loop.add_signal_handler(CUT, self._go)
         loop.add_signal_handler(_IGNORED, lambda: None)
@@ -41,8 +43,13 @@ class Orders:
     def __exit__(self, *_: object) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, (RETIRE, DRAIN, CUT, _IGNORED))
 
+    def _shut(self) -> None:
+        if not self._retire.is_set():
+            self._retire.set()
+            self._let_nobody_in()
+
     def _hurry(self) -> None:
-        self._retire.set()
+        self._shut()
         self._drain.set()
 
     def _go(self) -> None:
@@ -60,8 +67,12 @@ class Orders:
             return "no time"
         return f"up to {drain_timeout:g} s more" if self._drain.is_set() else "their time"
 
-    async def to_retire(self) -> None:
-        """Returns when no more is to be taken."""
+    async def to_retire(self, let_nobody_in: Callable[[], None]) -> None:
+        """Calls `let_nobody_in` when no more is to be taken, and returns a moment later: within that moment
+        the loop would let in who stands at the door, and an orphan would cut him off at once."""
+        self._let_nobody_in = let_nobody_in
+        if self._retire.is_set():
+            let_nobody_in()
         await self._retire.wait()
 
     async def to_cut(self, drain_timeout: float) -> None:
@@ -70,3 +81,7 @@ class Orders:
         with suppress(TimeoutError):
             async with asyncio.timeout(drain_timeout):
                 await self._cut.wait()
+
+
+def _nothing() -> None:
+    pass

@@ -1,9 +1,12 @@
 """What this process holds: to compare before and after."""
 
 import asyncio
+import gc
 import os
 import resource
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Self
 
@@ -26,6 +29,12 @@ class Footprint:
     @classmethod
     def now(cls) -> Self:
         """Of a running event loop's process. A process that has ended and was not waited for counts."""
+        gc.collect()  # what another test has left must not vanish meanwhile
+        return cls.again()
+
+    @classmethod
+    def again(cls) -> Self:
+        """The same later, with all that waits for the garbage collector."""
         return cls(
             descriptors=frozenset(_open_descriptors()),
             processes=frozenset(child.pid for child in psutil.Process().children(recursive=True)),
@@ -40,7 +49,7 @@ class Footprint:
 
     def assert_unchanged(self) -> None:
         """That this process holds now what it held then."""
-        left = self.differences(type(self).now())
+        left = self.differences(type(self).again())
         assert not left, f"before and after: {left}"
 
     def differences(self, later: "Footprint") -> dict[str, object]:
@@ -50,6 +59,15 @@ class Footprint:
             for field in fields(self)
             if getattr(self, field.name) != getattr(later, field.name)
         }
+
+
+@contextmanager
+def nothing_left_open() -> Iterator[None]:
+    """Asserts that the block leaves no descriptor behind, not even for the garbage collector."""
+    gc.collect()
+    before = _open_descriptors()
+    yield
+    assert _open_descriptors() == before
 
 
 def _open_descriptors() -> list[str]:

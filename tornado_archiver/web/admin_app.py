@@ -27,8 +27,7 @@ async def serve_admin(app: "AdminApplication", sockets: Sequence[socket.socket],
     """Serve until told to stop. Whoever asks gets his answer at once, so nobody is waited for."""
     server = HTTPServer(app)
     server.add_sockets(sockets)
-    await orders.to_retire()
-    server.stop()
+    await orders.to_retire(server.stop)
     await server.close_all_connections()
 
 

@@ -59,8 +59,7 @@ async def serve(
     _hang_up_on_the_deaf(sockets, bounds.stall_timeout_s)
     server.open(sockets, share)
     app.start()
-    await orders.to_retire()
-    server.retire()
+    await orders.to_retire(server.retire)
     if server.busy:
         time_left = orders.time_left(bounds.drain_timeout_s)
         log.info("draining: %d downloads may take %s", server.busy, time_left)
