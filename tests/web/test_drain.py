@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.servers import Server, eventually, fetch, running_server, tool
@@ -273,3 +274,14 @@ def test_who_retires_can_still_be_stopped(reloading: Server) -> None:
         assert has_ended_well(reloading)
         assert not old.is_running()
         assert exit_code(visitor) in BROKEN_OFF
+
+
+def test_settings_may_be_read_again_for_years(reloading: Server) -> None:
+    def renewed() -> int:
+        old = reloading.worker
+        reloading.process.send_signal(signal.SIGHUP)
+        assert eventually(lambda: not old.is_running())
+        return psutil.Process(reloading.process.pid).num_fds()
+
+    first = renewed()
+    assert [renewed() for _ in range(3)] == [first] * 3
