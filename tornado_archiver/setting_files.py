@@ -15,6 +15,7 @@ from tornado_archiver.setting_table import SETTINGS, Setting, printable
 from tornado_archiver.setting_types import SWITCH
 
 _BY_KEY = {row.key: row for row in SETTINGS}
+_NO_IDEA = "--help lists them all"
 _SINGLE_QUOTED = re.compile(r"=[ \t]*'")
 # what the library skips, and a reader would too; the rest of what it skips would be a setting lost
 _BLANK = re.compile(r"(\[[^\]]*\]|-{3,})?\s*([#;].*)?")
@@ -25,7 +26,7 @@ _COMMENT_AS_VALUE = re.compile(r"([^:=;#\s]+\s*[:=]?)\s+[;#].*")
 def suggestion(word: str, known: Iterable[str]) -> str:
     """The half sentence for somebody who wrote `word` where only `known` words are taken."""
     near = difflib.get_close_matches(word.lower(), list(known), n=1)
-    return f"did you mean {near[0]}?" if near else "--help lists them all"
+    return f"did you mean {near[0]}?" if near else _NO_IDEA
 
 
 def read_text(path: Path, who: str, missing: str | None = None) -> str:
@@ -94,7 +95,7 @@ class ConfigFile(configargparse.DefaultConfigFileParser):  # type: ignore[misc] 
             raise SettingsError(
                 f"line {number} of {self.path} cannot be read: key = value is allowed"
             ) from None
-        row = self._setting(key.removeprefix("--"))
+        row = self._setting(key.removeprefix("--"), number)
         # the library reads a key alone as true, which suits a switch only
         if bare.removeprefix("--") == row.key and row.kind is not SWITCH:
             raise SettingsError(
@@ -102,8 +103,10 @@ class ConfigFile(configargparse.DefaultConfigFileParser):  # type: ignore[misc] 
             )
         return row.key, text.replace("\0", "[")
 
-    def _setting(self, key: str) -> Setting:
-        if key not in _BY_KEY:
-            word = repr(key.replace("\0", "["))
-            raise SettingsError(f"{word} in {self.path} is not a setting, {suggestion(key, _BY_KEY)}")
-        return _BY_KEY[key]
+    def _setting(self, key: str, number: int) -> Setting:
+        if key in _BY_KEY:
+            return _BY_KEY[key]
+        hint = suggestion(key, _BY_KEY)
+        # what resembles no setting may be a key to links, on a line of its own
+        what = f"line {number} of" if hint is _NO_IDEA else repr(key.replace("\0", "[")) + " in"
+        raise SettingsError(f"{what} {self.path} is not a setting, {hint}")
