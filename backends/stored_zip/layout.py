@@ -52,7 +52,9 @@ class StoredZipLayout(Layout):
         )
         self.add_lengths(
             [
-                _CENTRAL_BYTES + name if self._is_plain(entry, at) else self.length_of(count + index)
+                _CENTRAL_BYTES + name + (_ZIP64_ONE_BYTES if at >= records.MAX_32 else 0)
+                if entry.size <= self._plain_size
+                else self.length_of(count + index)
                 for index, (entry, name, at) in enumerate(zip(self.entries, names, self.starts, strict=False))
             ]
         )
@@ -156,6 +158,7 @@ class StoredZipLayout(Layout):
 _PLAIN = Member(b"", STORED, 0, 0, 0, 0, 0, 0)
 _LOCAL_BYTES = len(records.local_header(_PLAIN))
 _CENTRAL_BYTES = len(records.central_header(_PLAIN, 0))
+_ZIP64_ONE_BYTES = 4 + 8
 _ZIP64_TWO_BYTES = 4 + 2 * 8
 
 
