@@ -1,0 +1,51 @@
+"""What is in the archive."""
+
+import asyncio
+from pathlib import Path
+
+from tornado_archiver.selection import Selection
+from tornado_archiver.testing import trees
+from tornado_archiver.testing.stage import Stage, whole
+
+
+class Content(Stage):
+    def test_packs_exactly_the_manifest(self, tmp_path: Path) -> None:
+        self._round_trip(trees.mixed(tmp_path / "photos"), tmp_path)
+
+    def test_packs_hostile_names(self, tmp_path: Path) -> None:
+        self._round_trip(trees.hostile(tmp_path / "photos"), tmp_path)
+
+    def test_packs_many_members(self, tmp_path: Path) -> None:
+        self._round_trip(trees.noisy(tmp_path / "photos", files=1500, size=300), tmp_path)
+
+    def test_packs_a_single_empty_directory(self, tmp_path: Path) -> None:
+        root = tmp_path / "photos" / trees.SOURCE
+        (root / "void").mkdir(parents=True)
+        trees.settle_directories(root)
+        self._round_trip(root, tmp_path)
+
+    def test_packs_a_followed_link_as_what_it_leads_to(self, tmp_path: Path) -> None:
+        root = trees.mixed(tmp_path / "photos")
+        (root / "link.jpg").symlink_to("1.jpg")
+        (root / "linked").symlink_to("a")
+        trees.settle_directories(root)
+        self._round_trip(root, tmp_path, Selection(follow_symlinks=True))
+
+    def test_packs_two_at_once(self, tmp_path: Path) -> None:
+        first, second = trees.mixed(tmp_path / "one"), trees.noisy(tmp_path / "two", files=9, size=200_000)
+
+        async def both() -> tuple[bytes, bytes]:
+            backend = self.make_backend()
+            archives = [await backend.open(await trees.manifest_of(root)) for root in (first, second)]
+            one, two = await asyncio.gather(*(whole(archive) for archive in archives))
+            return one, two
+
+        for number, (root, data) in enumerate(zip((first, second), asyncio.run(both()), strict=True)):
+            self.compare(root, data, tmp_path / f"out{number}")
+
+    def _round_trip(self, root: Path, tmp_path: Path, selection: Selection | None = None) -> None:
+        async def packed() -> bytes:
+            archive = await self.make_backend().open(await trees.manifest_of(root, selection))
+            return await whole(archive)
+
+        self.compare(root, asyncio.run(packed()), tmp_path / "out", selection)

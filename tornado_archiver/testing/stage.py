@@ -1,0 +1,59 @@
+"""What the parts of the suite have in common: a backend to try, and somebody else's reader."""
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import Callable, Coroutine
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tornado_archiver.backend import Archive, Backend, ByteRange
+from tornado_archiver.chunks import as_bytes
+from tornado_archiver.selection import Selection
+from tornado_archiver.testing import trees
+from tornado_archiver.testing.members import differences, promised, unpacked
+
+Result = TypeVar("Result")
+
+
+class Stage:
+    """`make_backend` and `extract` are for the author of the backend."""
+
+    keeps_directory_times = True  # whether the format and its extractor give directories their time back
+
+    @abstractmethod
+    def make_backend(self) -> Backend:
+        """A new instance, as the service would make it."""
+
+    @abstractmethod
+    def extract(self, archive: Path, into: Path) -> None:
+        """Unpack with somebody else's reader, modes and times included; raise when it complains."""
+
+    def run(self, root: Path, use: Callable[[Archive], Coroutine[Any, Any, Result]]) -> Result:
+        """What `use` makes of an archive of the directory, in an event loop of its own."""
+
+        async def with_archive() -> Result:
+            return await use(await self.make_backend().open(await trees.manifest_of(root)))
+
+        return asyncio.run(with_archive())
+
+    def compare(self, root: Path, data: bytes, into: Path, selection: Selection | None = None) -> None:
+        """Hold what somebody else's reader finds in `data` against the directory."""
+        manifest = asyncio.run(trees.manifest_of(root, selection))
+        into.mkdir()
+        archive = into.with_suffix(self.make_backend().suffix)
+        archive.write_bytes(data)
+        self.extract(archive, into)
+        times = self.keeps_directory_times
+        expected = promised(manifest, directory_times=times)
+        told = differences(expected, unpacked(into, directory_times=times))
+        assert not told, "\n".join(told)
+
+
+async def chunks_of(archive: Archive, byte_range: ByteRange | None = None) -> list[bytes]:
+    async with aclosing(archive.chunks(byte_range)) as chunks:
+        return [as_bytes(chunk) async for chunk in chunks]
+
+
+async def whole(archive: Archive) -> bytes:
+    return b"".join(await chunks_of(archive))
