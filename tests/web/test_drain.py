@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ import pytest
 from tests.servers import Server, eventually, fetch, running_server, tool
 from tests.web.visitors import (
     BROKEN_OFF,
+    exit_code,
     knock,
     linked_noise,
     parsed,
@@ -45,12 +45,6 @@ def patient(photos: Path) -> Iterator[Server]:
     """One that waits for its visitors as long as it takes."""
     with running_server(photos, *PATIENCE, "--formats", ",".join(BACKENDS)) as server:
         yield server
-
-
-def exit_code(visitor: "subprocess.Popen[bytes]") -> int:
-    """That of a curl that may now read on."""
-    visitor.communicate(timeout=60)
-    return visitor.returncode
 
 
 def is_refusing(server: Server) -> bool:

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from tests.servers import Server, eventually, fetch, running_server, tool
 from tests.web.visitors import (
     BROKEN_OFF,
+    exit_code,
     knock,
     linked_noise,
     parsed,
@@ -69,12 +69,6 @@ def own_server(photos: Path) -> Iterator[Server]:
 
 def link(album: Path, backend: str = "zip") -> str:
     return f"/archive/{album.name}/?format={backend}"
-
-
-def exit_code(visitor: "subprocess.Popen[bytes]") -> int:
-    """That of a curl that may now read on."""
-    visitor.communicate(timeout=60)
-    return visitor.returncode
 
 
 def told(server: Server, album: Path) -> list[str]:

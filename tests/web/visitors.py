@@ -130,3 +130,9 @@ def stalled_curl(server: Server, path: str, *options: str) -> Iterator["subproce
             yield visitor
         finally:
             visitor.kill()
+
+
+def exit_code(visitor: "subprocess.Popen[bytes]") -> int:
+    """That of a curl that may now read on."""
+    visitor.communicate(timeout=60)
+    return visitor.returncode
