@@ -60,7 +60,7 @@ def compare(
     place: Workplace, directories: Sequence[Directory], contenders: Sequence[Contender], rounds: int
 ) -> list[Row]:
     """Every contender on every directory, a row each."""
-    zipped = any(contender.path == "/{}.zip" and not contender.missing for contender in contenders)
+    zipped = any(contender.zipped and not contender.missing for contender in contenders)
     place.add(WARM_UP, zipped)
     rows = []
     for directory in directories:
@@ -76,7 +76,6 @@ def _compared(place: Workplace, rows: list[Row], rounds: int) -> list[Row]:
         matches = [_Match(row, place, servers) for row in rows]
         for match in matches:
             match.attempt(match.check)
-        place.read_all(rows[0].directory)  # the archives that were saved may have taken its place
         for turn in range(rounds):
             tell(f"  round {turn + 1} of {rounds}")
             first = turn % len(matches)
@@ -120,6 +119,7 @@ class _Match:
                 self._servers.push(stack.pop_all())
 
     def measure(self) -> None:
+        self._place.warm(self._row.directory, self._row.contender.zipped)
         if self._row.contender.fresh:
             with running(self._row.contender, self._place) as server:
                 self._measure(server)

@@ -53,7 +53,7 @@ class Place:
 class Contender:
     """`path` is where the archive of a directory `{}` is; `missing` says what is not installed.
 
-    One that is `fresh` is started anew before each download.
+    One that is `fresh` is started anew before each download, one that is `zipped` sends a finished zip.
     """
 
     name: str
@@ -62,6 +62,7 @@ class Contender:
     suffix: str = ".zip"
     missing: str | None = None
     fresh: bool = False
+    zipped: bool = False
     own: bool = False
 
 
@@ -100,7 +101,7 @@ def _own(backend: str) -> list[Contender]:
 def _rivals() -> list[Contender]:
     environment = None if RIVALS_PYTHON.exists() else "there is no .venv-bench: `make bench` makes it"
     return [
-        Contender(NGINX, _nginx, path="/{}.zip", missing=_program("nginx") or _program("zip")),
+        Contender(NGINX, _nginx, path="/{}.zip", zipped=True, missing=_program("nginx") or _program("zip")),
         Contender("copyparty", _copyparty, path="/archive/{}/?zip", missing=environment),
         Contender("zipstream-ng, uvicorn", _zipstream, missing=environment),
         Contender("aiohttp, zip program", _aiohttp, missing=environment or _program("zip")),

@@ -30,11 +30,12 @@ class Workplace:
         if zipped:
             _zip(made, self.zips / f"{directory.name}.zip")
 
-    def read_all(self, directory: Directory) -> None:
-        """Have the page cache hold what is packed, and the finished zip; both are read, holes too."""
-        for path in [*(self.photos / directory.name).iterdir(), self.zips / f"{directory.name}.zip"]:
-            if path.exists():
-                _read(path)
+    def warm(self, directory: Directory, zipped: bool) -> None:
+        """Have the page cache hold what is about to be sent, the files or the finished zip, holes too: where
+        they are large, they push each other out."""
+        finished = self.zips / f"{directory.name}.zip"
+        for path in [finished] if zipped else (self.photos / directory.name).iterdir():
+            _read(path)
 
 
 def tell(text: str) -> None:

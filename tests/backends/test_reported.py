@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.backends import test_conformance
-from tornado_archiver import testing
 from tornado_archiver.errors import SourceUnreadableError
 from tornado_archiver.local_storage import LocalReader
 from tornado_archiver.manifest import Entry, Manifest
 from tornado_archiver.selection import Selection
-from tornado_archiver.testing import trees
+from tornado_archiver.testing import stage, trees
 from tornado_archiver.testing.members import Member, promised
 from tornado_archiver.unreadable import REPORT_NAME, ReportedSource, ReportingStorage
 
@@ -48,7 +47,7 @@ class _WithReport:
     def _unreadable_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(LocalReader, "open", _refusing)
         monkeypatch.setattr(trees, "manifest_of", _manifest_of)
-        monkeypatch.setattr(testing, "promised", _promised_with_report)
+        monkeypatch.setattr(stage, "promised", _promised_with_report)
 
 
 class TestZipProgram(_WithReport, test_conformance.TestZipProgram):
