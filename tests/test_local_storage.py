@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,6 +26,16 @@ from tornado_archiver.testing.footprint import nothing_left_open
 HASH = "5ecre7hash"
 FOLLOW = Selection(follow_symlinks=True)
 KIB = 1024
+# fcntl(2), Leases: keeps a file for itself until somebody else wants it
+LEASE_HOLDER = """
+import fcntl, os, signal, sys
+file = os.open(sys.argv[1], os.O_RDWR)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGIO])
+fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+print("held", flush=True)
+signal.sigwait([signal.SIGIO])
+fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+"""
 
 
 @pytest.fixture
@@ -340,6 +352,26 @@ def test_a_file_that_may_not_be_read(photos: Path, locked: str) -> None:
     assert faults.VICTIM in str(caught.value)
 
 
+def content_in_blocks(reader: LocalReader, entry: Entry) -> bytes:
+    return b"".join(map(bytes, reader.blocks(entry, KIB)))
+
+
+@pytest.mark.parametrize("read", [content_in_blocks, LocalReader.whole])
+def test_a_file_that_somebody_holds_a_lease_of_is_waited_for(
+    photos: Path, read: Callable[[LocalReader, Entry], bytes]
+) -> None:
+    found, file = manifest(photos), photos / HASH / "a.txt"
+    command = [sys.executable, "-c", LEASE_HOLDER, str(file)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder, local_reader(found) as reader:
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == b"held\n"
+            assert read(reader, entry_of(found, "a.txt")) == b"first"
+            assert holder.wait(timeout=5) == 0, "it was asked to let go"
+        finally:
+            holder.kill()
+
+
 def test_a_reader_that_is_left_in_the_middle(photos: Path) -> None:
     """The descriptors are counted when this test has ended."""
     found = manifest(photos)
@@ -368,3 +400,16 @@ def test_a_file_that_is_opened_is_the_callers(photos: Path) -> None:
         assert os.read(descriptor, 100) == b"first"
     finally:
         os.close(descriptor)
+
+
+# Dates
+
+
+def test_what_a_link_leads_to_has_no_date(photos: Path) -> None:
+    """The link may lead elsewhere tomorrow, and nothing that is packed has changed then."""
+    assert manifest(photos, selection=FOLLOW).is_dated
+    (photos / "current").symlink_to(HASH)
+    assert not manifest(photos, "current", selection=FOLLOW).is_dated
+    (photos / HASH / "link.txt").symlink_to("a.txt")
+    assert not manifest(photos, selection=FOLLOW).is_dated
+    assert manifest(photos).is_dated, "where links are left out, all that is packed has one"

@@ -1,5 +1,6 @@
 """What becomes of files that cannot be read before an archive is promised: none is, or one without them."""
 
+import asyncio
 import errno
 import logging
 import os
@@ -11,6 +12,7 @@ import pytest
 from tests.strangers import (
     HASH,
     HEADLINE,
+    Stranger,
     StrictStranger,
     album_in,
     manifest,
@@ -23,8 +25,11 @@ from tornado_archiver.beneath import translated
 from tornado_archiver.errors import PackingError, SourceUnreadableError, StorageUnavailableError
 from tornado_archiver.local_storage import LocalReader, LocalStorage
 from tornado_archiver.manifest import Entry
+from tornado_archiver.selection import Selection
 from tornado_archiver.testing import trees
 from tornado_archiver.unreadable import REPORT_NAME
+
+FOLLOW = Selection(follow_symlinks=True)
 
 
 @pytest.fixture
@@ -70,6 +75,19 @@ def test_the_list_is_in_the_order_of_names_and_has_those_of_the_members(album: P
     found = manifest(album)
     (album / "b").chmod(0o755)
     assert text_of(found) == f"{HEADLINE}a\uff1ab.jpg\nb/\ntwo\u240alines.txt\nz.txt\n"
+
+
+def test_a_link_whose_end_cannot_be_seen_is_left_out_and_listed_too(album: Path, photos: Path) -> None:
+    """But not one that leads out of the album: that would be left out anyhow."""
+    for hidden in (album / ".hidden", photos / "other"):
+        hidden.mkdir(0o700)
+        (hidden / "file").touch()
+    (album / "inside.txt").symlink_to(".hidden/file")
+    (album / "outside.txt").symlink_to(photos / "other/file")
+    found = asyncio.run(Stranger(photos, FOLLOW).manifest(album.name))
+    assert text_of(found) == f"{HEADLINE}inside.txt\n"
+    with pytest.raises(SourceUnreadableError, match=r"inside\.txt"):
+        asyncio.run(StrictStranger(photos, FOLLOW).manifest(album.name))
 
 
 def test_a_file_that_a_broken_disk_does_not_give_is_left_out(

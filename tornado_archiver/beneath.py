@@ -6,6 +6,7 @@ put in place of a file or a directory is refused by the kernel, at the moment of
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,7 +14,7 @@ from tornado_archiver.errors import ArchiverError, PackingError, SourceChangedEr
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: a pipe put in place of a file must not hold the thread until somebody writes to it
-FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE}
 OUR_OWN = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}  # this process's limits, not the source's fault
@@ -43,7 +44,22 @@ def opened_directory(directory: int, path: bytes) -> Iterator[int]:
 
 def open_file(directory: int, name: bytes) -> int:
     """A descriptor of the file `name` in the directory; OSError, ELOOP for a link."""
-    return os.open(name, FILE, dir_fd=directory)
+    try:
+        return os.open(name, _FILE, dir_fd=directory)
+    except BlockingIOError:
+        return _open_leased(directory, name)
+
+
+def _open_leased(directory: int, name: bytes) -> int:
+    """Of a file that somebody holds for himself, Samba for its clients: the kernel asks him to let go, and
+    an open that may wait gets it then (fcntl(2), Leases). Only of what is a file: a pipe would not end."""
+    place = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        if not stat.S_ISREG(os.fstat(place).st_mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        return os.open(b"/proc/self/fd/%d" % place, os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(place)
 
 
 def followed(directory: int, folder: int, name: bytes) -> bytes | None:
@@ -60,6 +76,13 @@ def followed(directory: int, folder: int, name: bytes) -> bytes | None:
         os.close(target)
     root = _own_path(directory).rstrip(b"/") + b"/"
     return path.removeprefix(root) if path.startswith(root) else None
+
+
+def leads_out(directory: int, folder: int, name: bytes) -> bool:
+    """Whether the link `name` in `folder` leads out of `directory` as far as its text tells: for one whose
+    way cannot be gone. OSError."""
+    text = os.path.join(_own_path(folder), os.readlink(name, dir_fd=folder))
+    return not os.path.normpath(text).startswith(_own_path(directory).rstrip(b"/") + b"/")
 
 
 def _own_path(descriptor: int) -> bytes:

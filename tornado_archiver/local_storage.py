@@ -6,13 +6,13 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from weakref import WeakValueDictionary
 
-from tornado_archiver.beneath import FILE, followed, open_directory, open_file, source_errors, translated
+from tornado_archiver.beneath import followed, open_directory, open_file, source_errors, translated
 from tornado_archiver.errors import (
     SourceChangedError,
     SourceNotFoundError,
@@ -47,7 +47,8 @@ class LocalStorage(Storage):
             walked = walk(directory, self._selection)
         if not walked.entries:
             raise SourceNotFoundError("there is nothing to pack in the directory")
-        return self._shared(self._settled(source, walked))
+        is_dated = not walked.follows_links and source.name == name
+        return self._shared(replace(self._settled(source, walked), is_dated=is_dated))
 
     def _settled(self, source: "LocalSource", walked: Walked) -> Manifest:
         """What is promised of what was found: all of it, or SourceUnreadableError.
@@ -178,7 +179,7 @@ class LocalReader(Reader):
         # thousands to the second: fewer calls here are felt by the visitor
         parent, _, name = entry.source_name.rpartition(b"/")
         try:
-            descriptor = os.open(name, FILE, dir_fd=self._opened_folder(parent))
+            descriptor = open_file(self._opened_folder(parent), name)
             try:
                 data = os.pread(descriptor, entry.size, 0)
                 status = os.fstat(descriptor)  # after the reading, so it speaks for what was read

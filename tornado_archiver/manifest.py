@@ -35,9 +35,12 @@ class Manifest:
 
     `changed_ns` is when anything of it last changed, in nanoseconds since the epoch, by a clock that nobody
     sets back: not the newest modification time, which an older file put in place of another leaves alone.
-    None when no clock tells: what is in the archive may change without a change on the disk.
+    None when no clock tells: what is in the archive may change without a change on the disk. Without
+    `is_dated` it tells of what is there only: a link on the way may lead elsewhere tomorrow, to something
+    older.
     """
 
     entries: tuple[Entry, ...]
     source: Source
     changed_ns: int | None = 0
+    is_dated: bool = True

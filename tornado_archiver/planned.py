@@ -28,7 +28,7 @@ class PlannedArchive(Archive):
         self.info = ArchiveInfo(
             length=layout.length,
             etag=_etag(layout.version, manifest),
-            last_modified=None if manifest.changed_ns is None else manifest.changed_ns // _NS_PER_S,
+            last_modified=_last_modified(manifest),
         )
 
     def chunks(self, byte_range: ByteRange | None = None) -> AsyncGenerator[Chunk, None]:
@@ -46,6 +46,12 @@ class PlannedArchive(Archive):
                 # closed here, and whose number may be another file's the next moment.
                 yield PAUSE
                 raise
+
+
+def _last_modified(manifest: Manifest) -> int | None:
+    if manifest.changed_ns is None or not manifest.is_dated:
+        return None
+    return manifest.changed_ns // _NS_PER_S
 
 
 def _etag(version: str, manifest: Manifest) -> str:
