@@ -2,7 +2,9 @@
 
 import asyncio
 import dataclasses
+import errno
 import fcntl
+import logging
 import os
 import random
 import re
@@ -286,6 +288,23 @@ def test_a_file_that_shrinks_in_a_slice_breaks_the_download_off(
         (line,) = [line for line in server.log().splitlines() if "ERROR" in line]
         assert re.search(r"GET /archive/album/: cut after \d+ bytes: .*(shrank|changed)", line)
         assert eventually(lambda: process.num_fds() <= descriptors)
+
+
+@pytest.mark.gen_test(timeout=60)
+@pytest.mark.usefixtures("http_server")
+async def test_a_disk_that_fails_in_a_slice_is_no_visitor_who_left(
+    base_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(os, "sendfile", fail)
+    with pytest.raises(ConnectionResetError):
+        await ask(base_url, request(LINK, headers="Connection: close\r\n"))
+    (told,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert re.search(r"cut after \d+ bytes: a file cannot be sent: Input/output error", told)
+    assert "failed (unreadable)" in caplog.text
 
 
 # A maker of archives who hands out slices without knowing how long the archive will be

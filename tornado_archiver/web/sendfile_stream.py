@@ -17,12 +17,20 @@ from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream, StreamClosedError
 
 from tornado_archiver.chunks import FileSlice
-from tornado_archiver.errors import SourceChangedError
+from tornado_archiver.errors import SourceChangedError, SourceUnreadableError
 
 # What the kernel takes ahead of what it has sent (tcp(7)). Left to itself, it holds 4 MB for each visitor who
 # does not read; that no download was slower with less, docs/load.md shows.
 _UNSENT_BYTES = 256 * 1024
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, for 0 seconds
+
+
+# How a connection ends; whatever else sendfile(2) says is about the file
+_LEAVING = (ConnectionError, TimeoutError)
+
+
+def _of_the_disk(error: OSError) -> SourceUnreadableError:
+    return SourceUnreadableError(f"a file cannot be sent: {error.strerror}")
 
 
 def reset(stream: IOStream) -> None:
@@ -74,7 +82,7 @@ class SendfileStream(IOStream):
         except StreamClosedError:
             raise
         except (OSError, SourceChangedError) as error:
-            self.error = error
+            self.error = error if isinstance(error, (*_LEAVING, SourceChangedError)) else _of_the_disk(error)
             raise StreamClosedError(real_error=error) from error
 
     async def _send_slice(self, piece: FileSlice) -> None:
