@@ -94,6 +94,20 @@ def test_limits_hold_over_processes() -> None:
     assert [row.pid for row in ledger.rows()] == [os.getpid()]
 
 
+def test_limits_that_another_process_sets_hold_here() -> None:
+    ledger = Ledger(Limits(total=10))
+    mine, _ = ledger.join("a"), in_another_process(lambda: setattr(ledger, "limits", Limits(1, 1)))
+    waiting = ledger.join("b")
+    assert (ledger.runs(mine), ledger.runs(waiting)) == (True, False)
+
+
+def test_a_row_over_whose_details_its_process_died_is_shown_without() -> None:
+    ledger = Ledger()
+    number = ledger.join("a")
+    ledger._book.details[number].value = b'{"client": "'
+    assert [row.details for row in ledger.rows()] == [{}]
+
+
 def test_who_dies_with_the_lock_does_not_keep_it() -> None:
     ledger = Ledger()
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import os
+import threading
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tornado_archiver.chunks import Chunk, FileSlice, as_bytes
 from tornado_archiver.errors import PackingError
 from tornado_archiver.ledger import Ledger
 from tornado_archiver.pacing import Pacing
+from tornado_archiver.threads import pulled
 
 DATA = os.urandom(300_000)
 
@@ -93,6 +95,37 @@ def test_what_never_comes_is_not_waited_for(chunks: list[Chunk]) -> None:
     with pytest.raises(PackingError, match=r"^nothing came from the backend for 0\.1 s$"):
         asyncio.run(taken(Pacing(Ledger(), patience_s=0.1).paced(stopped())))
     assert given.closed
+
+
+def test_it_is_told_although_the_backend_hangs_on(chunks: list[Chunk]) -> None:
+    told, gone_on = [], threading.Event()
+
+    def hanging() -> Generator[Chunk, None, None]:
+        yield chunks[0]
+        gone_on.wait(20)
+
+    def give_up(error: PackingError) -> None:
+        told.append((str(error), gone_on.is_set()))
+        gone_on.set()
+
+    with pytest.raises(PackingError):
+        asyncio.run(taken(Pacing(Ledger(), patience_s=0.1).paced(pulled(hanging()), give_up)))
+    assert told == [("nothing came from the backend for 0.1 s", False)]
+
+
+def test_who_leaves_while_it_waits_for_its_turn_holds_up_nobody(chunks: list[Chunk]) -> None:
+    ledger = Ledger()
+    ledger.reserve(10**6, 10**6)
+
+    async def leave() -> None:
+        task = asyncio.create_task(taken(Pacing(ledger, total_rate_limit=10**6).paced(Given(chunks)())))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        await asyncio.wait([task])
+
+    before = ledger._book.free_at
+    asyncio.run(leave())
+    assert ledger._book.free_at == pytest.approx(before)
 
 
 def test_who_leaves_early_leaves_nothing_open(chunks: list[Chunk]) -> None:

@@ -51,9 +51,19 @@ class Ledger:
     """For one thread of each process."""
 
     def __init__(self, limits: Limits | None = None, capacity: int = CAPACITY) -> None:
-        self.limits = limits or Limits()
         self._shared = SharedBook(_layout(capacity))
         self._book = self._shared.book
+        self.limits = limits or Limits()
+
+    @property
+    def limits(self) -> Limits:
+        """The same in all processes: those that retire let in nobody whom the new ones would not."""
+        return Limits(self._book.max_total, self._book.max_per_client)
+
+    @limits.setter
+    def limits(self, limits: Limits) -> None:
+        with self._shared.locked():
+            self._book.max_total, self._book.max_per_client = limits.total, limits.per_client
 
     @property
     def draining(self) -> bool:
@@ -101,8 +111,9 @@ class Ledger:
     def describe(self, number: int, promised: int | None, details: dict[str, str]) -> None:
         """What is known of a download as soon as its head is. Details that are too long are left out."""
         text = json.dumps(details).encode()
-        self._book.promised[number] = _UNKNOWN if promised is None else promised
-        self._book.details[number].value = text if len(text) <= _DETAILS_BYTES else b""
+        with self._shared.locked():
+            self._book.promised[number] = _UNKNOWN if promised is None else promised
+            self._book.details[number].value = text if len(text) <= _DETAILS_BYTES else b""
 
     def count_sent(self, number: int, sent: int) -> None:
         self._book.sent[number] = sent
@@ -118,6 +129,11 @@ class Ledger:
         with self._shared.locked():
             wait_s, self._book.free_at = line_up(self._book.free_at, size, bytes_per_s)
             return wait_s
+
+    def give_back(self, size: int, bytes_per_s: int) -> None:
+        """Those who line up behind somebody who has left before his turn move up."""
+        with self._shared.locked():
+            self._book.free_at -= size / bytes_per_s
 
     def _write(self, number: int, client: str) -> None:
         book = self._book
@@ -144,13 +160,14 @@ class Ledger:
             return
         running = states.count(_RUNNING)
         taken = self._taken()
+        limits = self.limits
         of_client = Counter(self._book.clients[number] for number in taken if states[number] == _RUNNING)
         waiting = [number for number in taken if states[number] == _WAITING]
         for number in sorted(waiting, key=self._book.tickets.__getitem__):
             client = self._book.clients[number]
-            if self.limits.total and running >= self.limits.total:
+            if limits.total and running >= limits.total:
                 return
-            if self.limits.per_client and of_client[client] >= self.limits.per_client:
+            if limits.per_client and of_client[client] >= limits.per_client:
                 continue
             self._book.states[number] = _RUNNING
             running += 1
@@ -175,8 +192,17 @@ class Ledger:
             began=book.began[number],
             sent=book.sent[number],
             promised=None if promised == _UNKNOWN else promised,
-            details=json.loads(book.details[number].value or b"{}"),
+            details=_read(book.details[number].value),
         )
+
+
+def _read(text: bytes) -> dict[str, str]:
+    """Nothing of what its process was killed over."""
+    try:
+        details: dict[str, str] = json.loads(text or b"{}")
+    except ValueError:
+        return {}
+    return details
 
 
 def line_up(free_at: float, size: int, bytes_per_s: int) -> tuple[float, float]:
@@ -195,6 +221,8 @@ def _layout(capacity: int) -> type[ctypes.Structure]:
         {
             "_fields_": [
                 ("draining", ctypes.c_bool),
+                ("max_total", ctypes.c_uint64),
+                ("max_per_client", ctypes.c_uint64),
                 ("next_ticket", ctypes.c_uint64),
                 ("free_at", ctypes.c_double),
                 ("states", ctypes.c_uint8 * capacity),

@@ -6,8 +6,10 @@ import gc
 import logging
 import os
 import resource
+import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,10 @@ from tornado_archiver.web.server import Bounds, serve
 
 log = logging.getLogger(__name__)
 
+# Each waits for the disk of one download at a time. Asyncio has six on two cores, and as many visitors of an
+# album on a mount that hangs would hold up all others.
+_THREADS = 32
+
 EXIT_UNUSABLE = 2  # a setting, a backend or the address cannot be used
 
 
@@ -40,6 +46,8 @@ def main(argv: Sequence[str]) -> int:
     def read() -> Settings:
         return read_settings(argv, os.environ, Path(".env"))
 
+    # Ignored by the starter it stays so after exec: the kernel buries the workers, and nobody misses one
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
         settings = read()
         if settings.print_config:
@@ -109,6 +117,7 @@ class _Site:
 
     async def _serve(self, settings: Settings, service: Service, share: Share, lifeline: int) -> None:
         self.metrics.worker_started()
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "asyncio"))
         app = make_app(settings, service, self.metrics)
         bounds = Bounds(
             settings.idle_timeout, settings.stall_timeout, settings.max_header_size, settings.drain_timeout

@@ -26,17 +26,17 @@ class Pacing:
     delay_s: float = 0
     patience_s: float = 0
 
-    def paced(self, chunks: Chunks) -> Chunks:
-        """The same bytes, as fast as they may go. Raises PackingError when they do not come."""
+    def paced(self, chunks: Chunks, give_up: Callable[[PackingError], None] | None = None) -> Chunks:
+        """The same bytes, as fast as they may go. Raises PackingError when they do not come; `give_up` is
+        told of it before, for what hangs in a thread, on a disk that is gone, hangs on."""
         if self.patience_s:
-            chunks = _awaited(chunks, self.patience_s)
+            chunks = _awaited(chunks, self.patience_s, give_up or _say_nothing)
         if self.delay_s:
             chunks = _delayed(chunks, self.delay_s)
         if self.rate_limit:
-            chunks = _limited(chunks, self.rate_limit, _Line(self.rate_limit).reserve)
+            chunks = _limited(chunks, self.rate_limit, _Line(self.rate_limit))
         if self.total_rate_limit:
-            total = self.total_rate_limit
-            chunks = _limited(chunks, total, lambda size: self.ledger.reserve(size, total))
+            chunks = _limited(chunks, self.total_rate_limit, _SharedLine(self.ledger, self.total_rate_limit))
         return chunks
 
 
@@ -52,28 +52,61 @@ class _Line:
         wait_s, self._free_at = line_up(self._free_at, size, self._bytes_per_s)
         return wait_s
 
+    def give_back(self, size: int) -> None:
+        """Nobody else stands in it."""
 
-async def _awaited(chunks: Chunks, seconds: float) -> Chunks:
+
+class _SharedLine:
+    """That of all downloads."""
+
+    def __init__(self, ledger: Ledger, bytes_per_s: int) -> None:
+        self._ledger = ledger
+        self._bytes_per_s = bytes_per_s
+
+    def reserve(self, size: int) -> float:
+        return self._ledger.reserve(size, self._bytes_per_s)
+
+    def give_back(self, size: int) -> None:
+        self._ledger.give_back(size, self._bytes_per_s)
+
+
+def _say_nothing(error: PackingError) -> None:
+    pass
+
+
+async def _awaited(chunks: Chunks, seconds: float, give_up: Callable[[PackingError], None]) -> Chunks:
     """A program that was stopped, or waits for a disk that is gone, would keep the visitor for ever."""
+    loop, error = asyncio.get_running_loop(), PackingError(f"nothing came from the backend for {seconds:g} s")
     async with aclosing(chunks):
         while True:
+            alarm = loop.call_later(seconds, give_up, error)
             try:
                 async with asyncio.timeout(seconds):
                     chunk = await anext(chunks, None)
             except TimeoutError:
-                raise PackingError(f"nothing came from the backend for {seconds:g} s") from None
+                raise PackingError(*error.args) from None
+            finally:
+                alarm.cancel()
             if chunk is None:
                 return
             yield chunk
 
 
-async def _limited(chunks: Chunks, bytes_per_s: int, reserve: Callable[[int], float]) -> Chunks:
+async def _limited(chunks: Chunks, bytes_per_s: int, line: _Line | _SharedLine) -> Chunks:
     size = min(max(bytes_per_s // _PIECES_PER_S, _MIN_PIECE), _MAX_PIECE)
     async with aclosing(chunks):
         async for chunk in chunks:
             for piece in _pieces(chunk, size):
-                await asyncio.sleep(reserve(len(piece)))
+                await _turn(line, len(piece))
                 yield piece
+
+
+async def _turn(line: _Line | _SharedLine, size: int) -> None:
+    try:
+        await asyncio.sleep(line.reserve(size))
+    except asyncio.CancelledError:  # or whoever comes and goes would hold up all others
+        line.give_back(size)
+        raise
 
 
 async def _delayed(chunks: Chunks, seconds: float) -> Chunks:

@@ -171,12 +171,13 @@ async def test_a_keep_alive_connection_serves_an_archive_after_a_head(base_url: 
 
 @pytest.mark.parametrize("backend", ["zip", "tar.gz"])
 @pytest.mark.parametrize("headers", ["", "Connection: keep-alive\r\n"], ids=["plain", "keep-alive"])
-async def test_the_end_of_an_archive_is_seen_by_an_old_client(
-    base_url: str, backend: str, headers: str
+@pytest.mark.parametrize("version", ["1.0", "1.2"])
+async def test_the_end_of_an_archive_is_seen_by_a_client_of_another_version(
+    base_url: str, backend: str, version: str, headers: str
 ) -> None:
-    """HTTP/1.0 knows no chunks: where the length is not known, the end of the connection is the end of the
-    body, whether it was asked to stay or not."""
-    answer = await ask(base_url, request(f"/archive/{ALBUM}/", version="1.0", headers=headers))
+    """Chunks are for HTTP/1.1 only: where the length is not known, the end of the connection is the end of
+    the body, whether it was asked to stay or not."""
+    answer = await ask(base_url, request(f"/archive/{ALBUM}/", version=version, headers=headers))
     assert answer.status == 200
     assert members(answer.body, backend) == {"1.jpg": b"a picture"}
     assert "Connection: Keep-Alive" not in answer.headers
@@ -331,6 +332,16 @@ async def test_other_methods_are_refused(base_url: str, method: str, path: str) 
     assert answer.status == 405
     assert "Allow: GET, HEAD" in answer.headers
     assert answer.body.startswith(b"An archive can only be downloaded\n")
+
+
+@pytest.mark.parametrize("backend", ["tar"])
+@pytest.mark.parametrize("start", ["http://photos.test", "HTTPS://other.test:8080"])
+@pytest.mark.parametrize("path", ["", "/", f"/archive/{ALBUM}", f"/archive/{ALBUM}/?format=tar"])
+async def test_an_absolute_target_is_answered_as_its_path(base_url: str, start: str, path: str) -> None:
+    """RFC 9112 3.2.2."""
+    usual = await ask(base_url, request(path or "/", headers=SHORT_LIVED))
+    assert usual.status == 200
+    assert await ask(base_url, request(start + path, headers=SHORT_LIVED)) == usual
 
 
 async def test_a_body_with_the_request_does_no_harm(base_url: str, backend: str) -> None:

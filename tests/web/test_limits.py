@@ -1,11 +1,14 @@
 """How much one visitor, and all of them together, may have: real processes, real curls."""
 
+import email
+import os
 import re
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
@@ -91,6 +94,18 @@ def test_who_waited_in_vain_is_told(photos: Path) -> None:
         began = time.monotonic()
         assert asked(server, SMALL).status == 503
         assert time.monotonic() - began > 0.2
+
+
+def test_who_waited_is_told_of_no_change_after_the_answer(photos: Path) -> None:
+    options = ("--max-downloads", "1", "--queue-timeout", "1m")
+    with running_server(photos, *options) as server, ExitStack() as holders:
+        stalled(holders, server)
+        with knock(server, SMALL, method="HEAD") as waiting:
+            time.sleep(1.1)  # the change is in another second than the request
+            os.utime(photos / "small" / "0000.jpg")
+            holders.close()
+            head = email.message_from_bytes(read_head(waiting).partition(b"\r\n")[2])
+    assert parsedate_to_datetime(head["Last-Modified"]) <= parsedate_to_datetime(head["Date"])
 
 
 def test_who_leaves_the_queue_is_forgotten(photos: Path) -> None:

@@ -1,7 +1,10 @@
 """Which address leads to which handler."""
 
+import re
 from collections.abc import Sequence
+from typing import Any
 
+from tornado.httputil import HTTPServerRequest
 from tornado.ioloop import PeriodicCallback
 from tornado.web import Application
 
@@ -15,6 +18,9 @@ from tornado_archiver.web.home_handler import HomeHandler
 from tornado_archiver.web.metrics import Metrics
 from tornado_archiver.web.proxies import Proxies
 from tornado_archiver.web.watch import EVERY_S, Watch
+
+# RFC 9112 3.2.2: what a client sends that takes us for its proxy, and everybody has to understand
+_ABSOLUTE = re.compile(r"https?://[^/?]*", re.IGNORECASE)
 
 
 class ArchiverApplication(Application):
@@ -47,6 +53,13 @@ class ArchiverApplication(Application):
             proxies=Proxies(trusted_proxies),
             metrics=metrics,
         )
+
+    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
+        """Tornado's hook, for each request."""
+        if form := _ABSOLUTE.match(request.uri or ""):
+            request.uri = "/" + (request.uri or "")[form.end() :].removeprefix("/")
+            request.path = request.uri.partition("?")[0]
+        return super().find_handler(request, **kwargs)
 
     def start(self) -> None:
         """Begin to look after the downloads, in the running event loop."""

@@ -10,6 +10,7 @@ from tornado.iostream import StreamClosedError
 from tornado_archiver.backend import Archive, Backend
 from tornado_archiver.byterange import ByteRange
 from tornado_archiver.client_address import client_group
+from tornado_archiver.conditional import http_date
 from tornado_archiver.disposition import attachment
 from tornado_archiver.errors import ArchiverError, SourceNotFoundError
 from tornado_archiver.service import Service
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 
 PREFIX = "/archive/"
 
+_WITH_CHUNKS = "HTTP/1.1"
 _LOOK_S = 0.02
 _RANGE_CHARACTERS = 100  # of a range that is shown to the admin
 
@@ -61,8 +63,7 @@ class ArchiveHandler(BaseHandler):
         except ArchiverError as error:
             if not self._headers_written:
                 raise refused(error) from error
-            self.cut(Outcome.FAILED, error.reason)
-            log.error("%s: cut after %d bytes: %s", access_log.summary(self.request), self.record.sent, error)
+            self._fail(error)
         except Exception as error:  # Tornado could only say that it cannot answer any more
             if not self._headers_written:
                 raise
@@ -75,6 +76,12 @@ class ArchiveHandler(BaseHandler):
         super().on_connection_close()
         if self._work is not None:
             self._work.cancel()
+
+    def _fail(self, error: ArchiverError) -> None:
+        """Cut because of that, and say so once."""
+        if self.record.outcome is Outcome.ANSWERED:
+            log.error("%s: cut after %d bytes: %s", access_log.summary(self.request), self.record.sent, error)
+        self.cut(Outcome.FAILED, error.reason)
 
     def cut(self, outcome: Outcome, reason: str = "") -> None:
         """Close the connection, so that what was sent cannot pass for a whole archive.
@@ -125,6 +132,8 @@ class ArchiveHandler(BaseHandler):
         if answer.status in REFUSALS:
             raise RefusedError(REFUSALS[answer.status], headers=answer.headers)
         self.set_status(answer.status)
+        # Tornado's is older than the walk, and Last-Modified may not be later (RFC 9110 8.8.2.1)
+        self.set_header("Date", http_date(int(time.time())))
         self.clear_header("Content-Type")
         for header, value in answer.headers.items():
             self.set_header(header, value)
@@ -168,7 +177,7 @@ class ArchiveHandler(BaseHandler):
         """A connection that closes behind the archive is held until the other side has acknowledged all of
         it: a container that stops takes its network along, and what the kernel has still to send."""
         closes = (
-            self.request.version == "HTTP/1.0"
+            self.request.version != _WITH_CHUNKS
             or "close" in self.request.headers.get("Connection", "").lower()
         )
         stream = stream_of(self)
@@ -177,15 +186,16 @@ class ArchiveHandler(BaseHandler):
             await asyncio.sleep(_LOOK_S)
 
     async def _send_part(self, archive: Archive, wanted: ByteRange | None, body: BodyWriter) -> None:
-        async with aclosing(self._service.pacing.paced(archive.chunks(wanted))) as chunks:
+        async with aclosing(self._service.pacing.paced(archive.chunks(wanted), self._fail)) as chunks:
             async for chunk in chunks:
                 await body.put(chunk)
 
     @property
     def _ends_with_connection(self) -> bool:
-        """For a client of HTTP/1.0, which knows no chunks, a body of unknown length ends so. Tornado would
-        keep the connection open for one that asks to, which would wait for more."""
-        return self.request.version == "HTTP/1.0" and self.record.promised is None
+        """A body of unknown length that Tornado does not send in chunks ends so: for a client of HTTP/1.0, or
+        of a version nobody has seen yet. Tornado would keep the connection open for one that asks to, which
+        would wait for more."""
+        return self.request.version != _WITH_CHUNKS and self.record.promised is None
 
     def _end_body(self) -> None:
         if self._ends_with_connection:

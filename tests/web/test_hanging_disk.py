@@ -1,0 +1,59 @@
+"""A disk that gives nothing, as a network mount that is gone: a file that somebody else has leased, and does
+not let go of (fcntl(2), Leases). Whoever opens it hangs within the kernel."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import Server, eventually, fetch, running_server, tool
+from tests.web.visitors import BROKEN_OFF, linked_noise
+
+KEEPER = (
+    "import fcntl, os, signal, sys;"
+    "signal.signal(signal.SIGIO, signal.SIG_IGN);"
+    "file = os.open(sys.argv[1], os.O_RDWR);"
+    "fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK);"
+    "print('kept', flush=True); sys.stdin.read()"
+)
+HANGING, HEALTHY = "/archive/hanging/", "/archive/healthy/"
+THREADS_BY_DEFAULT = 6  # of a machine with two cores
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Iterator[Path]:
+    """In one of its albums is a file that hangs until the test is over."""
+    linked_noise(tmp_path / "healthy", files=3, size=1000)
+    kept = linked_noise(tmp_path / "hanging", files=1, size=1000) / "0000.jpg"
+    command = [sys.executable, "-c", KEEPER, str(kept)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as keeper:
+        assert keeper.stdout is not None
+        assert keeper.stdout.readline() == b"kept\n"
+        yield tmp_path
+        keeper.kill()
+
+
+@pytest.fixture
+def server(photos: Path) -> Iterator[Server]:
+    with running_server(photos, "--stall-timeout", "1s") as server:
+        yield server
+
+
+def visit(server: Server) -> "subprocess.Popen[bytes]":
+    command = [tool("curl"), "-sS", "--noproxy", "*", "--max-time", "20", server.url(HANGING)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def test_it_keeps_no_visitor(server: Server) -> None:
+    with visit(server) as visitor:
+        assert visitor.wait(timeout=20) in BROKEN_OFF
+    assert eventually(lambda: "nothing came from the backend for 1 s" in server.log())
+    assert server.log().count("nothing came") == 1
+
+
+def test_others_are_served_meanwhile(server: Server) -> None:
+    visitors = [visit(server) for _ in range(THREADS_BY_DEFAULT + 2)]
+    assert all(visitor.wait(timeout=20) in BROKEN_OFF for visitor in visitors)
+    assert fetch(server.port, HEALTHY).startswith(b"PK")
