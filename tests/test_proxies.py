@@ -100,6 +100,13 @@ def test_an_error_page_comes_through(port: int, archiver: Server, tmp_path: Path
     assert pages[0][0].startswith("404 ")
 
 
+# not Caddy, whose address names a host here
+@pytest.mark.parametrize("port", ["nginx", "haproxy"], indirect=True)
+def test_a_visitor_who_names_no_host_is_served(port: int, tmp_path: Path) -> None:
+    command = curl(port, f"/archive/{ALBUM}/?format=stored-zip", "--http1.0", "-H", "Host:", "--fail", "-I")
+    assert subprocess.run([*command, "-o", tmp_path / "head"]).returncode == 0
+
+
 # not Caddy 2.6, as config/Caddyfile says
 @pytest.mark.parametrize("port", ["nginx", "haproxy"], indirect=True)
 def test_a_transfer_broken_in_the_middle_does_not_pass_for_a_whole_one(

@@ -4,9 +4,9 @@ import os
 import signal
 from pathlib import Path
 
-from tests.servers import eventually, running_server
+from tests.servers import eventually, missing, running_server
 from tests.web.visitors import linked_noise, stalled_curl, views
-from tornado_archiver.scratch import make_scratch, remove_scratch_of, scratch_of
+from tornado_archiver.scratch import IN_MEMORY, make_scratch, remove_scratch_of, scratch_of
 
 
 def test_what_a_dead_process_has_left_is_removed() -> None:
@@ -24,6 +24,23 @@ def test_what_a_dead_process_has_left_is_removed() -> None:
     assert scratch_of(pid) == []
     assert scratch_of(os.getpid()) == [mine]
     os.rmdir(mine)
+
+
+def test_what_others_have_put_there_is_left_alone(tmp_path: Path) -> None:
+    if os.geteuid():
+        missing("only root can be somebody else")
+    gone, name = os.getpid() + 1, f"{IN_MEMORY}/tornado-archiver-{os.getpid() + 1}"
+    (tmp_path / "mine").mkdir(mode=0o755)
+    os.mkdir(f"{name}-theirs")
+    os.chown(f"{name}-theirs", 12345, 12345)
+    os.symlink(tmp_path, f"{name}-link")
+    try:
+        remove_scratch_of(gone)
+        assert len(scratch_of(gone)) == 2
+        assert (tmp_path / "mine").stat().st_mode & 0o777 == 0o755
+    finally:
+        os.rmdir(f"{name}-theirs")
+        os.unlink(f"{name}-link")
 
 
 def test_a_killed_worker_leaves_no_view(tmp_path: Path) -> None:

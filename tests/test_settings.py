@@ -16,6 +16,7 @@ from tornado_archiver.setting_table import CONFIG, PROJECT_ROOT, SETTINGS, Setti
 from tornado_archiver.setting_types import OPTIONAL_PATH, PATH, SWITCH, SWITCH_WORDS
 from tornado_archiver.settings import Settings, config_file_text, describe
 from tornado_archiver.settings_reader import read_settings
+from tornado_archiver.web.addresses import listen
 
 # setting: text, its value, and another text that is allowed too
 EXAMPLES: dict[str, tuple[str, Any, str]] = {
@@ -581,6 +582,15 @@ def test_a_dotenv_that_cannot_be_read(sources: Sources) -> None:
 def test_a_dotenv_that_is_not_text(sources: Sources) -> None:
     sources.dotenv.write_bytes(b"PORT=\xff\n")
     assert sources.complaint() == f"{sources.dotenv} cannot be read: not text in UTF-8"
+
+
+# ---- what only the system can tell
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64])
+def test_a_name_that_no_host_can_have(host: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^cannot listen on {host} port 7777 .*no host has such a name"):
+        listen(Settings(host=host))
 
 
 # ---- what is shown

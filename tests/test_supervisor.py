@@ -1,18 +1,32 @@
 """What happens to the processes of a service, and what its visitors notice of it."""
 
+import logging
+import multiprocessing
+import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import psutil
 import pytest
 
 from tests.servers import Server, eventually, fetch, running_server, tool
 from tests.web.visitors import BROKEN_OFF, knock, linked_noise, read_head, stalled_curl, tree_of
+from tornado_archiver import supervisor
+from tornado_archiver.supervisor import Crew, Role, Supervisor
+
+# The supervisor has no use for the threads of the test run
+pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 
 LINK = "/archive/album/"
 BACKENDS = ("stored-zip", "tar", "zip", "tar.gz")
+IGNORES_CHILDREN = (
+    "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN);"
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +104,73 @@ def test_several_workers_share_the_visitors(photos: Path) -> None:
         shares = [len(worker.net_connections()) - 1 for worker in server.workers]
         assert sum(shares) == 80
         assert min(shares) >= 80 / 4 / 2
+
+
+def test_a_starter_that_ignores_its_children_changes_nothing(photos: Path) -> None:
+    with running_server(photos, launcher=(sys.executable, "-c", IGNORES_CHILDREN)) as server:
+        killed = server.worker
+        killed.kill()
+        assert fetch(server.port, "/")
+        assert eventually(lambda: f"worker {killed.pid} was killed by SIGKILL" in server.log())
+
+
+# A supervisor with nobody but those who hear nothing
+
+
+def fail(*_: object) -> NoReturn:
+    raise ZeroDivisionError
+
+
+def sleep(lifeline: int) -> None:
+    """As long as there is a supervisor."""
+    os.read(lifeline, 1)
+
+
+@contextmanager
+def supervising(log: Path) -> Iterator[psutil.Process]:
+    """One that cannot put away what the dead leave, nor read its settings."""
+    crew = Crew([Role("sleeper", sleep)], drain_timeout=0)
+
+    def run() -> None:
+        logging.basicConfig(filename=log, force=True)
+        Supervisor(crew, reread=fail, on_stop=lambda: None, on_death=fail).run()
+
+    process = multiprocessing.get_context("fork").Process(target=run)
+    process.start()
+    try:
+        found = psutil.Process(process.pid)
+        assert eventually(found.children)
+        yield found
+    finally:
+        process.kill()
+        process.join()
+
+
+def test_a_failure_at_a_funeral_keeps_nobody_from_being_replaced(tmp_path: Path) -> None:
+    with supervising(tmp_path / "log") as process:
+        (killed,) = process.children()
+        killed.kill()
+        assert eventually(lambda: process.children() and killed not in process.children())
+    assert f"cannot put away what {killed.pid} has left\nTraceback" in (tmp_path / "log").read_text()
+
+
+def test_a_failure_to_read_settings_leaves_the_old_ones(tmp_path: Path) -> None:
+    with supervising(tmp_path / "log") as process:
+        serving = process.children()
+        process.send_signal(signal.SIGHUP)
+        assert eventually(lambda: "the old ones stay\nTraceback" in (tmp_path / "log").read_text())
+        assert process.children() == serving
+
+
+def test_who_insists_gives_nobody_more_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "_GRACE_S", 1)
+    with supervising(tmp_path / "log") as process:
+
+        def is_stopped() -> bool:
+            process.terminate()
+            return has_ended(process)
+
+        assert eventually(is_stopped)
 
 
 # Nothing survives

@@ -46,6 +46,11 @@ def test_it_gives_the_downloads_their_time() -> None:
     assert int(timeout[1]) > Settings().drain_timeout + 10
 
 
+def test_it_may_confine_programs() -> None:
+    allowed = set(parsed(UNITS[0])["Service"]["SystemCallFilter"].split())
+    assert allowed >= {"landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"}
+
+
 def test_it_names_settings_that_there_are() -> None:
     named = re.findall(r"(\w+)=", parsed(UNITS[0])["Service"]["Environment"])
     assert set(named) <= {row.env for row in SETTINGS} | {"ARCHIVER_CONFIG"}

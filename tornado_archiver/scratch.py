@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import tempfile
+from contextlib import suppress
 
 IN_MEMORY = "/dev/shm"  # noqa: S108 - nothing may be written to a disk
 
@@ -22,10 +23,19 @@ def scratch_of(pid: int) -> list[str]:
 
 def remove_scratch_of(pid: int) -> None:
     """Remove them with all that is in them."""
-    for path in scratch_of(pid):
+    for path in filter(_is_ours, scratch_of(pid)):
         for directory, _, _ in os.walk(path):
-            os.chmod(directory, stat.S_IRWXU)  # it has the mode of the one it stands for
+            with suppress(OSError):
+                os.chmod(directory, stat.S_IRWXU)  # it has the mode of the one it stands for
         shutil.rmtree(path, ignore_errors=True)  # nobody waits for this
+
+
+def _is_ours(path: str) -> bool:
+    """Anybody may put something of that name there, and a link to what is ours."""
+    with suppress(OSError):
+        status = os.lstat(path)
+        return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
+    return False
 
 
 def _prefix(pid: int) -> str:

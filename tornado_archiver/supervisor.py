@@ -116,7 +116,7 @@ class Supervisor:
 
     def _hurry(self) -> None:
         log.info("stopping at once")
-        self._kill_at = time.monotonic() + _GRACE_S
+        self._kill_at = min(self._kill_at, time.monotonic() + _GRACE_S)  # insisting gives nobody more time
         self._tell(CUT, self._children)
 
     def _see_to_the_end(self) -> None:
@@ -133,6 +133,9 @@ class Supervisor:
             self._crew = self._reread()
         except ArchiverError as error:
             log.error("cannot take over the settings, the old ones stay: %s", error)
+            return
+        except Exception:  # nobody foresaw it, and those who serve know nothing of it
+            log.exception("cannot take over the settings, the old ones stay")
             return
         log.info("the settings are read again")
         old = list(self._children)
@@ -187,9 +190,15 @@ class Supervisor:
             child = self._children.pop(pid, None)
             if child is None:
                 continue  # the first process of a container has to bury everybody's orphans
-            self._on_death(pid)
+            self._tell_of_death(pid)
             if not (child.retires or self._stops):
                 self._replace(pid, child, status)
+
+    def _tell_of_death(self, pid: int) -> None:
+        try:
+            self._on_death(pid)
+        except Exception:  # whatever it is, the others have to be looked after
+            log.exception("cannot put away what %d has left", pid)
 
     def _replace(self, pid: int, child: _Child, status: int) -> None:
         now = time.monotonic()

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import pytest
 
 from tests.servers import eventually, fetch, running_server
 from tests.web.admin import Admin, administered, ask
-from tests.web.visitors import BROWSER, knock, linked_noise, read_head, request
+from tests.web.visitors import BROWSER, knock, linked_noise, read_head, request, rest_of
 from tornado_archiver.errors import BackendUnavailableError
 from tornado_archiver.ledger import Ledger, Row
 from tornado_archiver.roll import Roll
@@ -68,6 +69,14 @@ def test_looking_leaves_no_lines_in_the_log(admin: Admin) -> None:
     fetch(admin.server.port, "/")
     assert eventually(lambda: "GET / 200" in admin.server.log())
     assert not re.search("readyz|metric|status", admin.server.log())
+
+
+def test_a_proxy_in_front_of_it_needs_no_trust(admin: Admin) -> None:
+    asked = request("/healthz", headers="X-Forwarded-For: 10.0.0.1\r\nConnection: close\r\n")
+    with socket.create_connection(("127.0.0.1", admin.port)) as proxy:
+        proxy.sendall(asked)
+        assert rest_of(proxy).startswith(b"HTTP/1.1 200 ")
+    assert "trusted" not in admin.server.log()
 
 
 def test_it_is_off_unless_asked_for(photos: Path) -> None:

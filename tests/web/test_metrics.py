@@ -181,6 +181,11 @@ def test_the_page_is_open_metrics_for_who_asks_for_it(admin: Admin) -> None:
     assert "archiver_downloads_started" in names
 
 
+def test_a_version_that_is_none_gets_the_plain_page(admin: Admin) -> None:
+    status, text = admin.get("/metrics", "application/openmetrics-text;version=x;escaping=\xff,;;q=,=")
+    assert (status, text) == admin.get("/metrics")
+
+
 def test_no_label_names_an_album_or_a_visitor(admin: Admin) -> None:
     fetch(admin.server.port, "/archive/album/")
     text = admin.get("/metrics")[1]

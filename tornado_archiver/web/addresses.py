@@ -23,11 +23,12 @@ def listen(settings: Settings, address: tuple[str, str] = PUBLIC) -> list[socket
     host, port = (getattr(settings, name) for name in address)
     try:
         sockets = bind_sockets(port, host)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # what is no host name in DNS, such as a..b, is a UnicodeError
         host_key, port_key = (name.replace("_", "-") for name in address)
         origins = f"{host_key}: {settings.origins[address[0]]}, {port_key}: {settings.origins[address[1]]}"
+        problem = error.strerror if isinstance(error, OSError) else "no host has such a name"
         raise SettingsError(
-            f"cannot listen on {host} port {port} ({origins}): {error.strerror};"
+            f"cannot listen on {host} port {port} ({origins}): {problem};"
             " choose an address of this machine and a free port"
         ) from error
     _tell(sockets)

@@ -47,6 +47,6 @@ class AdminApplication(Application):
             ],
             default_handler_class=NotFoundHandler,
             log_function=lambda handler: None,  # a page that asks every second would fill the log
-            proxies=Proxies(()),
+            proxies=Proxies((), warns=False),
             metrics=metrics,
         )

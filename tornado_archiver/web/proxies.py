@@ -19,11 +19,11 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
 class Proxies:
-    """`trusted` are those whose word counts."""
+    """`trusted` are those whose word counts. Where nobody counts its clients, nothing `warns`."""
 
-    def __init__(self, trusted: Sequence[Network]) -> None:
+    def __init__(self, trusted: Sequence[Network], *, warns: bool = True) -> None:
         self._trusted = trusted
-        self._suspect = True
+        self._suspect = warns
 
     def record_of(self, request: HTTPServerRequest) -> Record:
         """A new record, with the client's address and a name for the request."""
