@@ -100,7 +100,7 @@ BAD: dict[str, list[str]] = {
     "on_unreadable": ["skip", "ABORT"],
     "stall_timeout": ["25h", "nan"],
     "idle_timeout": ["61m", "inf"],
-    "max_header_size": ["big"],
+    "max_header_size": ["big", "0", "1023"],
     "drain_timeout": ["2d", "٣s"],
     "link_secret": ["short", "0123456789abcdef,", "0123456789abcde\n"],
     "link_secret_file": ["a\0b"],

@@ -12,6 +12,7 @@ from tornado_archiver.errors import SettingsError
 from tornado_archiver.setting_types import (
     DAY,
     FILE_NAME,
+    HEAD_SIZE,
     HOST,
     HOUR,
     NAME,
@@ -255,7 +256,7 @@ SETTINGS = (
         ("--max-header-size",),
         "ARCHIVER_MAX_HEADER_SIZE",
         "16KiB",
-        SIZE,
+        HEAD_SIZE,
         "Largest head of a request, its address included.",
     ),
     Setting(

@@ -79,6 +79,7 @@ def choice(*words: str) -> Kind:
 
 
 _SIZE = re.compile(r"([0-9]{1,15}) ?(B|[KMGT]i?B)?", re.IGNORECASE)
+_LEAST_HEAD = 1024  # tornado takes 0 for its own limit, and no browser gets by with much less
 _UNITS: dict[str, int] = {"": 1, "b": 1} | {
     prefix + unit: int(base**power)
     for power, prefix in enumerate("kmgt", start=1)
@@ -91,6 +92,13 @@ def _size(text: str) -> int:
     if not match:
         raise ValueError
     return int(match[1]) * _UNITS[(match[2] or "").lower()]
+
+
+def _head_size(text: str) -> int:
+    size = _size(text)
+    if size < _LEAST_HEAD:
+        raise ValueError(text)
+    return size
 
 
 def _switch(text: str) -> bool:
@@ -166,3 +174,4 @@ FILE_NAME = Kind(
     "text without / \\ and control characters, with {hash} as the only placeholder ({{ is a literal {)",
 )
 SIZE = Kind(_size, "a size, such as 65536, 64KiB, 64MiB or 2GB")
+HEAD_SIZE = Kind(_head_size, "a size from 1KiB on, such as 16KiB")
