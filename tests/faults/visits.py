@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import psutil
+
 from tests.faults.stage import STALL_TIMEOUT_S, Scene
-from tests.servers import tool
+from tests.servers import eventually, tool
 from tests.web.visitors import BROKEN_OFF, knock, request
 
 _SOME = 1024 * 1024  # of the body, and the packing is under way
 _LITTLE, _PAUSE_S = 64 * 1024, 0.3
+_REST_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,15 @@ def under_way(scene: Scene) -> "Iterator[Curl]":
     """A curl that has some of the body, and waits until it may read on."""
     with connecting(scene) as visitor:
         visitor.read_some()
+        assert eventually(lambda: _is_at_rest(scene.server.worker), 60), "what nobody reads does not stop"
         yield visitor
+
+
+def _is_at_rest(worker: psutil.Process) -> bool:
+    """Whether all buffers on the way are full: else a fault would meet it in the midst of some file."""
+    before = worker.io_counters().read_chars
+    time.sleep(_REST_S)
+    return bool(worker.io_counters().read_chars == before)
 
 
 class Curl:
