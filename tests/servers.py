@@ -55,7 +55,7 @@ class Server:
     def workers(self) -> list[psutil.Process]:
         """Those who serve, as they are now."""
         children = psutil.Process(self.process.pid).children()
-        return [child for child in children if _name(child) == "archiver-worker"]
+        return [child for child in children if name_of(child) == "archiver-worker"]
 
     @property
     def worker(self) -> psutil.Process:
@@ -72,7 +72,8 @@ class Server:
         return os.pread(self.stderr.fileno(), size, 0).decode(errors="replace")
 
 
-def _name(process: psutil.Process) -> str:
+def name_of(process: psutil.Process) -> str:
+    """Of its program; "" when it has ended since it was found."""
     try:
         return process.name()
     except psutil.NoSuchProcess:

@@ -11,7 +11,7 @@ import pytest
 from tests.proxies import haproxy
 from tests.restart.instances import Instance, two
 from tests.servers import contents, contents_of_zip, eventually, tool
-from tests.web.visitors import BROKEN_OFF, linked_noise
+from tests.web.visitors import BROKEN_OFF, linked_noise, zips_of
 
 MIB = 1024 * 1024
 LOG = ("--enable-logging", "--log-format", "json")
@@ -45,9 +45,7 @@ def curl(url: str, *options: str | Path) -> list[str | Path]:
 
 def programs(site: Site) -> list[psutil.Process]:
     """The zips that run for somebody."""
-    servers = [psutil.Process(instance.server.process.pid) for instance in site[1]]
-    found = [child for server in servers for child in server.children(recursive=True)]
-    return [child for child in found if child.name() == "zip"]
+    return [program for instance in site[1] for program in zips_of(instance.server)]
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from tests.servers import Server, tool
+from tests.servers import Server, name_of, tool
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 # https://curl.se/libcurl/c/libcurl-errors.html: partial file, receive error
@@ -76,7 +76,7 @@ def linked_noise(directory: Path, *, files: int, size: int) -> Path:
 
 
 def zips_of(server: Server) -> list[psutil.Process]:
-    return [child for child in tree_of(server)[1:] if child.name() == "zip"]
+    return [child for child in tree_of(server)[1:] if name_of(child) == "zip"]
 
 
 def tree_of(server: Server) -> list[psutil.Process]:

@@ -93,7 +93,10 @@ def bytes_read() -> int:
 
 
 def _bytes_read_by(process: psutil.Process) -> int:
-    count: int = process.io_counters().read_chars
+    try:
+        count: int = process.io_counters().read_chars
+    except psutil.NoSuchProcess:  # it has ended since it was found, like those that ended before
+        return 0
     return count
 
 
