@@ -363,7 +363,7 @@ def test_bad_command_lines(sources: Sources, argv: list[str], message: str) -> N
 def test_help_names_every_flag_variable_and_default(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setenv("COLUMNS", "600")
     with pytest.raises(SystemExit) as caught:
         read_settings(["--help"], {"PORT": "not looked at"}, None)
     assert caught.value.code == 0

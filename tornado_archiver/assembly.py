@@ -5,6 +5,7 @@ import backends
 from tornado_archiver.admission import Admission
 from tornado_archiver.backend import Backend, BackendOptions
 from tornado_archiver.errors import BackendUnavailableError, RegistryError
+from tornado_archiver.impatient_storage import ImpatientStorage
 from tornado_archiver.ledger import Ledger, Limits
 from tornado_archiver.link_secrets import link_keys
 from tornado_archiver.local_storage import LocalStorage
@@ -35,7 +36,9 @@ async def make_service(settings: Settings, ledger: Ledger | None = None) -> Serv
         settings.max_bytes,
     )
     service = Service(
-        storage=_STORAGES[settings.on_unreadable](settings.photos_dir, selection),
+        storage=ImpatientStorage(
+            _STORAGES[settings.on_unreadable](settings.photos_dir, selection), settings.stall_timeout
+        ),
         backends=await _backends(settings),
         admission=Admission(ledger, settings.queue_timeout),
         pacing=_pacing(settings, ledger),

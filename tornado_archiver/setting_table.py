@@ -243,7 +243,7 @@ SETTINGS = (
         "5m",
         duration(DAY),
         "A download that stands still for so long is cut: the visitor takes no byte, or nothing comes to be "
-        "packed; 0 waits for ever.",
+        "packed. A directory has as long to be looked through. 0 waits for ever.",
     ),
     Setting(
         ("--idle-timeout",),

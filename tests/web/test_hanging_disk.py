@@ -37,23 +37,35 @@ def photos(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def server(photos: Path) -> Iterator[Server]:
-    with running_server(photos, "--stall-timeout", "1s") as server:
+    with running_server(photos, "--stall-timeout", "3s") as server:
         yield server
 
 
+def curl(server: Server, *options: str) -> list[str]:
+    return [tool("curl"), "-sS", "--noproxy", "*", "--max-time", "40", *options, server.url(HANGING)]
+
+
 def visit(server: Server) -> "subprocess.Popen[bytes]":
-    command = [tool("curl"), "-sS", "--noproxy", "*", "--max-time", "20", server.url(HANGING)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(curl(server), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def test_it_keeps_no_visitor(server: Server) -> None:
     with visit(server) as visitor:
-        assert visitor.wait(timeout=20) in BROKEN_OFF
-    assert eventually(lambda: "nothing came from the backend for 1 s" in server.log())
+        assert visitor.wait(timeout=40) in BROKEN_OFF
+    assert eventually(lambda: "nothing came from the backend for 3 s" in server.log())
     assert server.log().count("nothing came") == 1
 
 
 def test_others_are_served_meanwhile(server: Server) -> None:
     visitors = [visit(server) for _ in range(THREADS_BY_DEFAULT + 2)]
-    assert all(visitor.wait(timeout=20) in BROKEN_OFF for visitor in visitors)
+    assert all(visitor.wait(timeout=40) in BROKEN_OFF for visitor in visitors)
+    assert fetch(server.port, HEALTHY).startswith(b"PK")
+
+
+def test_it_keeps_nobody_who_is_still_to_be_promised_something(photos: Path, server: Server) -> None:
+    """A file that not everybody may read is tried before the head."""
+    (photos / "hanging/0000.jpg").chmod(0o600)
+    status = subprocess.check_output(curl(server, "-o", "/dev/null", "-w", "%{http_code}"))
+    assert status == b"503"
+    assert "the directory could not be looked through within 3 s" in server.log()
     assert fetch(server.port, HEALTHY).startswith(b"PK")

@@ -1,0 +1,27 @@
+"""Gives up on a storage that does not answer."""
+
+import asyncio
+
+from tornado_archiver.errors import StorageUnavailableError
+from tornado_archiver.manifest import Manifest
+from tornado_archiver.storage import Storage
+
+
+class ImpatientStorage(Storage):
+    """Another storage, as long as a walk takes no longer than `patience_s` seconds; 0 waits for ever.
+
+    What hangs in a thread, on a mount whose server is gone, hangs on; the visitor need not.
+    """
+
+    def __init__(self, storage: Storage, patience_s: float) -> None:
+        self._storage = storage
+        self._patience_s = patience_s
+
+    async def manifest(self, source_hash: str) -> Manifest:
+        try:
+            async with asyncio.timeout(self._patience_s or None):
+                return await self._storage.manifest(source_hash)
+        except TimeoutError:
+            raise StorageUnavailableError(
+                f"the directory could not be looked through within {self._patience_s:g} s"
+            ) from None
