@@ -60,8 +60,14 @@ class Server:
     @property
     def worker(self) -> psutil.Process:
         """The one who serves; when it has just died, the next one."""
-        assert eventually(lambda: self.workers), "there is no worker"
-        return self.workers[0]
+        found: list[psutil.Process] = []
+
+        def looked() -> bool:  # once: who has just died may be there still, and not at the next look
+            found[:] = self.workers
+            return bool(found)
+
+        assert eventually(looked), "there is no worker"
+        return found[0]
 
     def url(self, path: str = "/") -> str:
         return f"http://127.0.0.1:{self.port}{path}"
@@ -108,10 +114,16 @@ def missing(what: str) -> NoReturn:
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    """A TCP port of 127.0.0.1 that nobody listens on. For a minute the kernel gives it to nobody who does not
+    ask for it by its number, as servers do (SO_REUSEADDR): there was a connection on it, and this side has
+    closed it first (TIME-WAIT). One that was merely looked at could be the next one's, too, by the time that
+    a server takes it.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)) as visitor:
+            listening.accept()[0].close()
+            assert visitor.recv(1) == b"", "nobody has said anything"
         return port
 
 
@@ -125,7 +137,7 @@ def plain_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**kept, **(extra or {})}
 
 
-def eventually(happened: Callable[[], object], timeout_s: float = 5) -> bool:
+def eventually(happened: Callable[[], object], timeout_s: float = 30) -> bool:
     """Whether something comes true within the time."""
     deadline = time.monotonic() + timeout_s
     while not happened():
@@ -136,7 +148,7 @@ def eventually(happened: Callable[[], object], timeout_s: float = 5) -> bool:
 
 
 def wait_until_answering(
-    port: int, process: subprocess.Popen[bytes] | None = None, timeout_s: float = 20
+    port: int, process: subprocess.Popen[bytes] | None = None, timeout_s: float = 60
 ) -> None:
     """Return once something on `port` speaks HTTP, whatever it says; `process` must live until then."""
     deadline = time.monotonic() + timeout_s
@@ -203,7 +215,7 @@ def running_server(
             yield server
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
-                assert process.wait(timeout=20) == 0, "a server that is asked to stop ends with exit code 0"
+                assert process.wait(timeout=60) == 0, "a server that is asked to stop ends with exit code 0"
             ugly = [words for words in UGLY if words in server.log()]
             assert not ugly, f"the server's log holds {ugly}"
         finally:

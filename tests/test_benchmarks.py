@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import backends
 from tests.servers import PROJECT, tool
 
@@ -19,6 +21,8 @@ def names_in_table(report: str, section: str) -> set[str]:
     return {name.strip("|* ").partition(",")[0] for name in lines[2:]}
 
 
+# A dozen servers one after the other: half a minute on a machine that does nothing else
+@pytest.mark.timeout(600)
 def test_a_quick_run_measures_each_backend_and_nginx_by_whole_archives(tmp_path: Path) -> None:
     for program in ("bsdtar", "curl", "nginx", "unzip", "zip"):
         tool(program)

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.browser
 TIMEOUT_S = 60
 UNDER_WAY_BYTES = 4 * MIB
 # A pause between two of some thirteen chunks
-SLOWLY = ("--enable-response-delay", "--response-delay", "0.3", "--enable-logging")
+SLOWLY = ("--enable-response-delay", "--response-delay", "0.6", "--enable-logging")
 
 
 class Downloads:
@@ -130,8 +130,8 @@ def test_the_service_is_restarted_by_systemd_and_nobody_notices(
             downloads.click(server.url(LINK))
             downloads.wait_until_under_way()
             server.process.send_signal(stop)
-            server.process.wait(timeout=20)
-        with running_server(photos, *SLOWLY, handed=held) as server:
+            server.process.wait(timeout=TIMEOUT_S)
+        with running_server(photos, "--enable-logging", handed=held) as server:
             assert downloads.outcome() == "completed"
             assert eventually(lambda: says_206(server))
     assert_whole(downloads.saved(), photos)
@@ -151,7 +151,7 @@ def test_another_server_has_the_rest_and_nobody_notices(
         downloads.wait_until_under_way()
         (first,) = serving([one, other])
         first.process.send_signal(stop)
-        first.process.wait(timeout=20)
+        first.process.wait(timeout=TIMEOUT_S)
         assert downloads.outcome() == "completed"
         assert eventually(lambda: says_206(one) or says_206(other))
     assert_whole(downloads.saved(), photos)
@@ -168,10 +168,10 @@ def test_the_service_is_restarted_and_the_person_resumes(
         downloads.click(server.url(LINK))
         downloads.wait_until_under_way()
         server.process.send_signal(stop)
-        server.process.wait(timeout=20)
+        server.process.wait(timeout=TIMEOUT_S)
         assert downloads.outcome() == "canceled", "as the protocol calls what failed"
         assert downloads.saved() is None, "nothing that passes for an archive"
-    with running_server(photos, *SLOWLY, port=server.port) as server:
+    with running_server(photos, "--enable-logging", port=server.port) as server:
         downloads.resume()
         assert eventually(downloads.saved, TIMEOUT_S)
         assert eventually(lambda: says_206(server))

@@ -204,7 +204,7 @@ def test_the_log_says_that_the_service_stopped(logging_server: Server) -> None:
     with knock(logging_server, f"/archive/{ALBUM}/") as visitor:
         read_head(visitor)
         logging_server.process.send_signal(signal.SIGTERM)
-        assert logging_server.process.wait(timeout=10) == 0
+        assert logging_server.process.wait(timeout=60) == 0
     (line,) = links_told(logging_server)
     assert re.fullmatch(rf"GET /archive/{ALBUM[:6]}…/ 200 \d+( of \d{{8}})? bytes stopped", line)
 
@@ -213,7 +213,7 @@ def test_without_logging_there_are_no_lines_for_requests(photos: Path) -> None:
     with running_server(photos, "--backend", "tar.gz") as server:
         fetch(server.port, "/archive/small/")
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(timeout=10) == 0
+        assert server.process.wait(timeout=60) == 0
         assert "stopping" in server.log()
         assert "/archive/" not in server.log()
 

@@ -115,7 +115,7 @@ def test_it_is_told_although_the_backend_hangs_on(chunks: list[Chunk]) -> None:
 
 def test_who_leaves_while_it_waits_for_its_turn_holds_up_nobody() -> None:
     ledger = Ledger()
-    ledger.reserve(10**6, 10**6)
+    ledger.reserve(10**8, 10**6)  # a turn that does not come before it leaves, however late that is
 
     async def leave() -> None:
         task = asyncio.create_task(taken(Pacing(ledger, total_rate_limit=10**6).paced(Given([DATA])())))

@@ -158,7 +158,7 @@ def test_ranges_around_every_segment(edged: Edged) -> None:
                     edged.check(start, stop)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data())
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_any_range(name: str, data: st.DataObject) -> None:
@@ -617,13 +617,14 @@ def test_leaving_in_the_midst_of_a_long_checksum_leaves_nothing(tmp_path: Path, 
         before, read_before, length = Footprint.now(), bytes_read(), archive.info.length or 0
         async with aclosing(archive.chunks(ByteRange(length - tail if tail else 0, length))) as chunks:
             pull = asyncio.ensure_future(anext(chunks))
-            assert await asyncio.to_thread(eventually, lambda: bytes_read() - read_before > 30 * MIB)
+            assert await asyncio.to_thread(eventually, lambda: bytes_read() - read_before > 30 * MIB, 60)
             pull.cancel()
+            read_then = bytes_read()  # much, when the disk is fast and this comes late
             await asyncio.wait([pull])
         before.assert_unchanged()
-        return bytes_read() - read_before
+        return bytes_read() - read_then
 
-    assert asyncio.run(left_early()) < GIB
+    assert asyncio.run(left_early()) <= MAX_PULL_BYTES
 
 
 # Slices in hand

@@ -294,15 +294,20 @@ def test_a_silent_program_is_asked_after(monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(asked) == 3
 
 
-def test_a_program_that_is_silent_for_a_while_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_is_silent_for_a_while_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For as long as it takes to be asked after three times."""
     monkeypatch.setattr(process, "SILENCE_S", 0.05)
     asked = []
 
     async def ask() -> None:
         asked.append(1)
+        if len(asked) == 3:
+            (tmp_path / "enough").touch()
 
-    assert asyncio.run(printed(shell("echo one; sleep 0.5; echo two", when_silent=ask))) == b"one\ntwo\n"
-    assert asked
+    script = f"echo one; until [ -e {tmp_path}/enough ]; do sleep 0.01; done; echo two"
+    assert asyncio.run(printed(shell(script, when_silent=ask))) == b"one\ntwo\n"
 
 
 def test_many_at_once() -> None:

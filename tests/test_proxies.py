@@ -23,7 +23,7 @@ ALBUM = "5f2c1e0b9a7d4c3e8f6a1b2c3d4e5f60"
 # More than all the buffers on the way hold, and not to be compressed, so that the program is still at work
 # while a download of it is under way
 ALBUM_BYTES = 64 * 1024 * 1024
-UNDER_WAY = ("--limit-rate", "8M")
+UNDER_WAY = ("--limit-rate", "4M")
 # https://curl.se/libcurl/c/libcurl-errors.html: partial file, receive error, HTTP/2 stream error
 BROKEN = (18, 56, 92)
 
@@ -70,7 +70,7 @@ def download_under_way(server: Server, port: int, saved: Path) -> Iterator[subpr
     """A curl that has got some of the archive, while the program that packs the rest is still running."""
     with subprocess.Popen(curl(port, f"/archive/{ALBUM}/", *UNDER_WAY, "-o", saved)) as visitor:
         try:
-            assert eventually(lambda: saved.exists() and saved.stat().st_size > 0)
+            assert eventually(lambda: saved.exists() and saved.stat().st_size > 0, timeout_s=30)
             assert zips_of(server)
             yield visitor
         finally:
@@ -122,7 +122,7 @@ def test_nor_does_one_whose_length_was_known(port: int, archiver: Server, tmp_pa
     saved = tmp_path / "saved.zip"
     command = curl(port, f"/archive/{ALBUM}/?format=stored-zip", *UNDER_WAY, "-o", saved)
     with subprocess.Popen(command) as visitor:
-        assert eventually(lambda: saved.exists() and saved.stat().st_size > 0)
+        assert eventually(lambda: saved.exists() and saved.stat().st_size > 0, timeout_s=30)
         archiver.worker.kill()
         assert visitor.wait(timeout=60) in BROKEN
 
@@ -130,4 +130,4 @@ def test_nor_does_one_whose_length_was_known(port: int, archiver: Server, tmp_pa
 def test_nothing_is_packed_for_a_visitor_who_has_left(port: int, archiver: Server, tmp_path: Path) -> None:
     with download_under_way(archiver, port, tmp_path / "saved.zip") as visitor:
         visitor.kill()
-        assert eventually(lambda: not zips_of(archiver))
+        assert eventually(lambda: not zips_of(archiver), timeout_s=30)

@@ -47,8 +47,8 @@ def test_it_serves_on_what_it_is_handed(photos: Path, held: socket.socket) -> No
 def test_who_comes_while_it_is_away_waits(photos: Path, held: socket.socket, stop: signal.Signals) -> None:
     with running_server(photos, handed=held) as server:
         server.process.send_signal(stop)
-        server.process.wait(timeout=20)
-    with socket.create_connection(held.getsockname(), timeout=20) as visitor:
+        server.process.wait(timeout=60)
+    with socket.create_connection(held.getsockname(), timeout=60) as visitor:
         visitor.sendall(request("/archive/album/", headers="Connection: close\r\n"))
         with running_server(photos, handed=held):
             assert rest_of(visitor).startswith(b"HTTP/1.1 200 ")
@@ -66,12 +66,12 @@ def test_a_socket_is_enough_without_an_address(photos: Path, tmp_path: Path) -> 
             subprocess.Popen(command, env=plain_environment(), pass_fds=[held.fileno()]) as server,
             socket.socket(socket.AF_UNIX) as visitor,
         ):
-            visitor.settimeout(20)
+            visitor.settimeout(60)
             visitor.connect(path)
             visitor.sendall(request("/archive/album/", headers="Connection: close\r\n"))
             assert rest_of(visitor).startswith(b"HTTP/1.1 200 ")
             server.terminate()
-            assert server.wait(timeout=20) == 0
+            assert server.wait(timeout=60) == 0
 
 
 def test_what_is_meant_for_another_process_is_left_alone(photos: Path) -> None:
@@ -112,5 +112,5 @@ def test_it_lets_go_of_what_it_was_handed(photos: Path, held: socket.socket) -> 
     """While it drains, the next one has the visitors to itself."""
     with running_server(photos, handed=held) as server:
         server.process.terminate()
-        assert eventually(lambda: server.process.poll() is not None)
+        assert eventually(lambda: server.process.poll() is not None, timeout_s=60)
     assert held.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -72,13 +72,14 @@ def test_a_killed_worker_is_replaced_and_nobody_is_refused(server: Server) -> No
 
 
 def test_one_that_dies_young_is_replaced_after_a_pause(server: Server) -> None:
-    for _ in range(3):
-        victim = server.worker
-        victim.kill()
-        assert eventually(lambda: server.workers and victim not in server.workers)  # noqa: B023
-    assert eventually(lambda: server.log().count("was killed by") == 3)
-    lines = [line for line in server.log().splitlines() if "was killed by" in line]
-    assert [line for line in lines[1:] if line.endswith("another one starts in 1 s")] == lines[1:]
+    def two_have_died_young() -> bool:
+        """One that is found late on a busy machine is no longer young, so it may take some more."""
+        for worker in server.workers:
+            with suppress(psutil.NoSuchProcess):
+                worker.kill()
+        return server.log().count("was killed by SIGKILL; another one starts in 1 s\n") >= 2
+
+    assert eventually(two_have_died_young, timeout_s=60)
     assert fetch(server.port, "/")
 
 
@@ -96,14 +97,26 @@ def test_each_of_several_workers_is_replaced(photos: Path) -> None:
 def test_several_workers_share_the_visitors(photos: Path) -> None:
     """Downloads that come in a burst and last: each worker has a fair share of them."""
     options = ("--workers", "4", "--max-downloads-per-client", "0")
-    with running_server(photos, *options) as server, ExitStack() as visitors:
+    with running_server(photos, *options) as server:
         assert eventually(lambda: len(server.workers) == 4)
+        # whom a busy machine gives no time gets few of one burst, but not of each
+        assert any(min(shares_of_a_burst(server)) >= 80 / 4 / 2 for _ in range(5))
+
+
+def shares_of_a_burst(server: Server) -> list[int]:
+    assert eventually(lambda: not any(held_by_each(server)), timeout_s=60)
+    with ExitStack() as visitors:
         crowd = [visitors.enter_context(knock(server, LINK)) for _ in range(80)]
         for visitor in crowd:
             read_head(visitor)
-        shares = [len(worker.net_connections()) - 1 for worker in server.workers]
-        assert sum(shares) == 80
-        assert min(shares) >= 80 / 4 / 2
+        shares = held_by_each(server)
+    assert sum(shares) == 80
+    return shares
+
+
+def held_by_each(server: Server) -> list[int]:
+    """How many visitors each worker has: its connections without the one that it listens on."""
+    return [len(worker.net_connections()) - 1 for worker in server.workers]
 
 
 def test_a_starter_that_ignores_its_children_changes_nothing(photos: Path) -> None:
@@ -150,7 +163,8 @@ def test_a_failure_at_a_funeral_keeps_nobody_from_being_replaced(tmp_path: Path)
     with supervising(tmp_path / "log") as process:
         (killed,) = process.children()
         killed.kill()
-        assert eventually(lambda: process.children() and killed not in process.children())
+        # by one look: between two the dead one may go, before its funeral is over
+        assert eventually(lambda: set(process.children()) - {killed}, timeout_s=60)
     assert f"cannot put away what {killed.pid} has left\nTraceback" in (tmp_path / "log").read_text()
 
 
@@ -170,7 +184,7 @@ def test_who_insists_gives_nobody_more_time(tmp_path: Path, monkeypatch: pytest.
             process.terminate()
             return has_ended(process)
 
-        assert eventually(is_stopped)
+        assert eventually(is_stopped, timeout_s=60)
 
 
 # Nothing survives
@@ -191,7 +205,7 @@ def test_no_program_outlives_its_worker(server: Server, backend: str, end: Calla
         running = tree_of(server)
         assert len(running) == 1 + (backend == "zip")
         end(server)
-        assert eventually(lambda: have_ended(running), timeout_s=20)
+        assert eventually(lambda: have_ended(running), timeout_s=60)
         visitor.communicate(timeout=60)
         assert visitor.returncode in BROKEN_OFF
 
@@ -199,9 +213,10 @@ def test_no_program_outlives_its_worker(server: Server, backend: str, end: Calla
 def test_without_a_supervisor_the_address_is_free_again(photos: Path) -> None:
     with running_server(photos, "--workers", "2") as server, knock(server, LINK) as visitor:
         read_head(visitor)
+        assert eventually(lambda: len(server.workers) == 2)
         workers = server.workers
         server.process.kill()
         server.process.wait()
-        assert eventually(lambda: have_ended(workers))
+        assert eventually(lambda: have_ended(workers), timeout_s=60)
         with running_server(photos, port=server.port) as next_one:
             assert fetch(next_one.port, "/")

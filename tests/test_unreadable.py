@@ -158,7 +158,8 @@ def test_the_log_says_it_once_and_keeps_the_secret(album: Path, caplog: pytest.L
         trees.write(album / f"x{number}", b"x", mode=0)
     with caplog.at_level(logging.INFO):
         manifest(album)
-    (record,) = caplog.records
+    # not asyncio's, which in development mode complains of a machine that has no time for its loop
+    (record,) = (record for record in caplog.records if record.name.startswith("tornado_archiver"))
     assert record.levelno == logging.WARNING
     assert record.getMessage() == (
         "'5ecre7…': left out because it cannot be read: 'x0', 'x1', 'x2', 'x3', 'x4' and 4 more"

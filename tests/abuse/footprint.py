@@ -46,7 +46,7 @@ def assert_released(server: Server, admin_port: int, before: Footprint, *, growt
             if getattr(now, name) > getattr(before, name)
         }
 
-    assert eventually(lambda: not more(), timeout_s=20), f"more than before: {more()}"
+    assert eventually(lambda: not more()), f"more than before: {more()}"
     now = footprint(server, admin_port)
     assert now.workers == before.workers, "a worker has died"
     assert now.memory - before.memory < growth, f"memory has grown by {now.memory - before.memory} bytes"

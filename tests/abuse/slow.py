@@ -16,7 +16,7 @@ IMPATIENT = ("--idle-timeout", "2s", "--stall-timeout", "2s", "--queue-timeout",
 _GOOD = (
     f"GET /archive/{ALBUM}/ HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 203.0.113.9\r\nConnection: close\r\n\r\n"
 )
-_SANE_S = 10
+_SANE_S = 30  # the attackers would stay for longer
 _WORST_S = 2  # that an attack is at its height, with these timeouts
 
 
@@ -49,9 +49,9 @@ def under_attack(server: Server, attack: Attack, connections: int) -> Iterator[N
         try:
             if attack.holds:
                 worst = before + connections / 10
-                assert eventually(lambda: worker.num_fds() > worst, timeout_s=10), "that is no attack"
+                assert eventually(lambda: worker.num_fds() > worst), "that is no attack"
             yield
-            assert eventually(lambda: worker.num_fds() <= before, timeout_s=30), "they are not got rid of"
+            assert eventually(lambda: worker.num_fds() <= before, timeout_s=60), "they are not got rid of"
         finally:
             attacker.kill()
 
@@ -74,9 +74,15 @@ def withstand(server: Server, judge: Judge, attack: Attack, *, connections: int,
             while time.monotonic() < until:
                 waits.append(seconds_of_a_visit(server, judge))
                 time.sleep(0.05)
-    assert attack.holds or _requests(server) - heard - len(waits) > connections / 2, "that was no attack"
+            # while the attacker lives: one who gets little of a processor may hardly have begun by now
+            least = heard + connections / 2 + len(waits)
+            assert attack.holds or _has_answered(server, least), "that was no attack"
     assert max(waits) < _SANE_S
     return max(waits)
+
+
+def _has_answered(server: Server, requests: float) -> bool:
+    return eventually(lambda: _requests(server) > requests)
 
 
 def _requests(server: Server) -> int:

@@ -11,7 +11,7 @@ LAST_REQUEST = (
     f"GET /healthz HTTP/1.1\r\nHost: h\r\nX-Request-ID: {LAST_ID}\r\nConnection: close\r\n\r\n".encode()
 )
 
-_SILENCE_S = 0.3  # of a service that waits for more; a busy one is merely left early
+_SILENCE_S = 3  # of a service that waits for more, which it hardly ever does; a busy one has to be heard out
 _PATIENCE_S = 20  # for it to hang up then
 
 

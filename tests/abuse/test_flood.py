@@ -21,7 +21,7 @@ def test_a_flood_of_connections_passes() -> None:
             told = server.log().splitlines()[lines:]
             assert any("Too many open files" in line for line in told), "the admin is told"
             assert len(told) < 20, "in a few lines"
-        assert seconds_of_a_visit(server, opened.judge) < 10
+        assert seconds_of_a_visit(server, opened.judge) < 30
         opened.assert_unharmed()
 
 

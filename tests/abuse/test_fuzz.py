@@ -39,7 +39,7 @@ def test_valid_requests_that_were_tampered_with(opened: Stage) -> None:
 
 
 def test_whatever_comes_to_mind(opened: Stage) -> None:
-    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), database=None)
     @given(st.lists(requests(opened.links), min_size=1, max_size=3).map(b"".join))
     def throw(asked: bytes) -> None:
         opened.judge.outcomes(talk(opened.server.port, asked + LAST_REQUEST, BRIEFLY_S))

@@ -81,7 +81,7 @@ def statuses(port: int, method: str, headers: str, body: bytes) -> list[int]:
     """Of all answers, one to the hidden request among them, if somebody hears it."""
     head = f"{method} /archive/album/ HTTP/1.1\r\nHost: h\r\n{headers}\r\n\r\n".encode("latin-1")
     return [
-        answer.status for answer in parsed(talk(port, head + body, silence_s=2).answered, some_heads=False)
+        answer.status for answer in parsed(talk(port, head + body, silence_s=5).answered, some_heads=False)
     ]
 
 

@@ -4,10 +4,15 @@ import types
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.backends.test_conformance import bsdtar
 from tests.documentation import documented_files
 from tornado_archiver.backend import Backend, BackendOptions
 from tornado_archiver.testing import BackendConformance
+
+# its compressor is slow
+pytestmark = pytest.mark.timeout(600)
 
 
 def _module(name: str) -> Any:

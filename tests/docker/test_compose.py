@@ -180,14 +180,14 @@ def test_the_container_can_change_nothing(project: Project) -> None:
 
 def test_it_becomes_healthy(project: Project) -> None:
     project.up()
-    assert eventually(lambda: project.inspected()["State"]["Health"]["Status"] == "healthy", timeout_s=30)
+    assert eventually(lambda: project.inspected()["State"]["Health"]["Status"] == "healthy", timeout_s=120)
 
 
 def test_an_idle_service_stops_at_once(project: Project) -> None:
     project.up()
     started = time.monotonic()
     assert project.compose("stop").returncode == 0
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20, "less than the drain-timeout"
     assert project.inspected()["State"]["ExitCode"] == 0
 
 

@@ -8,6 +8,9 @@ from tests.faults import page
 from tests.faults.groups import GROUPS, Fault, Group
 from tests.faults.stage import Stage, stage
 
+# each is a fault with all backends, one after the other
+pytestmark = pytest.mark.timeout(600)
+
 PLAYS = [(group, fault) for group in GROUPS for fault in group.faults]
 
 

@@ -7,6 +7,9 @@ import pytest
 from tests.interop import matrix
 from tests.interop.archives import Archives, archives
 
+# some readers go through gigabytes, for half a minute where others work as well
+pytestmark = pytest.mark.timeout(600)
+
 
 @pytest.fixture(scope="session", name="archives")
 def all_archives() -> Iterator[Archives]:

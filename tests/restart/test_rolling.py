@@ -17,6 +17,9 @@ VISITORS = 50
 # much less than it takes for the rest: who is in the middle is cut
 SOON = ("--drain-timeout", "1s")
 
+# 1.4 GB on their way, and to the disk
+pytestmark = pytest.mark.timeout(600)
+
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -40,7 +43,7 @@ def test_whoever_goes_on_after_a_restart_has_the_whole_archive(
             for instance in instances:
                 instance.stop()
                 instance.start()
-                assert eventually(instance.is_visited), "the proxy has it back"
+                assert eventually(instance.is_visited, timeout_s=30), "the proxy has it back"
         taken = tries(downloads)
         assert not problems, "who came meanwhile was served by the other one"
         assert sum(number > 1 for number in taken) >= VISITORS / 2, "they were cut"
@@ -54,7 +57,7 @@ def test_nobody_notices_that_settings_are_read_again(photos: Path, tmp_path: Pat
         with many(url, VISITORS, tmp_path, etag_of(url)) as downloads, newcomers(port, SMALL) as problems:
             for instance in instances:
                 instance.reload()
-                assert eventually(instance.is_visited)
+                assert eventually(instance.is_visited, timeout_s=30)
             assert not any(download.done() for download in downloads), "it was in their middle"
         assert (set(tries(downloads)), problems) == ({1}, [])
         assert_all_have(fetch(port, LINK), tmp_path)

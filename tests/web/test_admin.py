@@ -138,11 +138,12 @@ def test_a_mount_that_hangs_is_told_in_time(tmp_path: Path, monkeypatch: pytest.
     looked = Readiness(tmp_path, [], Ledger(), roll)
 
     async def ask_often() -> list[list[str]]:
-        threads = threading.active_count()
+        threads = set(threading.enumerate())  # of which some may end meanwhile
         hanging = await asyncio.gather(*(looked.problems() for _ in range(20)))
         hanging.append(await looked.problems())
-        assert threading.active_count() == threads + 1, "they wait for the same one"
+        assert len(set(threading.enumerate()) - threads) == 1, "they wait for the same one"
         gate.set()
+        monkeypatch.setattr(readiness, "TIMEOUT_S", 60)  # a busy machine takes its time to wake a thread
         return [*hanging, await looked.problems()]
 
     *hanging, last = asyncio.run(ask_often())
@@ -172,7 +173,8 @@ def test_the_status_tells_of_each_download(admin: Admin) -> None:
             read_head(part)
             part.sendall(request(path, headers="Range: bytes=100-\r\nX-Request-ID: mine\r\n"))
             read_head(part)
-            assert eventually(lambda: all(d["sent"] for d in admin.status()["downloads"]))
+            # bytes are counted once a second, which may be in the first moment of the last of them
+            assert eventually(lambda: all(d["sent"] and d["seconds"] for d in admin.status()["downloads"]))
             status = admin.status()
     assert head.startswith(b"HTTP/1.1 200")
     assert (status["running"], status["waiting"], status["workers"]) == (3, 0, 1)

@@ -51,6 +51,7 @@ def links(*albums: str, backends: Sequence[str] = BACKENDS) -> list[str]:
 # ---- slow ones
 
 
+@pytest.mark.timeout(600)  # it takes half a minute of both processors
 def test_two_hundred_slow_downloads_are_whole_while_others_come_and_go(photos: Path) -> None:
     options = ("--max-downloads-per-client", "0", *FORMATS)
     with running_server(photos, *options) as server:
@@ -94,7 +95,7 @@ def test_of_thousands_who_leave_nothing_is_left(
     left in the middle of a streamed archive; of planned ones the kernel sends the contents."""
     paths = links("album", "large", "odd", backends=backends)
     with running_server(photos, *FEW_PLACES, *FORMATS) as server:
-        worker, views_before = server.worker, views()
+        worker = server.worker
         descriptors = worker.num_fds()
         leave(server, paths, CROWD // 2, seed=1)
         at_first = memory_at_rest(worker, descriptors)
@@ -104,8 +105,7 @@ def test_of_thousands_who_leave_nothing_is_left(
         assert growth < most_growth
         assert server.workers == [worker], "nobody had to be replaced"
         assert worker.num_threads() < MORE_THAN_THREADS
-        left = views() - views_before  # other servers' as well, but those go
-        assert eventually(lambda: not (left & views()), timeout_s=30)
+        assert eventually(lambda: not views(worker), timeout_s=30)
         assert_every_place_is_free(server)
 
 

@@ -215,18 +215,18 @@ def test_who_takes_nothing_is_cut(photos: Path, backend: str) -> None:
 
 def test_who_takes_a_little_at_a_time_is_not(photos: Path) -> None:
     with (
-        running_server(photos, "--stall-timeout", "2s", "--enable-logging") as server,
+        running_server(photos, "--stall-timeout", "4s", "--enable-logging") as server,
         knock(server, LINK) as visitor,
     ):
         read_head(visitor)
-        for _ in range(25):
+        for _ in range(30):
             time.sleep(0.2)
             assert visitor.recv(100_000)
         assert "stalled" not in server.log()
 
 
 def test_a_program_that_stands_still_is_given_up(photos: Path) -> None:
-    options = ("--backend", "zip", "--stall-timeout", "2s", "--enable-logging")
+    options = ("--backend", "zip", "--stall-timeout", "4s", "--enable-logging")
     with running_server(photos, *options) as server, stalled_curl(server, LINK) as visitor:
         (program,) = zips_of(server)
         program.send_signal(signal.SIGSTOP)
@@ -238,13 +238,13 @@ def test_a_program_that_stands_still_is_given_up(photos: Path) -> None:
 
 def test_who_waits_for_us_is_not(photos: Path) -> None:
     slowly = {"ENABLE_RESPONSE_DELAY": "1", "RESPONSE_DELAY": "4"}
-    with running_server(photos, "--stall-timeout", "1s", env=slowly) as server:
+    with running_server(photos, "--stall-timeout", "2s", env=slowly) as server:
         assert asked(server, SMALL).status == 200
 
 
 @pytest.fixture(scope="module")
 def impatient(photos: Path) -> Iterator[Server]:
-    with running_server(photos, "--idle-timeout", "1s", "--max-header-size", "4KiB") as server:
+    with running_server(photos, "--idle-timeout", "2s", "--max-header-size", "4KiB") as server:
         yield server
 
 

@@ -23,6 +23,7 @@ from tests.servers import (
     running_server,
     tool,
 )
+from tests.web.test_drain import is_refusing
 from tests.web.visitors import BROKEN_OFF, linked_noise, stalled_curl
 from tornado_archiver.testing import faults, trees
 
@@ -71,6 +72,7 @@ def wget(url: str, saved: Path) -> list[str | Path]:
 
 def aria2c(url: str, saved: Path) -> list[str | Path]:
     options = "-q -x 8 -s 8 --min-split-size=1M --file-allocation=none --max-tries=1 --no-conf --all-proxy="
+    options += " --max-overall-download-limit=16M"  # by eight ways it would be there in half a second
     control_file = ["--auto-save-interval=1", "-c"]  # or it would not know which parts it has
     return [tool("aria2c"), *options.split(), *control_file, "-d", saved.parent, "-o", saved.name, url]
 
@@ -162,6 +164,7 @@ def test_wget_by_itself_sees_a_restart_through(photos: Path, archive: bytes, tmp
     ):
         server.process.kill()
         server.process.wait()
+        assert eventually(lambda: is_refusing(server), timeout_s=30), "its orphan has left the address, too"
         with running_server(photos, *SLOWLY, port=server.port):
             assert visitor.wait(timeout=60) == 0
     assert saved.read_bytes() == archive

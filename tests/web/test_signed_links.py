@@ -126,9 +126,9 @@ def test_both_links_have_one_validator(server: Server) -> None:
 
 
 def test_a_download_that_began_in_time_may_finish(photos: Path, tmp_path: Path) -> None:
-    slowly = {"ARCHIVER_LINK_SECRET": KEY, "ENABLE_RESPONSE_DELAY": "yes", "RESPONSE_DELAY": "0.3"}
+    slowly = {"ARCHIVER_LINK_SECRET": KEY, "ENABLE_RESPONSE_DELAY": "yes", "RESPONSE_DELAY": "0.4"}
     with running_server(photos, env=slowly) as server:
-        expires = int(time.time()) + 3
+        expires = int(time.time()) + 5
         url = server.url(link(expires=expires))
         assert curl("--fail", "-o", tmp_path / "a.zip", url).returncode == 0
         assert time.time() > expires, "16 files with a pause after each take longer than the link lives"

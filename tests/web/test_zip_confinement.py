@@ -4,13 +4,25 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
-from tests.servers import PROJECT, Server, contents, contents_of_zip, fetch, missing, running_server, tool
+from tests.servers import (
+    PROJECT,
+    Server,
+    contents,
+    contents_of_zip,
+    eventually,
+    fetch,
+    missing,
+    running_server,
+    tool,
+)
 from tests.unprivileged import unprivileged_command
 from tests.web.visitors import BROKEN_OFF, linked_noise, stalled_curl, zips_of
 from tornado_archiver import confinement
@@ -110,12 +122,21 @@ def test_a_twin_that_is_gone_in_time(photos: Path, noise: Path, tmp_path: Path, 
 def got_with_twin(server: Server, album: Path, elsewhere: Path) -> tuple[bytes, int]:
     with stalled_curl(server, link(album)) as visitor:
         assert visitor.stdout is not None
+        (program,) = zips_of(server)
+        assert eventually(lambda: is_at_rest(program), timeout_s=30)  # or it would miss the folder meanwhile
         (album / "z").rename(elsewhere / "kept")
         (album / "z").symlink_to(elsewhere / "twin")
         got = visitor.stdout.read(96 * 1024 * 1024)  # or all that comes; the program has passed the folder
         (album / "z").unlink()
         (elsewhere / "kept").rename(album / "z")
         return got + visitor.stdout.read(), visitor.wait(timeout=60)
+
+
+def is_at_rest(program: psutil.Process) -> bool:
+    """Whether all buffers on the way are full: it opens no file until somebody reads."""
+    before = program.io_counters().read_chars
+    time.sleep(0.3)
+    return bool(program.io_counters().read_chars == before)
 
 
 @pytest.mark.parametrize("name", ["passwd", "group"])

@@ -114,9 +114,9 @@ def rest_of(visitor: socket.socket) -> bytes:
     return data
 
 
-def views() -> set[Path]:
-    """What every server on this machine keeps in memory for the zip program."""
-    return set(Path("/dev/shm").glob("tornado-archiver-*"))
+def views(worker: psutil.Process) -> set[Path]:
+    """What it keeps in memory for the zip program; the servers of other tests have theirs there as well."""
+    return set(Path("/dev/shm").glob(f"tornado-archiver-{worker.pid}-*"))
 
 
 @contextmanager

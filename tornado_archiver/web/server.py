@@ -21,10 +21,10 @@ from tornado_archiver.web.sendfile_stream import SendfileServer, SendfileStream
 log = logging.getLogger(__name__)
 
 _STOP_TIMEOUT_S = 5
-_FIRST_REQUEST_S = 1
+_FIRST_REQUEST_S = 2  # more than a machine that is short of time needs to hear of it
 _LOOK_S = 0.1
 _FOR_EVER_S = 10**9
-_AFTER_THE_WATCH_S = 3
+_AFTER_THE_WATCH_S = 6
 _LONGEST_MS = 2**31 - 1
 _MAX_BODY_BYTES = 64 * 1024  # nobody has anything to send here
 
@@ -130,7 +130,8 @@ class RetiringServer(SendfileServer):
     @property
     def busy(self) -> int:
         """How many connections have asked for something that they have not got all of."""
-        return sum(not connection.stream.reading() for connection in self._answers)
+        streams = (connection.stream for connection in self._answers)
+        return sum(not stream.reading() and not stream.closed() for stream in streams)
 
     def retire(self) -> None:
         """Let nobody in, and answer no connection more than once."""
