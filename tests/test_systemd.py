@@ -56,6 +56,11 @@ def test_it_names_settings_that_there_are() -> None:
     assert set(named) <= {row.env for row in SETTINGS} | {"ARCHIVER_CONFIG"}
 
 
+def test_the_steps_at_its_head_bring_all_that_it_reads() -> None:
+    (config,) = re.findall(r"ARCHIVER_CONFIG=(\S+)", parsed(UNITS[0])["Service"]["Environment"])
+    assert f"#   cp config/archiver.conf {config}\n" in UNITS[0].read_text()
+
+
 def test_the_port_is_the_default_one() -> None:
     settings = Settings()
     assert parsed(UNITS[1])["Socket"]["ListenStream"] == f"{settings.host}:{settings.port}"
