@@ -3,7 +3,8 @@
 import re
 
 from tests.servers import PROJECT
-from tornado_archiver.setting_table import CONFIG, SETTINGS, Setting
+from tornado_archiver.setting import Setting
+from tornado_archiver.setting_table import CONFIG, SETTINGS
 
 README = PROJECT / "README.md"
 _SETTINGS = re.compile(r"(<!-- settings: .*? -->\n).*?(<!-- end of settings -->)", re.DOTALL)

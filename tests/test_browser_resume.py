@@ -14,7 +14,7 @@ from playwright.sync_api import Page, sync_playwright
 from tests.proxies import nginx
 from tests.servers import contents, contents_of_zip, eventually, fetch, missing, running_server
 from tests.test_browser import ARGUMENTS
-from tests.web.test_resume import ALBUM, LINK, MIB, etag_of, says_206, serving
+from tests.web.resuming import ALBUM, LINK, MIB, etag_of, says_206, serving
 from tornado_archiver.testing import trees
 
 pytestmark = pytest.mark.browser

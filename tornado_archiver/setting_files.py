@@ -11,7 +11,8 @@ from dotenv.parser import parse_stream
 from dotenv.variables import parse_variables
 
 from tornado_archiver.errors import SettingsError
-from tornado_archiver.setting_table import SETTINGS, Setting, printable
+from tornado_archiver.setting import Setting, printable
+from tornado_archiver.setting_table import SETTINGS
 from tornado_archiver.setting_types import SWITCH
 
 _BY_KEY = {row.key: row for row in SETTINGS}

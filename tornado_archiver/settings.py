@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tornado_archiver.setting_table import CONFIG, SETTINGS, Setting
+from tornado_archiver.setting import Setting
+from tornado_archiver.setting_table import CONFIG, SETTINGS
 from tornado_archiver.setting_types import Network
 
 UNSET = "default"

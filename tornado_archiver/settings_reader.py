@@ -12,8 +12,9 @@ from typing import Any, NamedTuple, NoReturn
 import configargparse
 
 from tornado_archiver.errors import SettingsError
+from tornado_archiver.setting import Setting, printable
 from tornado_archiver.setting_files import ConfigFile, read_dotenv, read_text, suggestion
-from tornado_archiver.setting_table import CONFIG, SETTINGS, Setting, printable
+from tornado_archiver.setting_table import CONFIG, SETTINGS
 from tornado_archiver.setting_types import SWITCH
 from tornado_archiver.settings import UNSET, Settings
 

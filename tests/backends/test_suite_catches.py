@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.backends import broken_backends as broken
-from tests.backends.broken_backends import Plain, PlainArchive
+from tests.backends.broken import contents, manners, promises
+from tests.backends.plain import Plain, PlainArchive
 from tests.backends.test_conformance import bsdtar
 from tornado_archiver.backend import Backend, BackendOptions
 from tornado_archiver.errors import BackendUnavailableError
@@ -17,10 +17,18 @@ from tornado_archiver.testing import BackendConformance, faults
 
 class TestPlain(BackendConformance):
     def make_backend(self) -> Backend:
-        return broken.Plain(BackendOptions())
+        return Plain(BackendOptions())
 
     def extract(self, archive: Path, into: Path) -> None:
         bsdtar(archive, into)
+
+
+def backend_of(broken: type[Plain] | type[PlainArchive]) -> Backend:
+    """The broken backend itself, or the correct one with archives that are broken."""
+    if issubclass(broken, Plain):
+        return broken(BackendOptions())
+    made: type[Plain] = type(broken.__name__, (Plain,), {"archive": broken})
+    return made(BackendOptions())
 
 
 class SuiteOver(TestPlain):
@@ -32,7 +40,7 @@ class SuiteOver(TestPlain):
         self._broken = backend
 
     def make_backend(self) -> Backend:
-        return broken.backend_of(self._broken)
+        return backend_of(self._broken)
 
 
 PACKS = "test_packs_exactly_the_manifest"
@@ -71,63 +79,63 @@ def case(
 
 
 CASES = [
-    case(broken.LeavesAMemberOut, PACKS),
-    case(broken.LeavesEmptyDirectoriesOut, PACKS),
-    case(broken.ChangesAByte, PACKS),
-    case(broken.KeepsABlockTooLong, PACKS),
-    case(broken.ForgetsTimes, PACKS),
-    case(broken.ForgetsModes, PACKS),
-    case(broken.StumblesOverNames, "test_packs_hostile_names"),
-    case(broken.EndsBeforeTheLastChunk, "test_sends_the_length_it_promised"),
-    case(broken.SharesState, "test_packs_two_at_once"),
-    case(broken.HandsOutOneHugeChunk, CHUNKS),
-    case(broken.HandsOutEmptyChunks, CHUNKS),
-    case(broken.HandsOutText, CHUNKS),
-    case(broken.HandsOutViews, CHUNKS),
-    case(broken.LiesAboutItsLength, "test_sends_the_length_it_promised"),
-    case(broken.CutsRangesOneByteShort, "test_ranges_are_slices"),
-    case(broken.IgnoresRanges, "test_ranges_are_slices"),
-    case(broken.OneTagForDifferentPackings, "test_same_etag_means_same_bytes"),
-    *(case(broken.OneTagForAll, ETAGS, change=change) for change in faults.HARMLESS),
-    case(broken.TagWithoutTimes, ETAGS, change=faults.HARMLESS[0]),
-    case(broken.TagWithoutTimes, ETAGS, change=faults.HARMLESS[1]),
-    case(broken.TagWithoutNames, ETAGS, change=faults.HARMLESS[2]),
-    case(broken.TagWithoutModes, ETAGS, change=faults.HARMLESS[3]),
-    case(broken.TagInQuotes, "test_says_when_it_was_modified"),
-    case(broken.SaysItIsOlder, "test_says_when_it_was_modified"),
-    case(broken.BadName, "test_says_what_it_is"),
-    case(broken.BadMediaType, "test_says_what_it_is"),
-    case(broken.BadSuffix, "test_says_what_it_is"),
-    case(broken.CannotWork, "test_can_work_here", raises=BackendUnavailableError),
-    case(broken.StartsAProgramInOpen, OPENS),
-    case(broken.RunsAProgramInOpen, OPENS),
-    case(broken.OpensFilesInOpen, OPENS),
-    case(broken.ReadsEverythingInOpen, OPENS),
-    case(broken.ReadsEverythingFirst, "test_goes_at_the_readers_pace"),
-    case(broken.BlocksTheEventLoop, "test_lets_the_event_loop_run"),
-    case(broken.LeaksADescriptor, CLOSED, pulls=1),
-    case(broken.LeaksAProgram, CLOSED, pulls=1),
-    case(broken.LeaksAThread, CLOSED, pulls=1),
-    case(broken.LeaksATask, CLOSED, pulls=3),
-    case(broken.LeaksADescriptor, PULL_CANCELLED),
-    case(broken.LeaksAProgram, PULL_CANCELLED),
-    case(broken.LeavesAZombie, COMPLETE),
-    case(broken.LeaksADescriptor, CHANGED, fault=faults.deleted),
-    case(broken.EndsWellWhenCancelled, PULL_CANCELLED),
+    case(contents.LeavesAMemberOut, PACKS),
+    case(contents.LeavesEmptyDirectoriesOut, PACKS),
+    case(contents.ChangesAByte, PACKS),
+    case(contents.KeepsABlockTooLong, PACKS),
+    case(contents.ForgetsTimes, PACKS),
+    case(contents.ForgetsModes, PACKS),
+    case(contents.StumblesOverNames, "test_packs_hostile_names"),
+    case(contents.EndsBeforeTheLastChunk, "test_sends_the_length_it_promised"),
+    case(contents.SharesState, "test_packs_two_at_once"),
+    case(promises.HandsOutOneHugeChunk, CHUNKS),
+    case(promises.HandsOutEmptyChunks, CHUNKS),
+    case(promises.HandsOutText, CHUNKS),
+    case(promises.HandsOutViews, CHUNKS),
+    case(promises.LiesAboutItsLength, "test_sends_the_length_it_promised"),
+    case(promises.CutsRangesOneByteShort, "test_ranges_are_slices"),
+    case(promises.IgnoresRanges, "test_ranges_are_slices"),
+    case(promises.OneTagForDifferentPackings, "test_same_etag_means_same_bytes"),
+    *(case(promises.OneTagForAll, ETAGS, change=change) for change in faults.HARMLESS),
+    case(promises.TagWithoutTimes, ETAGS, change=faults.HARMLESS[0]),
+    case(promises.TagWithoutTimes, ETAGS, change=faults.HARMLESS[1]),
+    case(promises.TagWithoutNames, ETAGS, change=faults.HARMLESS[2]),
+    case(promises.TagWithoutModes, ETAGS, change=faults.HARMLESS[3]),
+    case(promises.TagInQuotes, "test_says_when_it_was_modified"),
+    case(promises.SaysItIsOlder, "test_says_when_it_was_modified"),
+    case(promises.BadName, "test_says_what_it_is"),
+    case(promises.BadMediaType, "test_says_what_it_is"),
+    case(promises.BadSuffix, "test_says_what_it_is"),
+    case(promises.CannotWork, "test_can_work_here", raises=BackendUnavailableError),
+    case(manners.StartsAProgramInOpen, OPENS),
+    case(manners.RunsAProgramInOpen, OPENS),
+    case(manners.OpensFilesInOpen, OPENS),
+    case(manners.ReadsEverythingInOpen, OPENS),
+    case(manners.ReadsEverythingFirst, "test_goes_at_the_readers_pace"),
+    case(manners.BlocksTheEventLoop, "test_lets_the_event_loop_run"),
+    case(manners.LeaksADescriptor, CLOSED, pulls=1),
+    case(manners.LeaksAProgram, CLOSED, pulls=1),
+    case(manners.LeaksAThread, CLOSED, pulls=1),
+    case(manners.LeaksATask, CLOSED, pulls=3),
+    case(manners.LeaksADescriptor, PULL_CANCELLED),
+    case(manners.LeaksAProgram, PULL_CANCELLED),
+    case(manners.LeavesAZombie, COMPLETE),
+    case(manners.LeaksADescriptor, CHANGED, fault=faults.deleted),
+    case(manners.EndsWellWhenCancelled, PULL_CANCELLED),
     *(
-        case(broken.FollowsLinksSwappedIn, test, fault=fault)
+        case(contents.FollowsLinksSwappedIn, test, fault=fault)
         for test in (CHANGED, UNDER_WAY)
         for fault in (faults.replaced_by_link, faults.folder_replaced_by_link, faults.rewritten)
     ),
-    case(broken.PadsAFileThatHasShrunk, CHANGED, fault=faults.shrunk),
+    case(contents.PadsAFileThatHasShrunk, CHANGED, fault=faults.shrunk),
     *(
-        case(broken.EndsShortOnAChange, test, fault=fault)
+        case(contents.EndsShortOnAChange, test, fault=fault)
         for test in (CHANGED, UNDER_WAY)
         for fault in faults.FAULTS
     ),
-    case(broken.SkipsAFileThatHasChanged, CHANGED, fault=faults.deleted),
-    case(broken.SkipsAFileThatHasChanged, UNDER_WAY, fault=faults.grown),
-    case(broken.RaisesAnErrorOfItsOwn, CHANGED, fault=faults.deleted, raises=ValueError),
+    case(contents.SkipsAFileThatHasChanged, CHANGED, fault=faults.deleted),
+    case(contents.SkipsAFileThatHasChanged, UNDER_WAY, fault=faults.grown),
+    case(contents.RaisesAnErrorOfItsOwn, CHANGED, fault=faults.deleted, raises=ValueError),
 ]
 
 
@@ -135,7 +143,7 @@ CASES = [
 def _put_away() -> Iterator[None]:
     """What the broken ones leave behind must not be blamed on the next test."""
     yield
-    broken.LEFT_BEHIND.close()
+    manners.LEFT_BEHIND.close()
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=str(case)) for case in CASES])

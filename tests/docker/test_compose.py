@@ -27,7 +27,7 @@ from tests.servers import (
     plain_environment,
     wait_until_answering,
 )
-from tests.web.test_resume import etag_of
+from tests.web.resuming import etag_of
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 

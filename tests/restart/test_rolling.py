@@ -9,7 +9,7 @@ from tests.proxies import Proxy, haproxy, nginx
 from tests.restart.downloads import MIB, many, newcomers, tries
 from tests.restart.instances import two
 from tests.servers import eventually, fetch
-from tests.web.test_resume import etag_of
+from tests.web.resuming import etag_of
 from tornado_archiver.testing import trees
 
 LINK, SMALL = "/archive/album/", "/archive/small/"

@@ -1,23 +1,16 @@
 """A disk that gives nothing, as a network mount that is gone: a file that somebody else has leased, and does
-not let go of (fcntl(2), Leases). Whoever opens it hangs within the kernel."""
+not let go of. Whoever opens it hangs within the kernel."""
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.leases import leased
 from tests.servers import Server, eventually, fetch, running_server, tool
 from tests.web.visitors import BROKEN_OFF, linked_noise
 
-KEEPER = (
-    "import fcntl, os, signal, sys;"
-    "signal.signal(signal.SIGIO, signal.SIG_IGN);"
-    "file = os.open(sys.argv[1], os.O_RDWR);"
-    "fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK);"
-    "print('kept', flush=True); sys.stdin.read()"
-)
 HANGING, HEALTHY = "/archive/hanging/", "/archive/healthy/"
 THREADS_BY_DEFAULT = 6  # of a machine with two cores
 
@@ -27,12 +20,8 @@ def photos(tmp_path: Path) -> Iterator[Path]:
     """In one of its albums is a file that hangs until the test is over."""
     linked_noise(tmp_path / "healthy", files=3, size=1000)
     kept = linked_noise(tmp_path / "hanging", files=1, size=1000) / "0000.jpg"
-    command = [sys.executable, "-c", KEEPER, str(kept)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as keeper:
-        assert keeper.stdout is not None
-        assert keeper.stdout.readline() == b"kept\n"
+    with leased(kept, lets_go=False):
         yield tmp_path
-        keeper.kill()
 
 
 @pytest.fixture

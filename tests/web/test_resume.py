@@ -1,37 +1,33 @@
 """Downloads that break off in the middle and go on later: real clients against real servers."""
 
-import os
-import re
 import shutil
 import signal
 import subprocess
-import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.proxies import nginx
-from tests.servers import (
-    Server,
-    contents,
-    contents_of_zip,
-    eventually,
-    fetch,
-    running_server,
-    tool,
+from tests.servers import Server, contents, contents_of_zip, eventually, fetch, running_server, tool
+from tests.web.resuming import (
+    ALBUM,
+    CLIENTS,
+    LINK,
+    MIB,
+    Client,
+    aria2c,
+    assert_it_goes_on,
+    curl,
+    etag_of,
+    says_206,
+    serving,
+    under_way,
+    wget,
 )
 from tests.web.test_drain import is_refusing
-from tests.web.visitors import BROKEN_OFF, linked_noise, stalled_curl
-from tornado_archiver.testing import faults, trees
+from tornado_archiver.testing import trees
 
-MIB = 1024 * 1024
-ALBUM = "5f2c1e0b9a7d4c3e8f6a1b2c3d4e5f60"
-LINK = f"/archive/{ALBUM}/"
-BACKENDS = ("stored-zip", "tar")
-UNDER_WAY_BYTES = 4 * MIB
 CANNOT_RESUME = 33  # https://curl.se/libcurl/c/libcurl-errors.html: CURLE_RANGE_ERROR
 # With a pause between two chunks there is time to break a download off in its middle
 PAUSE_S = 0.1
@@ -57,45 +53,6 @@ def archive(photos: Path) -> bytes:
 def slow_server(photos: Path) -> Iterator[Server]:
     with running_server(photos, *SLOWLY) as server:
         yield server
-
-
-# The clients, each told to go on with what it has
-
-
-def curl(url: str, saved: Path) -> list[str | Path]:
-    return [tool("curl"), "-sS", "--noproxy", "*", "--fail", "-C", "-", "-o", saved, url]
-
-
-def wget(url: str, saved: Path) -> list[str | Path]:
-    return [tool("wget"), "-nv", "--no-proxy", "--tries=1", "-c", "-O", saved, url]
-
-
-def aria2c(url: str, saved: Path) -> list[str | Path]:
-    options = "-q -x 8 -s 8 --min-split-size=1M --file-allocation=none --max-tries=1 --no-conf --all-proxy="
-    options += " --max-overall-download-limit=16M"  # by eight ways it would be there in half a second
-    control_file = ["--auto-save-interval=1", "-c"]  # or it would not know which parts it has
-    return [tool("aria2c"), *options.split(), *control_file, "-d", saved.parent, "-o", saved.name, url]
-
-
-Client = Callable[[str, Path], list[str | Path]]
-CLIENTS = (curl, wget, aria2c)
-
-
-@contextmanager
-def under_way(command: list[str | Path], saved: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """A client that has got some of the archive, but not all of it."""
-    with subprocess.Popen(command) as visitor:
-        try:
-            assert eventually(lambda: bytes_on_disk(saved) >= UNDER_WAY_BYTES, timeout_s=30)
-            assert visitor.poll() is None
-            yield visitor
-        finally:
-            visitor.kill()
-
-
-def bytes_on_disk(saved: Path) -> int:
-    """Holes, which aria2c leaves between its parts, do not count."""
-    return saved.stat().st_blocks * 512 if saved.exists() else 0
 
 
 # The same again
@@ -141,18 +98,6 @@ def test_a_visitor_comes_back_after_the_worker_died(
             server.worker.kill()
             assert visitor.wait(timeout=60) != 0
         assert_it_goes_on(command, saved, archive)
-
-
-def says_206(server: Server) -> bool:
-    """Whether the log tells of a visitor who got a part."""
-    return " 206 " in server.log()
-
-
-def assert_it_goes_on(command: list[str | Path], saved: Path, archive: bytes) -> None:
-    got = bytes_on_disk(saved)
-    assert UNDER_WAY_BYTES <= got < len(archive), "broken off in the middle"
-    subprocess.run(command, check=True, timeout=60)
-    assert saved.read_bytes() == archive
 
 
 def test_wget_by_itself_sees_a_restart_through(photos: Path, archive: bytes, tmp_path: Path) -> None:
@@ -215,22 +160,6 @@ def test_aria2c_by_itself_gets_on_with_the_server_that_is_left(
     assert saved.read_bytes() == archive
 
 
-def serving(servers: list[Server]) -> list[Server]:
-    """Those that somebody is connected to."""
-    return [
-        server
-        for server in servers
-        if any(connection.status == psutil.CONN_ESTABLISHED for connection in server.worker.net_connections())
-    ]
-
-
-def etag_of(url: str) -> str:
-    command = [tool("curl"), "-sS", "--noproxy", "*", "--fail", "-I", url]
-    head = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    (etag,) = re.findall(r'(?im)^etag: ("\w+")\s*$', head)
-    return str(etag)
-
-
 # Another archive since then
 
 
@@ -285,97 +214,3 @@ def test_the_same_archive_goes_on_under_the_same_condition(
     with under_way(curl(url, saved), saved):
         pass
     assert_it_goes_on([*curl(url, saved), "-H", f"If-Range: {etag_of(url)}"], saved, archive)
-
-
-# Changes under way: nobody may take what he got for the whole
-
-
-@pytest.fixture(scope="module")
-def noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """64 MiB for the price of one."""
-    return linked_noise(tmp_path_factory.mktemp("noise") / "album", files=64, size=MIB)
-
-
-@pytest.fixture(scope="module")
-def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("photos")
-
-
-@pytest.fixture(scope="module")
-def server(scratch: Path) -> Iterator[Server]:
-    with running_server(scratch, "--formats", "tar", "--stored-threshold", "50MiB") as server:
-        yield server
-
-
-@pytest.fixture
-def album(scratch: Path, noise: Path) -> Path:
-    """Much, and last the file that something happens to."""
-    album = scratch / uuid.uuid4().hex
-    shutil.copytree(noise, album, copy_function=os.link)
-    trees.write(album / faults.VICTIM, trees.noise(300_000))
-    return album
-
-
-def told(server: Server, album: Path) -> list[str]:
-    return [line for line in server.log().splitlines() if album.name[:6] in line]
-
-
-@pytest.mark.parametrize("options", [(), ("--http1.0",), ("-r", "1000000-")], ids=["whole", "old", "range"])
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("fault", faults.FAULTS)
-def test_a_change_under_way_breaks_the_download_off(
-    server: Server,
-    album: Path,
-    tmp_path: Path,
-    fault: Callable[[Path, Path], None],
-    backend: str,
-    options: tuple[str, ...],
-) -> None:
-    with stalled_curl(server, f"/archive/{album.name}/?format={backend}", *options) as visitor:
-        fault(album, tmp_path / "outside")
-        visitor.communicate(timeout=60)
-        assert visitor.returncode in BROKEN_OFF
-    assert eventually(lambda: told(server, album))
-    (line,) = told(server, album)
-    assert re.search(rf" ERROR GET /archive/{album.name[:6]}…/: cut after \d+ bytes: .+", line)
-
-
-def grown(file: Path) -> None:
-    with file.open("ab") as opened:
-        opened.write(b"more")
-
-
-def shrunk(file: Path) -> None:
-    with file.open("r+b") as opened:
-        opened.truncate(file.stat().st_size // 2)
-
-
-def rewritten_at_its_end(file: Path) -> None:
-    with file.open("r+b") as opened:
-        opened.seek(-4, os.SEEK_END)
-        opened.write(b"else")
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("size", [40 * MIB, 60 * MIB], ids=["stored", "framed"])
-@pytest.mark.parametrize("change", [grown, shrunk, rewritten_at_its_end])
-def test_a_change_of_the_file_being_sent_breaks_the_download_off(
-    server: Server, scratch: Path, change: Callable[[Path], None], size: int, backend: str
-) -> None:
-    album = linked_noise(scratch / uuid.uuid4().hex, files=1, size=size)
-    with stalled_curl(server, f"/archive/{album.name}/?format={backend}") as visitor:
-        change(album / "0000.jpg")
-        visitor.communicate(timeout=60)
-        assert visitor.returncode in BROKEN_OFF
-    assert eventually(lambda: told(server, album))
-
-
-def test_a_change_of_what_is_not_in_the_range_breaks_a_resumed_zip_off(server: Server, album: Path) -> None:
-    """What stands in the zip's directory about the first file would no longer be true."""
-    first = album / "0000.jpg"
-    first.unlink()
-    trees.write(first, trees.noise(20 * MIB))
-    with stalled_curl(server, f"/archive/{album.name}/", "-r", f"{21 * MIB}-") as visitor:
-        trees.write(first, trees.noise(20 * MIB, 1), age_s=1)
-        visitor.communicate(timeout=60)
-        assert visitor.returncode in BROKEN_OFF

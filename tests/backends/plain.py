@@ -1,0 +1,78 @@
+"""A correct backend, small enough to be seen through: tar, planned, with length, etag and ranges."""
+
+import hashlib
+import tarfile
+from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
+from typing import ClassVar
+
+from tornado_archiver.backend import Archive, ArchiveInfo, Backend, ByteRange
+from tornado_archiver.manifest import Entry, Manifest
+from tornado_archiver.storage import Reader
+from tornado_archiver.threads import pulled
+
+BLOCK_BYTES = 256 * 1024
+END = bytes(2 * tarfile.BLOCKSIZE)
+
+
+class PlainArchive(Archive):
+    """The pieces are settled first: a header, a content, its padding, entry by entry."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self.manifest = manifest
+        self.headers = [self.header(entry) for entry in self.entries()]
+        length = sum(map(len, self.headers)) + sum(map(_padded, self.entries())) + len(END)
+        newest_ns = max(entry.mtime_ns for entry in self.entries())
+        self.info = ArchiveInfo(length, self.etag(), -(-newest_ns // 10**9))
+
+    def entries(self) -> Sequence[Entry]:
+        return self.manifest.entries
+
+    def etag(self) -> str:
+        plan = hashlib.sha256(b"".join(self.headers))
+        plan.update(repr([(entry.source_name, entry.mtime_ns) for entry in self.entries()]).encode())
+        return plan.hexdigest()
+
+    def header(self, entry: Entry) -> bytes:
+        info = tarfile.TarInfo(entry.member_name)
+        info.type = tarfile.DIRTYPE if entry.is_directory else tarfile.REGTYPE
+        info.size, info.mode, info.mtime = entry.size, entry.mode, entry.mtime_ns // 10**9
+        return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
+
+    def chunks(self, byte_range: ByteRange | None = None) -> AsyncGenerator[bytes, None]:
+        return pulled(self.cut(byte_range or ByteRange(0, self.info.length or 0)))
+
+    def cut(self, wanted: ByteRange) -> Generator[bytes, None, None]:
+        """The wanted bytes of the pieces; blocking."""
+        position = 0
+        for piece in self.pieces():
+            start, stop = max(wanted.start - position, 0), min(wanted.stop - position, len(piece))
+            position += len(piece)
+            if start < stop:
+                yield bytes(piece[start:stop])
+
+    def pieces(self) -> Iterator[bytes | memoryview]:
+        with self.manifest.source.reader() as reader:
+            for entry, header in zip(self.entries(), self.headers, strict=True):
+                yield header
+                if not entry.is_directory:
+                    yield from self.content(reader, entry)
+                    yield bytes(-entry.size % tarfile.BLOCKSIZE)
+        yield END
+
+    def content(self, reader: Reader, entry: Entry) -> Iterator[bytes | memoryview]:
+        return reader.blocks(entry, BLOCK_BYTES)
+
+
+def _padded(entry: Entry) -> int:
+    return entry.size + -entry.size % tarfile.BLOCKSIZE
+
+
+class Plain(Backend):
+    name: ClassVar[str] = "plain"
+    media_type: ClassVar[str] = "application/x-tar"
+    suffix: ClassVar[str] = ".tar"
+
+    archive: ClassVar[type[PlainArchive]] = PlainArchive
+
+    async def open(self, manifest: Manifest) -> Archive:
+        return self.archive(manifest)

@@ -1,0 +1,33 @@
+"""Files that somebody holds a lease of (fcntl(2), Leases): whoever opens one waits within the kernel."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_HOLDER = """
+import fcntl, os, signal, sys
+file = os.open(sys.argv[1], os.O_RDWR)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGIO])
+fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+print("held", flush=True)
+if sys.argv[2] == "lets go":
+    signal.sigwait([signal.SIGIO])
+    fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+else:
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def leased(file: Path, *, lets_go: bool) -> Iterator["subprocess.Popen[bytes]"]:
+    """The program that holds the lease: it lets go, and ends, when somebody else wants the file, or never."""
+    command = [sys.executable, "-c", _HOLDER, str(file), "lets go" if lets_go else "keeps it"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == b"held\n"
+            yield holder
+        finally:
+            holder.kill()

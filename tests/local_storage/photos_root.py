@@ -1,0 +1,29 @@
+"""What is asked of a photos root, and what nobody may be told of it."""
+
+import asyncio
+from pathlib import Path
+
+from tornado_archiver.errors import ArchiverError
+from tornado_archiver.local_storage import LocalStorage
+from tornado_archiver.manifest import Manifest
+from tornado_archiver.selection import Selection
+
+HASH = "5ecre7hash"
+FOLLOW = Selection(follow_symlinks=True)
+
+
+def manifest(photos: Path, name: str = HASH, selection: Selection | None = None) -> Manifest:
+    return asyncio.run(LocalStorage(photos, selection or Selection()).manifest(name))
+
+
+def names(photos: Path, name: str = HASH, selection: Selection | None = None) -> list[str]:
+    return [entry.member_name for entry in manifest(photos, name, selection).entries]
+
+
+def assert_tells_nothing(error: ArchiverError, photos: Path) -> None:
+    """The log may be read by people who must not have the link."""
+    text = str(error)
+    assert text
+    assert HASH not in text
+    assert str(photos) not in text
+    assert not any(word.startswith("/") for word in text.replace("'", " ").split())

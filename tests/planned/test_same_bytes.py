@@ -1,0 +1,113 @@
+"""Same directory, same bytes, same etag; and another etag for all that changes the bytes."""
+
+import asyncio
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from backends.tar import TarLayout
+from tests.memory_storage import MTIME_NS, entry, manifest_of
+from tests.planned.archives import DEFAULT, LAYOUTS, MakeLayout, archive_of, packed, source_of, stored_up_to
+from tests.servers import PROJECT
+from tornado_archiver.crc_cache import CrcCache
+from tornado_archiver.manifest import Entry, Manifest
+from tornado_archiver.testing import trees
+
+PACK = """
+import asyncio, hashlib, pathlib, sys
+from backends.stored_zip import StoredZip
+from backends.tar import Tar
+from tornado_archiver.backend import BackendOptions
+from tornado_archiver.chunks import as_bytes
+from tornado_archiver.testing import trees
+
+async def main(root):
+    plain, framed = BackendOptions(), BackendOptions(stored_threshold=0)
+    for backend in (StoredZip(plain), StoredZip(framed), Tar(plain)):
+        archive = await backend.open(await trees.manifest_of(root))
+        digest = hashlib.sha256()
+        async for chunk in archive.chunks():
+            digest.update(as_bytes(chunk))
+        print(archive.info.etag, digest.hexdigest())
+
+asyncio.run(main(pathlib.Path(sys.argv[1])))
+"""
+
+
+def told_by_another_process(root: Path, zone: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", PACK, root],
+        cwd=PROJECT,
+        env={**os.environ, "TZ": zone},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout.splitlines()
+
+
+def test_every_host_makes_the_same_bytes(tmp_path: Path) -> None:
+    here = trees.mixed(tmp_path / "here")
+    there = tmp_path / "elsewhere" / "photos" / "another-name"
+    shutil.copytree(here, there)
+    told = [told_by_another_process(here, "UTC"), told_by_another_process(there, "Asia/Tokyo")]
+    assert told[0] == told[1]
+    assert told[0] == [f"{tag} {digest}" for tag, digest in asyncio.run(twice(here))]
+
+
+async def twice(root: Path) -> list[tuple[str, str]]:
+    """Etag and digest by each backend, its checksums known already."""
+    manifest = await trees.manifest_of(root)
+    found = []
+    for make in (stored_up_to(DEFAULT), stored_up_to(0), TarLayout):
+        crcs = CrcCache()
+        first, second = (archive_of(make, manifest, crcs) for _ in range(2))
+        data = packed(first)
+        assert packed(second) == data
+        assert first.info == second.info
+        found.append((str(first.info.etag), hashlib.sha256(data).hexdigest()))
+    return found
+
+
+PLAIN = (entry("a", 1), entry("b/"), entry("b/c", 2))
+OTHERS: dict[str, tuple[Entry, ...]] = {
+    "as it was": PLAIN,
+    "another name": (entry("A", 1), *PLAIN[1:]),
+    "another size": (entry("a", 2), *PLAIN[1:]),
+    "another second": (entry("a", 1, MTIME_NS + 10**9), *PLAIN[1:]),
+    "another nanosecond": (entry("a", 1, MTIME_NS + 1), *PLAIN[1:]),
+    "another mode": (entry("a", 1, mode=0o600), *PLAIN[1:]),
+    "one less": PLAIN[1:],
+    "one more": (*PLAIN, entry("d")),
+    "sizes changed places": (entry("a", 2), entry("b/"), entry("b/c", 1)),
+}
+
+
+def etag(make: MakeLayout, *entries: Entry) -> str | None:
+    return archive_of(make, manifest_of(*entries)).info.etag
+
+
+def test_the_etag_changes_with_what_the_bytes_hang_on() -> None:
+    tags = {
+        (name, what): etag(make, *entries)
+        for name, make in {**LAYOUTS, "threshold 2": stored_up_to(2), "20": stored_up_to(20)}.items()
+        for what, entries in OTHERS.items()
+    }
+    assert len(set(tags.values())) == len(tags)
+
+
+def test_a_threshold_and_a_name_are_kept_apart() -> None:
+    assert etag(stored_up_to(1), entry("23", 1)) != etag(stored_up_to(12), entry("3", 1))
+
+
+def test_the_etag_stays_while_the_bytes_do() -> None:
+    first, second = manifest_of(*PLAIN), manifest_of(*PLAIN)
+    moved = tuple(item._replace(source_name=b"elsewhere/" + item.source_name) for item in PLAIN)
+    later = Manifest(moved, replace(source_of(first)), changed_ns=10**18)
+    tags = {archive_of(TarLayout, manifest).info.etag for manifest in (first, second, later)}
+    assert len(tags) == 1
+    assert archive_of(TarLayout, later).info.last_modified == 10**9

@@ -1,0 +1,91 @@
+"""Slices in hand: good until the next is asked for, whatever happens to the files under way."""
+
+import asyncio
+import io
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from backends.tar import TarLayout
+from tests.planned.archives import (
+    DEFAULT,
+    MIB,
+    MakeLayout,
+    archive_of,
+    every_layout,
+    packed,
+    pulls,
+    stored_up_to,
+)
+from tornado_archiver.byterange import ByteRange
+from tornado_archiver.chunks import Chunk, FileSlice, as_bytes
+from tornado_archiver.contents import SMALL_BYTES
+from tornado_archiver.errors import ArchiverError, SourceChangedError
+from tornado_archiver.testing import faults, trees
+
+
+def late_reader(chunks: Iterable[Chunk]) -> Iterator[bytes]:
+    """Uses a chunk up only when the next one is ready, as the event loop does with one pull ahead."""
+    in_hand: Chunk = b""
+    for chunk in chunks:
+        yield as_bytes(in_hand)
+        in_hand = chunk
+    yield as_bytes(in_hand)
+
+
+MIXED_SIZES = [SMALL_BYTES + 1, 10, 200_000, 210_000, 0, 150_000, 140_000, 250_000, 90_000, 300_000, 160_000]
+
+
+@pytest.mark.parametrize("threshold", [0, SMALL_BYTES, 150_000, 180_000, 220_000, DEFAULT])
+def test_a_slice_is_good_until_the_next_is_asked_for(tmp_path: Path, threshold: int) -> None:
+    root = tmp_path / "photos" / trees.SOURCE
+    for number, size in enumerate(MIXED_SIZES):
+        trees.write(root / f"{number:02}", trees.noise(size, number))
+    archive = archive_of(stored_up_to(threshold), asyncio.run(trees.manifest_of(root)))
+    data = b"".join(late_reader(pulls(archive)))
+    assert data == packed(archive)
+    with zipfile.ZipFile(io.BytesIO(data)) as opened:
+        assert opened.testzip() is None
+
+
+@pytest.mark.parametrize("make", [stored_up_to(DEFAULT), TarLayout])
+def test_a_slice_in_hand_outlives_a_failure_of_what_comes_next(tmp_path: Path, make: MakeLayout) -> None:
+    root = trees.noisy(tmp_path / "photos", files=2, size=MIB)
+    with closing(
+        archive_of(make, asyncio.run(trees.manifest_of(root)))._packed(ByteRange(0, 2 * MIB))
+    ) as making:
+        in_hand = next(making)
+        assert isinstance(in_hand, FileSlice)
+        (root / "00001.jpg").unlink()
+        assert next(making) == b"", "the failure waits until the slice is done with"
+        assert as_bytes(in_hand)[len(in_hand.head) :] == trees.noise(MIB, 0)[:-1]
+        with pytest.raises(SourceChangedError):
+            next(making)
+
+
+@pytest.mark.parametrize("fault", faults.FAULTS)
+@pytest.mark.parametrize("size", [1000, 200_000, 9 * MIB])
+@every_layout
+def test_whatever_happens_under_way_the_bytes_are_right_or_there_is_an_error(
+    tmp_path: Path, make: MakeLayout, size: int, fault: Callable[[Path, Path], None]
+) -> None:
+    for step in range(5):
+        base = tmp_path / str(step)
+        root = base / "photos" / trees.SOURCE
+        trees.write(root / "1.jpg", trees.noise(200_000, 1))
+        trees.write(root / faults.VICTIM, trees.noise(size, 2))
+        trees.write(root / "zz.jpg", trees.noise(200_000, 3))
+        archive = archive_of(make, asyncio.run(trees.manifest_of(root)))
+        whole = packed(archive)
+        sent = []
+        try:
+            for number, data in enumerate(late_reader(pulls(archive))):
+                sent.append(data)
+                if number == step:
+                    fault(root, base / "outside")
+        except ArchiverError:
+            continue
+        assert b"".join(sent) == whole

@@ -1,0 +1,50 @@
+"""Real programs to be run, what they print, and whether they are gone."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tornado_archiver.errors import PackingError
+from tornado_archiver.process import Program
+
+ENDLESS = "while :; do echo 0123456789abcdef; done"
+
+not_ours: set[psutil.Process] = set()
+
+
+def children() -> list[psutil.Process]:
+    """That this process has now and had not before the test."""
+    return [child for child in psutil.Process().children() if child not in not_ours]
+
+
+def shell(script: str, when_silent: Callable[[], Awaitable[None]] | None = None) -> Program:
+    return Program(["/bin/sh", "-c", script], directory="/", when_silent=when_silent)
+
+
+@asynccontextmanager
+async def running(script: str) -> AsyncGenerator[AsyncGenerator[bytes, None], None]:
+    async with shell(script) as program, aclosing(program.output()) as output:
+        yield output
+
+
+async def printed(program: Program) -> bytes:
+    async with program, aclosing(program.output()) as output:
+        return b"".join([chunk async for chunk in output])
+
+
+def failure(script: str) -> str:
+    with pytest.raises(PackingError) as caught:
+        asyncio.run(printed(shell(script)))
+    return str(caught.value)
+
+
+def is_gone(pid_file: Path) -> bool:
+    """Whether the process whose number is in the file has ended; whoever inherits it may wait for it."""
+    try:
+        return psutil.Process(int(pid_file.read_text())).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

@@ -1,0 +1,37 @@
+"""Trees to walk over, and what the walk makes of them."""
+
+import os
+from pathlib import Path
+
+from tornado_archiver.manifest import Entry
+from tornado_archiver.selection import Selection
+from tornado_archiver.walk import walk
+
+FOLLOW = Selection(follow_symlinks=True)
+
+
+def files(root: Path, *names: str) -> None:
+    """Files with their parents; a name that ends in a slash is an empty directory."""
+    for name in names:
+        path = root / name
+        if name.endswith("/"):
+            path.mkdir(parents=True, exist_ok=True)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(name.encode())
+
+
+def walked(root: Path, selection: Selection | None = None) -> tuple[Entry, ...]:
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        return walk(descriptor, selection or Selection()).entries
+    finally:
+        os.close(descriptor)
+
+
+def names(root: Path, selection: Selection | None = None) -> list[str]:
+    return [entry.member_name for entry in walked(root, selection)]
+
+
+def sources(root: Path, selection: Selection | None = None) -> dict[str, bytes]:
+    return {entry.member_name: entry.source_name for entry in walked(root, selection)}

@@ -1,0 +1,51 @@
+"""A maker of archives who hands out slices without knowing how long the archive will be."""
+
+from collections.abc import AsyncGenerator
+from contextlib import closing
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from tornado.httpclient import AsyncHTTPClient
+
+from tests.servers import contents
+from tests.web.sendfile.stalling import LINK
+from tornado_archiver.backend import Archive, ArchiveInfo, Backend, BackendOptions
+from tornado_archiver.byterange import ByteRange
+from tornado_archiver.chunks import Chunk
+from tornado_archiver.manifest import Manifest
+
+
+class Contents(Archive):
+    """One behind the other."""
+
+    info = ArchiveInfo()
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+
+    async def chunks(self, byte_range: ByteRange | None = None) -> AsyncGenerator[Chunk, None]:
+        with self._manifest.source.reader() as reader:
+            for entry in self._manifest.entries:
+                with closing(reader.content(entry)) as content:
+                    yield content.chunk(b"", 0, entry.size)
+
+
+class Concatenation(Backend):
+    name: ClassVar[str] = "concatenation"
+    media_type: ClassVar[str] = "application/octet-stream"
+    suffix: ClassVar[str] = ".bin"
+
+    async def open(self, manifest: Manifest) -> Archive:
+        return Contents(manifest)
+
+
+@pytest.mark.gen_test(timeout=60)
+@pytest.mark.usefixtures("http_server")
+@pytest.mark.parametrize("maker", [Concatenation(BackendOptions())], ids=["concatenation"])
+async def test_slices_in_a_body_of_unknown_length(
+    base_url: str, http_client: AsyncHTTPClient, photos: Path
+) -> None:
+    answer = await http_client.fetch(base_url + LINK)
+    assert answer.headers["Transfer-Encoding"] == "chunked"
+    assert answer.body == b"".join(content for _, content in sorted(contents(photos / "album").items()))
