@@ -7,8 +7,9 @@ import logging
 import os
 import resource
 import signal
+import socket
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -112,10 +113,10 @@ class _Site:
     def close(self) -> None:
         """The end begins: who comes now is refused."""
         self.ledger.draining = True
-        for listening in (*self._sockets, *self._admin_sockets):
-            listening.close()
+        _let_go([*self._sockets, *self._admin_sockets])
 
     async def _serve(self, settings: Settings, service: Service, share: Share, lifeline: int) -> None:
+        _let_go(self._admin_sockets)
         self.metrics.worker_started()
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "asyncio"))
         app = make_app(settings, service, self.metrics)
@@ -127,10 +128,17 @@ class _Site:
 
     async def _show(self, settings: Settings, service: Service, lifeline: int) -> None:
         """To the admin, how it goes."""
+        _let_go(self._sockets)
         readiness = Readiness(settings.photos_dir, service.backends, self.ledger, self.metrics.roll)
         app = AdminApplication(self.metrics, self.ledger, readiness)
         with Orders(lifeline) as orders:
             await serve_admin(app, self._admin_sockets, orders)
+
+
+def _let_go(sockets: Iterable[socket.socket]) -> None:
+    """Nobody may hold what he does not answer on: whoever came would be let in by the kernel, and wait."""
+    for listening in sockets:
+        listening.close()
 
 
 def _set_up_logging(settings: Settings) -> None:

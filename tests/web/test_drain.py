@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from tests.servers import Server, eventually, fetch, running_server, tool
+from tests.web.admin import administered
 from tests.web.visitors import (
     BROKEN_OFF,
     exit_code,
@@ -42,9 +43,10 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def patient(photos: Path) -> Iterator[Server]:
-    """One that waits for its visitors as long as it takes."""
-    with running_server(photos, *PATIENCE, "--formats", ",".join(BACKENDS)) as server:
-        yield server
+    """One that waits for its visitors as long as it takes. The admin's process has the port inherited as well,
+    and may not hold it."""
+    with administered(photos, *PATIENCE, "--formats", ",".join(BACKENDS)) as admin:
+        yield admin.server
 
 
 def is_refusing(server: Server) -> bool:
