@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Iterable
 from typing import ClassVar
 
-from tornado_archiver.backend import Archive, Backend, BackendOptions
+from tornado_archiver.backend import Archive, Backend
 from tornado_archiver.contents import SMALL_BYTES, Contents
-from tornado_archiver.crc_cache import CrcCache
 from tornado_archiver.layout import Layout
 from tornado_archiver.manifest import Entry, Manifest
 from tornado_archiver.planned import PlannedArchive
@@ -21,12 +20,8 @@ class Tar(Backend):
     media_type: ClassVar[str] = "application/x-tar"
     suffix: ClassVar[str] = ".tar"
 
-    def __init__(self, options: BackendOptions) -> None:
-        super().__init__(options)
-        self._crcs = CrcCache()
-
     async def open(self, manifest: Manifest) -> Archive:
-        return PlannedArchive(await asyncio.to_thread(TarLayout, manifest), manifest, self._crcs)
+        return PlannedArchive(await asyncio.to_thread(TarLayout, manifest), manifest)
 
 
 class TarLayout(Layout):
@@ -61,17 +56,15 @@ class TarLayout(Layout):
         if record == len(self.entries):
             return (_END,)
         entry = self.entries[record]
-        # whether an empty file is still there and empty, only opening it tells: its CRC-32 is asked for
-        header = _header_segment(entry, None if entry.size or entry.is_directory else record)
-        if not entry.size:
+        header = _header_segment(entry)
+        if entry.is_directory:
             return (header,)
         content = FileContent(record, entry.size)
         padding = -entry.size % BLOCK
         return (header, content, Literal(bytes(padding))) if padding else (header, content)
 
 
-def _header_segment(entry: Entry, needs: int | None) -> Segment:
+def _header_segment(entry: Entry) -> Segment:
     if is_ustar(entry):
-        return Late(BLOCK, lambda _: ustar_header(entry), needs)
-    header = pax_header(entry)
-    return Late(len(header), lambda _: header, needs)
+        return Late(BLOCK, lambda _: ustar_header(entry))
+    return Literal(pax_header(entry))

@@ -1,23 +1,18 @@
-"""Backends by name: what is refused and in which words, and a real plugin from its package to its archive."""
+"""Backends by name: what is refused, and in which words."""
 
-import io
-import subprocess
 import sys
-import tarfile
-import urllib.error
-from importlib.metadata import Distribution, EntryPoint
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
 import backends
-from tests.documentation import write_documented_package
-from tests.servers import PROJECT, contents, fetch, plain_environment, running_server
+from tests.plugins import packaged
 from tornado_archiver.backend import Archive, Backend, BackendOptions
 from tornado_archiver.errors import RegistryError
 from tornado_archiver.manifest import Manifest
-from tornado_archiver.registry import GROUP, Registry, installed
+from tornado_archiver.registry import GROUP, Registry
 
 OPTIONS = BackendOptions(level=3)
 
@@ -59,6 +54,21 @@ class Typeless(Good):
 
 class Endless(Good):
     suffix = 7  # type: ignore[assignment]
+
+
+class Ended(Good):
+    def __init__(self, options: BackendOptions) -> None:
+        sys.exit("no licence")
+
+
+class PlainCheck(Good):
+    def check(self) -> None:  # type: ignore[override]
+        pass
+
+
+class PlainOpen(Good):
+    def open(self, manifest: Manifest) -> Archive:  # type: ignore[override]
+        raise NotImplementedError
 
 
 class NoBackend:
@@ -110,12 +120,18 @@ def test_a_name_is_taken_to_the_letter(name: str) -> None:
 
 def test_two_backends_of_one_name_are_refused() -> None:
     with pytest.raises(RegistryError, match=r"two backends are called 'good'.*Good.*Other.*uninstall one"):
-        Registry([point("Good"), point("Other")])
+        Registry([point("Good"), point("Other")]).create("good", OPTIONS)
+
+
+def test_two_backends_of_a_name_that_nobody_asks_for_do_no_harm() -> None:
+    registry = Registry([*backends.ENTRY_POINTS, point("Good"), point("Other")])
+    assert registry.create("tar", OPTIONS).name == "tar"
+    assert registry.names() == ["good", "stored-zip", "tar", "tar.gz", "zip"]
 
 
 def test_an_installed_backend_may_not_replace_one_in_the_box() -> None:
     with pytest.raises(RegistryError, match="two backends are called 'zip'"):
-        Registry([*backends.ENTRY_POINTS, point("Good", "zip")])
+        Registry([*backends.ENTRY_POINTS, point("Good", "zip")]).create("zip", OPTIONS)
 
 
 def test_one_backend_listed_twice_is_one() -> None:
@@ -124,11 +140,14 @@ def test_one_backend_listed_twice_is_one() -> None:
 
 
 def test_the_package_at_fault_is_named(tmp_path: Path) -> None:
-    (tmp_path / "METADATA").write_text("Metadata-Version: 2.1\nName: archiver-broken\nVersion: 1\n")
-    (tmp_path / "entry_points.txt").write_text(f"[{GROUP}]\ngood = {__name__}:NoBackend\n")
-    (broken,) = Distribution.at(tmp_path).entry_points
+    registry = Registry(packaged(tmp_path, good=f"{__name__}:NoBackend"))
     with pytest.raises(RegistryError, match="of package archiver-broken is no backend"):
-        Registry([broken]).create("good", OPTIONS)
+        registry.create("good", OPTIONS)
+    assert registry.origin("good") == f"{__name__}:NoBackend of package archiver-broken"
+
+
+def test_a_backend_in_the_box_has_no_origin() -> None:
+    assert Registry(backends.ENTRY_POINTS).origin("tar") == ""
 
 
 @pytest.mark.parametrize(
@@ -146,6 +165,9 @@ def test_the_package_at_fault_is_named(tmp_path: Path) -> None:
         ("Endless", "must say its `suffix`"),
         ("Misnamed", "is registered as 'good' but calls itself 'bad'"),
         ("tornado_archiver.backend:Backend", "with `open` defined"),
+        ("Ended", r"cannot be made: SystemExit\('no licence'\)"),
+        ("PlainCheck", "must define `check` with `async def`"),
+        ("PlainOpen", "must define `open` with `async def`"),
     ],
 )
 def test_what_is_no_backend_is_refused(value: str, words: str) -> None:
@@ -154,7 +176,35 @@ def test_what_is_no_backend_is_refused(value: str, words: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("statement", ["raise ZeroDivisionError('told')", "import no_such_module", "1 +"])
+@pytest.mark.parametrize(
+    ("attribute", "word"),
+    [
+        ("suffix", 'no"dot\n'),
+        ("suffix", "zip"),
+        ("suffix", ".."),
+        ("suffix", ""),
+        ("suffix", "./../zip"),
+        ("media_type", "text/html\r\nSet-Cookie: a=b"),
+        ("media_type", "application/x-good\n"),
+        ("media_type", "good"),
+        ("name", "bad,name"),
+        ("name", "Good"),
+        ("name", "гуд"),
+    ],
+)
+def test_a_word_that_would_break_what_it_stands_in_is_refused(
+    monkeypatch: pytest.MonkeyPatch, attribute: str, word: str
+) -> None:
+    monkeypatch.setattr(Good, attribute, word)
+    name = Good.name
+    with pytest.raises(RegistryError) as caught:
+        Registry([point("Good", name)]).create(name, OPTIONS)
+    assert f"{__name__}:Good has the `{attribute}` {word!r}, which must match" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "statement", ["raise ZeroDivisionError('told')", "import no_such_module", "1 +", "raise SystemExit(3)"]
+)
 def test_a_backend_that_cannot_be_imported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, statement: str
 ) -> None:
@@ -163,109 +213,3 @@ def test_a_backend_that_cannot_be_imported(
     registry = Registry([point("raises_on_import:Good")])  # as long as nobody asks for it, it does no harm
     with pytest.raises(RegistryError, match="raises_on_import:Good cannot be loaded: "):
         registry.create("good", OPTIONS)
-
-
-def test_nothing_is_installed_that_the_service_does_not_know_of() -> None:
-    """What the tests stand on: this environment has no plugin of its own."""
-    assert not list(installed())
-
-
-# A real plugin
-
-
-@pytest.fixture(scope="module")
-def plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where pip has installed the package that docs/writing-a-backend.md shows. Whether its module was
-    imported shows in a file beside it."""
-    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("plugins")
-    write_documented_package(source)
-    with open(source / "tar_xz.py", "a") as module:
-        module.write("\nopen(__file__ + '.imported', 'w').close()\n")
-    pip_install(source, target)
-    return target
-
-
-def pip_install(source: Path, target: Path) -> None:
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index"]
-    command += ["--no-build-isolation", "--no-deps", "--root-user-action", "ignore", "--target", str(target)]
-    ended = subprocess.run([*command, str(source)], capture_output=True, text=True, env=plain_environment())
-    assert ended.returncode == 0, ended.stderr
-
-
-@pytest.fixture
-def imported(plugins: Path) -> Path:
-    """Exists once the plugin has been imported by somebody."""
-    mark = plugins / "tar_xz.py.imported"
-    mark.unlink(missing_ok=True)
-    return mark
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    (tmp_path / "photos/abc/nested").mkdir(parents=True)
-    (tmp_path / "photos/abc/1.jpg").write_bytes(bytes(range(256)) * 1000)
-    (tmp_path / "photos/abc/nested/Сумерки.txt").write_bytes(b"2")
-    return tmp_path / "photos"
-
-
-def contents_of_tar_xz(data: bytes) -> dict[str, bytes]:
-    with tarfile.open(fileobj=io.BytesIO(data), mode="r:xz") as archive:
-        opened = {member.name: archive.extractfile(member) for member in archive if member.isfile()}
-        return {name: file.read() for name, file in opened.items() if file}
-
-
-def test_an_installed_plugin_serves_its_archives(plugins: Path, imported: Path, photos: Path) -> None:
-    with running_server(photos, "--backend", "tar.xz", env={"PYTHONPATH": str(plugins)}) as server:
-        assert contents_of_tar_xz(fetch(server.port, "/archive/abc/")) == contents(photos / "abc")
-    assert imported.exists()
-
-
-def test_an_installed_plugin_serves_beside_the_default(plugins: Path, photos: Path) -> None:
-    env = {"PYTHONPATH": str(plugins)}
-    with running_server(photos, "--backend", "tar.gz", "--formats", "tar.xz", env=env) as server:
-        data = fetch(server.port, "/archive/abc/?format=tar.xz")
-        assert contents_of_tar_xz(data) == contents(photos / "abc")
-        assert fetch(server.port, "/archive/abc/").startswith(b"\x1f\x8b")
-
-
-def test_an_installed_plugin_that_is_not_named_is_not_loaded(
-    plugins: Path, imported: Path, photos: Path
-) -> None:
-    with running_server(photos, env={"PYTHONPATH": str(plugins)}) as server:
-        with pytest.raises(urllib.error.HTTPError) as caught:
-            fetch(server.port, "/archive/abc/?format=tar.xz")
-        caught.value.close()
-        assert caught.value.code == 400
-        assert fetch(server.port, "/archive/abc/").startswith(b"PK")
-    assert not imported.exists()
-
-
-def test_a_plugin_that_is_not_installed_stops_the_start(photos: Path) -> None:
-    command = [sys.executable, f"{PROJECT}/server.py", "-P", "0", "--backend", "tar.xz"]
-    command += ["--photos-dir", str(photos)]
-    ended = subprocess.run(command, capture_output=True, text=True, env=plain_environment(), timeout=60)
-    assert ended.returncode == 2
-    assert "there is no backend 'tar.xz'; there are: " in ended.stderr
-    assert len(ended.stderr.splitlines()) == 1
-
-
-def test_the_documented_suite_runs_over_the_installed_plugin(plugins: Path, tmp_path: Path) -> None:
-    """The page's test file as it stands; two of its tests are enough to see that it works."""
-    write_documented_package(tmp_path)
-    (tmp_path / "tar_xz.py").unlink()
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-k",
-        "says_what or single_empty",
-    ]
-    env = plain_environment({"PYTHONPATH": f"{plugins}:{PROJECT}"})
-    ended = subprocess.run(
-        [*command, "test_tar_xz.py"], cwd=tmp_path, capture_output=True, text=True, env=env
-    )
-    assert ended.returncode == 0, ended.stdout
-    assert "2 passed" in ended.stdout

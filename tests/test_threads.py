@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Generator
 from contextlib import aclosing
+from typing import cast
 
 import pytest
 
@@ -124,6 +125,17 @@ def test_an_error_comes_through_after_the_chunks() -> None:
         with pytest.raises(ZeroDivisionError):
             await get()
         assert got == [b"a", b"b"]
+        assert maker.is_closed
+
+    quietly(main)
+
+
+def test_what_is_no_chunk_is_no_end() -> None:
+    maker = Maker([b"a", cast(bytes, None), b"b"])
+
+    async def main() -> None:
+        with pytest.raises(TypeError):
+            await gathered(maker)
         assert maker.is_closed
 
     quietly(main)

@@ -1,6 +1,8 @@
 """Puts the service together as the settings want it. The only place that knows both the core, the web and the
 box's backends."""
 
+import asyncio
+
 import backends
 from tornado_archiver.admission import Admission
 from tornado_archiver.backend import Backend, BackendOptions
@@ -20,6 +22,7 @@ from tornado_archiver.web.metrics import Metrics
 from tornado_archiver.web.pages import upstream_url
 
 _STORAGES = {"abort": LocalStorage, "report": ReportingStorage}  # by on_unreadable
+_CHECK_S = 10  # the supervisor hears nothing while it waits for a backend
 
 
 async def make_service(settings: Settings, ledger: Ledger | None = None) -> Service:
@@ -75,11 +78,30 @@ async def _backends(settings: Settings) -> list[Backend]:
         setting = "backend" if name == settings.backend else "formats"
         try:
             backend = registry.create(name, options)
-            await backend.check()
+            await _check(backend, registry.origin(name))
         except (RegistryError, BackendUnavailableError) as error:
             raise type(error)(f"{setting}: {name!r} ({settings.origins[setting]}): {error}") from error
         found.append(backend)
     return found
+
+
+async def _check(backend: Backend, origin: str) -> None:
+    """Raises BackendUnavailableError, whatever a backend that somebody else has written raises."""
+    limit = asyncio.timeout(_CHECK_S)
+    try:
+        async with limit:
+            await backend.check()
+    except (Exception, SystemExit) as error:
+        problem = _problem(error, is_late=limit.expired())
+        raise BackendUnavailableError(f"{origin}: {problem}" if origin else problem) from error
+
+
+def _problem(error: BaseException, *, is_late: bool) -> str:
+    if isinstance(error, BackendUnavailableError):
+        return str(error) or "it cannot work here and does not say why"
+    if isinstance(error, TimeoutError) and is_late:
+        return f"its check does not answer within {_CHECK_S:g} s"
+    return f"its check failed: {error!r}"
 
 
 def _demo_url(settings: Settings) -> str | None:

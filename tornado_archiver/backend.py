@@ -60,7 +60,9 @@ class Archive(ABC):
 class Backend(ABC):
     """Maker of one format. One instance serves all requests, so it keeps nothing of any of them.
 
-    `name` is what `--backend` and `?format=` call it, `suffix` ends the download's file name.
+    `name` is what `--backend` and `?format=` call it, `suffix` ends the download's file name. It is made and
+    checked in one process, and serves in others that are forked from that one, each with an event loop of its
+    own: no threads, locks, pools and connections before the first `open`.
     """
 
     name: ClassVar[str]
@@ -71,9 +73,12 @@ class Backend(ABC):
         self.options = options
 
     async def check(self) -> None:
-        """Called once at start. Raises BackendUnavailableError that says what to install."""
+        """Whether it can work here. Called at the start, when settings are read again, and by the admin's
+        process whenever somebody asks whether the service is ready, which may be twice at once. It MUST NOT
+        block, and has 2 seconds. Raises BackendUnavailableError that says what to install."""
         return
 
     @abstractmethod
     async def open(self, manifest: Manifest) -> Archive:
-        """Settle the facts of the archive of `manifest`; read no content and start no program yet."""
+        """Settle the facts of the archive of `manifest`; read no content and start no program yet. Raises
+        PackingError when the format cannot say what is in the manifest, which is a 500 to the visitor."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tornado_archiver.byterange import ByteRange
 from tornado_archiver.manifest import Manifest
-from tornado_archiver.segments import Segment
+from tornado_archiver.segments import FileContent, Segment
 
 if TYPE_CHECKING:
     from tornado_archiver.contents import Contents
@@ -76,10 +76,17 @@ class Layout(ABC):
         return bisect_right(self.starts, position) - 1
 
     def cut(self, record: int, wanted: ByteRange) -> Iterator[tuple[Segment, int, int]]:
-        """The segments of a record that a range touches, each with the part of it that the range touches."""
+        """The segments of a record that a range touches, each with the part of it that the range touches. An
+        empty file belongs to the ranges on both of its sides."""
         at = self.starts[record]
         for segment in self.segments(record):
             start, stop = max(wanted.start - at, 0), min(wanted.stop - at, segment.length)
-            if start < stop:
+            if start < stop or (start == stop and self._is_empty_file(segment)):
                 yield segment, start, stop
             at += segment.length
+
+    def _is_empty_file(self, segment: Segment) -> bool:
+        """Whether it is still there, and empty, only opening it tells."""
+        if not isinstance(segment, FileContent) or segment.length:
+            return False
+        return not self.entries[segment.entry].is_directory

@@ -82,13 +82,13 @@ async def _awaited(chunks: Chunks, seconds: float, give_up: Callable[[PackingErr
             alarm = loop.call_later(seconds, give_up, error)
             try:
                 async with asyncio.timeout(seconds):
-                    chunk = await anext(chunks, None)
+                    chunk = await anext(chunks)
+            except StopAsyncIteration:
+                return
             except TimeoutError:
                 raise PackingError(*error.args) from None
             finally:
                 alarm.cancel()
-            if chunk is None:
-                return
             yield chunk
 
 

@@ -19,12 +19,13 @@ _NS_PER_S = 1_000_000_000
 
 
 class PlannedArchive(Archive):
-    """An archive of `manifest` as `layout` lays it out. `crcs` may know some of the contents' CRC-32s."""
+    """An archive of `manifest` as `layout` lays it out. `crcs` is for a format with CRC-32s, and may know some
+    of them already."""
 
-    def __init__(self, layout: Layout, manifest: Manifest, crcs: CrcCache) -> None:
+    def __init__(self, layout: Layout, manifest: Manifest, crcs: CrcCache | None = None) -> None:
         self._layout = layout
         self._manifest = manifest
-        self._crcs = crcs
+        self._crcs = CrcCache() if crcs is None else crcs
         self.info = ArchiveInfo(
             length=layout.length,
             etag=_etag(layout.version, manifest),

@@ -36,6 +36,7 @@ class Program:
     `directory` is a path to start in, `stdin` a descriptor (the caller's to close) or None for none,
     `inherited` further descriptors that the program sees under the same numbers. `rules`, from `confinement`
     (a descriptor, the caller's to close), say what it may do; without, it may do what this process may.
+    `environment` is all that it gets of one, with PATH: the service's own holds the keys of links.
     `chatter` is what it says on stderr when all is well: no error repeats that. `when_silent` is awaited
     whenever a reader has waited for SILENCE_S: it raises when there is no sense in waiting on. On leaving the
     block the whole process group is killed and waited for, and every descriptor closed.
@@ -56,7 +57,7 @@ class Program:
         self._arguments = arguments
         self._directory = directory
         self._stdin = subprocess.DEVNULL if stdin is None else stdin
-        self._environment = environment
+        self._environment = {"PATH": os.environ.get("PATH", os.defpath), **(environment or {})}
         self._inherited = inherited
         self._rules = rules
         self._chatter = chatter

@@ -4,6 +4,7 @@ An installed backend is loaded only when the settings name it: installing is not
 """
 
 import inspect
+import re
 from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
 
@@ -12,6 +13,14 @@ from tornado_archiver.errors import RegistryError
 
 GROUP = "tornado_archiver.backends"
 
+# What a backend says of itself stands in settings, links, headers and file names, as it is: other characters
+# may mean something there.
+ALLOWED = {
+    "name": re.compile(r"[a-z0-9][a-z0-9.+-]*"),
+    "media_type": re.compile(r"[a-z]+/[a-z0-9.+-]+"),
+    "suffix": re.compile(r"(\.[a-z0-9]+)+"),
+}
+
 
 def installed() -> Iterable[EntryPoint]:
     """The backends that packages installed with pip offer."""
@@ -19,52 +28,76 @@ def installed() -> Iterable[EntryPoint]:
 
 
 class Registry:
-    """Raises RegistryError when two entry points claim one name for different things."""
+    """Two packages may offer one name as long as nobody asks for it."""
 
     def __init__(self, offered: Iterable[EntryPoint]) -> None:
-        self._offered: dict[str, EntryPoint] = {}
+        self._offered: dict[str, dict[str, EntryPoint]] = {}  # by name and value: one listed twice is one
         for point in offered:
-            known = self._offered.setdefault(point.name, point)
-            if known.value != point.value:
-                raise RegistryError(
-                    f"two backends are called {point.name!r}: {_origin(known)} and {_origin(point)};"
-                    " uninstall one of them"
-                )
+            self._offered.setdefault(point.name, {}).setdefault(point.value, point)
 
     def names(self) -> list[str]:
         return sorted(self._offered)
 
     def create(self, name: str, options: BackendOptions) -> Backend:
-        """The backend of that name. Raises RegistryError when there is none, or it is no backend."""
-        if name not in self._offered:
-            raise RegistryError(f"there is no backend {name!r}; there are: {', '.join(self.names())}")
-        backend = _loaded(self._offered[name])
+        """The backend of that name. Raises RegistryError when there is none or more than one, or it is no
+        backend."""
+        point = self._point(name)
+        backend = _loaded(point)
         try:
             return backend(options)
-        except Exception as error:
-            raise RegistryError(
-                f"backend {_origin(self._offered[name])} cannot be made: {error!r}"
-            ) from error
+        except (Exception, SystemExit) as error:
+            raise RegistryError(f"backend {_origin(point)} cannot be made: {error!r}") from error
+
+    def origin(self, name: str) -> str:
+        """Where an installed backend comes from, as the errors here say it; "" for one in the box."""
+        point = self._point(name)
+        return _origin(point) if point.dist else ""
+
+    def _point(self, name: str) -> EntryPoint:
+        if name not in self._offered:
+            raise RegistryError(f"there is no backend {name!r}; there are: {', '.join(self.names())}")
+        point, *others = self._offered[name].values()
+        if others:
+            claims = " and ".join(map(_origin, (point, *others)))
+            raise RegistryError(f"two backends are called {name!r}: {claims}; uninstall one of them")
+        return point
 
 
 def _loaded(point: EntryPoint) -> type[Backend]:
     try:
         found = point.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # some modules are scripts that end with sys.exit()
         raise RegistryError(f"backend {_origin(point)} cannot be loaded: {error!r}") from error
     if not (inspect.isclass(found) and issubclass(found, Backend)) or inspect.isabstract(found):
         raise RegistryError(
             f"backend {_origin(point)} is no backend: it must be a subclass of"
             " tornado_archiver.backend.Backend with `open` defined"
         )
-    for attribute in ("name", "media_type", "suffix"):
-        if not isinstance(getattr(found, attribute, None), str):
+    _refuse_odd_words(found, point)
+    _refuse_plain_methods(found, point)
+    return found
+
+
+def _refuse_odd_words(found: type[Backend], point: EntryPoint) -> None:
+    for attribute, allowed in ALLOWED.items():
+        word = getattr(found, attribute, None)
+        if not isinstance(word, str):
             raise RegistryError(f"backend {_origin(point)} must say its `{attribute}`")
+        if not allowed.fullmatch(word):
+            raise RegistryError(
+                f"backend {_origin(point)} has the `{attribute}` {word!r}, which must match {allowed.pattern}"
+            )
     if found.name != point.name:
         raise RegistryError(
             f"backend {_origin(point)} is registered as {point.name!r} but calls itself {found.name!r}"
         )
-    return found
+
+
+def _refuse_plain_methods(found: type[Backend], point: EntryPoint) -> None:
+    """They would fail only when they are awaited, and say nothing of whose they are."""
+    for method in ("check", "open"):
+        if not inspect.iscoroutinefunction(getattr(found, method)):
+            raise RegistryError(f"backend {_origin(point)} must define `{method}` with `async def`")
 
 
 def _origin(point: EntryPoint) -> str:

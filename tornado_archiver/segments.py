@@ -37,7 +37,8 @@ class Late:
 
 
 class FileContent:
-    """The content of entry number `entry`, as it is."""
+    """The content of the manifest's entry number `entry`, as it is. An empty file has one of no length, which
+    has it opened and compared as well."""
 
     __slots__ = ("entry", "length")
 

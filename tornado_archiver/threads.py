@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator, Sized
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tornado_archiver.cleanup import finished
 
 _Chunk = TypeVar("_Chunk", bound=Sized)
+_END: Any = object()  # None would make the end of what a careless generator yields in the middle
 
 
 async def pulled(
@@ -21,25 +22,23 @@ async def pulled(
     whatever way, the generator is closed and no thread works for it any more.
     """
     loop = asyncio.get_running_loop()
-    pull: asyncio.Future[_Chunk | None] | None = None
+    pull: asyncio.Future[_Chunk] | None = None
     try:
         while True:
-            pull = pull or loop.run_in_executor(None, next, chunks, None)
+            pull = pull or loop.run_in_executor(None, next, chunks, _END)
             # a running thread cannot be cancelled, so a pull is always waited for
             chunk, pull = await finished(pull), None
-            if chunk is None:
+            if chunk is _END:
                 return
             if len(chunk):
-                pull = loop.run_in_executor(None, next, chunks, None) if ahead else None
+                pull = loop.run_in_executor(None, next, chunks, _END) if ahead else None
                 yield chunk
     finally:
         # as one: a cancellation between the two would leave the generator open
         await finished(_put_away(chunks, pull))
 
 
-async def _put_away(
-    chunks: Generator[_Chunk, None, None], pull: "asyncio.Future[_Chunk | None] | None"
-) -> None:
+async def _put_away(chunks: Generator[_Chunk, None, None], pull: "asyncio.Future[_Chunk] | None") -> None:
     if pull is not None:
         await asyncio.wait([pull])
         pull.cancelled() or pull.exception()  # nobody asks for it any more

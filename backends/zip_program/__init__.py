@@ -37,8 +37,8 @@ from tornado_archiver.process import Program
 log = logging.getLogger(__name__)
 
 _LOCALE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "locale")
-# Nothing else from the service's environment: ZIPOPT would change what the program does.
-_ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LOCPATH": _LOCALE, "TZ": "UTC0"}
+# Its messages are matched, and its times are local ones
+_ENVIRONMENT = {"LOCPATH": _LOCALE, "TZ": "UTC0"}
 
 # What it says with -v when all is well
 _CHATTER = re.compile(r"^ +adding: .*\n?|^.*\(out=\d+\) \(.*\n?|^total bytes=(\d+),.*\n?", re.MULTILINE)
@@ -128,7 +128,7 @@ class _ZipArchive(Archive):
 
 
 def _path() -> str | None:
-    return shutil.which("zip", path=_ENVIRONMENT["PATH"])
+    return shutil.which("zip")
 
 
 def _rules(readable: Iterable[int], resources: ExitStack) -> int | None:

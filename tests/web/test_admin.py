@@ -17,7 +17,7 @@ import pytest
 from tests.servers import eventually, fetch, running_server
 from tests.web.admin import Admin, administered, ask
 from tests.web.visitors import BROWSER, knock, linked_noise, read_head, request, rest_of
-from tornado_archiver.errors import BackendUnavailableError
+from tornado_archiver.errors import BackendUnavailableError, PackingError
 from tornado_archiver.ledger import Ledger, Row
 from tornado_archiver.roll import Roll
 from tornado_archiver.web import readiness
@@ -120,15 +120,27 @@ def test_it_is_not_ready_while_it_drains(photos: Path) -> None:
         assert admin.server.process.wait(timeout=10) == 0
 
 
-def test_without_a_worker_or_a_program_it_is_not_ready(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("trouble", "problem"),
+    [
+        (BackendUnavailableError("install it"), "install it"),
+        (PackingError("it ended with 1"), "it ended with 1"),
+        (ZeroDivisionError("a plugin's"), 'ZeroDivisionError("a plugin\'s")'),
+        (TimeoutError(), "TimeoutError()"),
+        (SystemExit(3), "SystemExit(3)"),
+    ],
+)
+def test_without_a_worker_or_a_program_it_is_not_ready(
+    tmp_path: Path, trouble: BaseException, problem: str
+) -> None:
     class Broken:
         name = "broken"
 
         async def check(self) -> None:
-            raise BackendUnavailableError("install it")
+            raise trouble
 
     looked = Readiness(tmp_path, [Broken()], Ledger(), Roll())  # type: ignore[list-item]
-    assert asyncio.run(looked.problems()) == ["no worker is running", "backend broken: install it"]
+    assert asyncio.run(looked.problems()) == ["no worker is running", f"backend broken: {problem}"]
 
 
 def test_a_mount_that_hangs_is_told_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

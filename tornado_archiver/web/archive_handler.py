@@ -18,7 +18,7 @@ from tornado_archiver.sourcepath import source_hash
 from tornado_archiver.web import access_log, pages
 from tornado_archiver.web.answer import Parts, answer_to
 from tornado_archiver.web.base_handler import BaseHandler
-from tornado_archiver.web.body_writer import BodyWriter, stream_of
+from tornado_archiver.web.body_writer import BodyWriter, chunks_of, stream_of
 from tornado_archiver.web.http_errors import REFUSALS, RefusedError, refused
 from tornado_archiver.web.link_check import check_link
 from tornado_archiver.web.record import Outcome
@@ -171,6 +171,7 @@ class ArchiveHandler(BaseHandler):
                     await body.put(part)
                 else:
                     await self._send_part(archive, part, body)
+            body.end()
             await self._arrived()
 
     async def _arrived(self) -> None:
@@ -186,7 +187,8 @@ class ArchiveHandler(BaseHandler):
             await asyncio.sleep(_LOOK_S)
 
     async def _send_part(self, archive: Archive, wanted: ByteRange | None, body: BodyWriter) -> None:
-        async with aclosing(self._service.pacing.paced(archive.chunks(wanted), self._fail)) as chunks:
+        handed_out = chunks_of(archive, wanted)
+        async with aclosing(self._service.pacing.paced(handed_out, self._fail)) as chunks:
             async for chunk in chunks:
                 await body.put(chunk)
 

@@ -1,13 +1,17 @@
 """Puts an archive's chunks on a connection, each as soon as the visitor's side has taken the one before."""
 
 import asyncio
+import inspect
+from collections.abc import AsyncGenerator
 from typing import cast
 
 from tornado.http1connection import HTTP1Connection
 from tornado.iostream import IOStream, StreamClosedError
 
+from tornado_archiver.backend import Archive
+from tornado_archiver.byterange import ByteRange
 from tornado_archiver.chunks import Chunk, FileSlice
-from tornado_archiver.errors import ArchiverError
+from tornado_archiver.errors import ArchiverError, PackingError
 from tornado_archiver.web.base_handler import BaseHandler
 from tornado_archiver.web.sendfile_stream import SendfileStream, reset
 
@@ -24,7 +28,9 @@ class BodyWriter:
 
     async def put(self, chunk: Chunk) -> None:
         """Returns when the connection has taken the chunk: that is the back-pressure. Raises
-        StreamClosedError, and what reading a file slice raises."""
+        StreamClosedError, PackingError for what is no chunk or was not promised, and what reading a file
+        slice raises."""
+        self._check(chunk)
         if self._record.first_byte_s is None:
             self._record.first_byte_s = self._handler.request.request_time()
             self._handler.metrics.first_byte(self._record)
@@ -37,6 +43,19 @@ class BodyWriter:
             await self._put_parts(chunk)
         self._done += len(chunk)
         self._record.sent = self._done
+
+    def _check(self, chunk: object) -> None:
+        if not isinstance(chunk, Chunk):
+            raise PackingError(f"the backend hands out a {type(chunk).__name__}, not bytes or a FileSlice")
+        promised = self._record.promised
+        if promised is not None and self._done + len(chunk) > promised:
+            raise PackingError(f"the backend hands out more than the {promised} bytes that it promised")
+
+    def end(self) -> None:
+        """Nothing comes any more. Raises PackingError unless all that was promised has."""
+        promised = self._record.promised
+        if promised not in (None, self._done):
+            raise PackingError(f"the backend promised {promised} bytes and hands out no more than these")
 
     async def _put_parts(self, piece: FileSlice) -> None:
         parts = piece.parts(_READ_BYTES)
@@ -57,6 +76,16 @@ class BodyWriter:
         error = stream.error  # Tornado's connection keeps to itself what went wrong
         if error is not None or stream.closed():
             raise error if isinstance(error, ArchiverError) else StreamClosedError(real_error=error)
+
+
+def chunks_of(archive: Archive, wanted: ByteRange | None) -> AsyncGenerator[Chunk, None]:
+    """What the archive hands out. Raises PackingError when that cannot be pulled and put away."""
+    chunks: object = archive.chunks(wanted)
+    if isinstance(chunks, AsyncGenerator):
+        return chunks
+    if inspect.iscoroutine(chunks):
+        chunks.close()  # or Python would warn of one that nobody has awaited
+    raise PackingError(f"`chunks` of the backend returns a {type(chunks).__name__}, no async generator")
 
 
 def connection_of(handler: BaseHandler) -> HTTP1Connection:

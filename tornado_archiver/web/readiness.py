@@ -72,6 +72,8 @@ async def _unusable(backend: Backend) -> str:
         await backend.check()
     except ArchiverError as error:
         return f"backend {backend.name}: {error}"
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin raises, the admin is to see it
+        return f"backend {backend.name}: {error!r}"
     return ""
 
 
