@@ -14,7 +14,7 @@ from tests.servers import PROJECT, plain_environment, tool
 from tornado_archiver.signed_link import LinkKeys
 
 PAGE = (PROJECT / "docs" / "signed-links.md").read_text("utf-8")
-KEY, OLD_KEY = "a key that signs links", "an old key that signed links"
+KEY, OLD_KEY = "a-key-that-signs-links", "an-old-key-that-signed-links"
 ALBUM = "3bea29ccabbbf64bdebcc055319c5745"
 # what makes a difference between the ways to encode a name
 ODD = "Grüße & mehr+50% ~(1)_'\"=?#;"
@@ -79,7 +79,8 @@ def test_the_time_is_written_as_in_a_setting(tmp_path: Path, written: str, secon
 )
 def test_it_prints_a_whole_address_and_asks_for_a_format(tmp_path: Path, base: str) -> None:
     options = ("--format", "tar.gz", "--base-url", base)
-    link = made(ALBUM, "--expires", "1h", *options, cwd=tmp_path, env={"ARCHIVER_LINK_SECRET": KEY})
+    environment = {"ARCHIVER_LINK_SECRET": KEY, "ARCHIVER_FORMATS": "tar,tar.gz"}
+    link = made(ALBUM, "--expires", "1h", *options, cwd=tmp_path, env=environment)
     signature = LinkKeys((KEY,)).signature(ALBUM, str(expires_of(link)))
     path = f"/archive/{ALBUM}/?expires={expires_of(link)}&signature={signature}&format=tar.gz"
     assert link == base.rstrip("/") + path
@@ -100,6 +101,38 @@ def test_it_reads_the_key_from_where_the_service_does(tmp_path: Path, source: st
         (tmp_path / ".env").write_text(f"ARCHIVER_LINK_SECRET='{KEY}'\n")
     link = made(ALBUM, "--expires", "1h", *args, cwd=tmp_path, env=env)
     assert link.endswith(LinkKeys((KEY,)).signature(ALBUM, str(expires_of(link))))
+
+
+# What it warns of
+
+
+def test_a_format_that_the_service_does_not_offer_is_told(tmp_path: Path) -> None:
+    (tmp_path / "my.conf").write_text(f"link-secret = {KEY}\nformats = tar,zip\n")
+    ended = run("link", ALBUM, "--expires", "1h", "--format", "rar", "--config", "my.conf", cwd=tmp_path)
+    assert ended.returncode == 0
+    assert ended.stdout.endswith("&format=rar\n")
+    assert ended.stderr == (
+        "python -m tornado_archiver link: warning: a service with these settings answers this link with 400: "
+        "'rar' is none of its formats, which are stored-zip, tar, zip (backend: default, formats: formats in "
+        "my.conf); add it to ARCHIVER_FORMATS\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["tar", "zip"])
+def test_a_format_that_the_service_offers_is_not_told(tmp_path: Path, name: str) -> None:
+    environment = {"ARCHIVER_LINK_SECRET": KEY, "ARCHIVER_BACKEND": "tar", "ARCHIVER_FORMATS": "zip"}
+    assert made(ALBUM, "--expires", "1h", "--format", name, cwd=tmp_path, env=environment)
+
+
+def test_a_misspelt_variable_is_told_with_what_comes_of_it(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"ARCHIVER_LINK_SECRETS={KEY}\n")
+    ended = run("link", ALBUM, "--expires", "1h", cwd=tmp_path)
+    first, second = ended.stderr.splitlines()
+    assert first.endswith(
+        ": ARCHIVER_LINK_SECRETS in .env is not a setting, did you mean ARCHIVER_LINK_SECRET?"
+    )
+    assert "there is no key to sign with" in second
+    assert KEY not in ended.stderr
 
 
 # What it cannot make

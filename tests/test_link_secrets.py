@@ -9,7 +9,7 @@ import pytest
 
 from tests.servers import PROJECT, plain_environment
 
-KEY, OLD_KEY = "a key that signs links", "an old key that signed"
+KEY, OLD_KEY = "a-key-that-signs-links", "an-old-key-that-signed"
 
 
 @pytest.mark.parametrize("option", ["--print-config", "--help"])
@@ -49,6 +49,14 @@ def test_a_service_whose_file_of_keys_is_empty_does_not_start(tmp_path: Path) ->
     told = said_by_server("--link-secret-file", "keys", cwd=tmp_path)
     assert told.returncode == 2
     assert "link-secret-file: 'keys' (flag --link-secret-file) holds no key" in told.stderr
+
+
+def test_a_comment_in_the_file_of_keys_is_no_key(tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text(f"# keys of the archive links\n{KEY}\n")
+    told = said_by_server("--link-secret-file", "keys", cwd=tmp_path)
+    assert told.returncode == 2
+    assert "line 1 of 'keys' (flag --link-secret-file) begins with '#': it may hold keys only" in told.stderr
+    assert not re.search(f"{KEY}|of the archive", told.stderr)
 
 
 def said_by_server(*args: str, cwd: Path) -> "subprocess.CompletedProcess[str]":

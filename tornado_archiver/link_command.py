@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 from tornado_archiver.errors import ArchiverError, SettingsError
 from tornado_archiver.link_secrets import link_keys
 from tornado_archiver.setting_types import DAY, NAME, duration
+from tornado_archiver.settings import Settings
 from tornado_archiver.settings_reader import read_settings
 from tornado_archiver.signed_link import LinkKeys
 from tornado_archiver.sourcepath import source_hash
@@ -31,24 +32,46 @@ def main(argv: Sequence[str]) -> int:
     """Print the link that `argv` (without the program's name) asks for; the exit status."""
     asked = _parser().parse_args(argv or ["--help"])
     try:
-        keys = _keys(asked, os.environ, Path(".env"))
+        settings = _settings(asked, os.environ, Path(".env"))
+        _tell(*settings.warnings)  # the reason, maybe, that there is no key
+        keys = _keys(settings)
     except ArchiverError as error:
-        sys.stderr.write(f"{_PROGRAM} link: {error}\n")
+        _tell(str(error))
         return EXIT_UNUSABLE
+    if asked.format not in (None, settings.backend, *settings.formats):
+        _tell(_not_offered(asked.format, settings))
     expires = math.ceil(time.time() + asked.expires)
     further = {"format": asked.format} if asked.format else {}
     sys.stdout.write(f"{asked.base_url or ''}{keys.link(asked.hash, expires, further)}\n")
     return 0
 
 
-def _keys(asked: argparse.Namespace, environ: Mapping[str, str], dotenv: Path) -> LinkKeys:
+def _tell(*lines: str) -> None:
+    sys.stderr.writelines(f"{_PROGRAM} link: {line}\n" for line in lines)
+
+
+def _settings(asked: argparse.Namespace, environ: Mapping[str, str], dotenv: Path) -> Settings:
     """Read as the service reads them, so that both can be given the same."""
     flags = {"--config": asked.config, "--link-secret-file": asked.link_secret_file}
     given = [f"{flag}={value}" for flag, value in flags.items() if value is not None]
-    keys = link_keys(read_settings(given, environ, dotenv))
+    return read_settings(given, environ, dotenv)
+
+
+def _keys(settings: Settings) -> LinkKeys:
+    keys = link_keys(settings)
     if keys is None:
         raise SettingsError(_NO_KEY)
     return keys
+
+
+def _not_offered(name: str, settings: Settings) -> str:
+    """A warning only: the service may have flags that nobody here knows of."""
+    origins = f"backend: {settings.origins['backend']}, formats: {settings.origins['formats']}"
+    offered = ", ".join(dict.fromkeys((settings.backend, *settings.formats)))
+    return (
+        f"warning: a service with these settings answers this link with 400: {name!r} is none of its "
+        f"formats, which are {offered} ({origins}); add it to ARCHIVER_FORMATS"
+    )
 
 
 class _Parser(argparse.ArgumentParser):

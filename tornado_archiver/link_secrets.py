@@ -4,11 +4,11 @@ from pathlib import Path
 
 from tornado_archiver.errors import SettingsError
 from tornado_archiver.setting_files import read_text
-from tornado_archiver.setting_types import MIN_SECRET_CHARACTERS
+from tornado_archiver.setting_types import secret_fault
 from tornado_archiver.settings import UNSET, Settings
 from tornado_archiver.signed_link import LinkKeys
 
-_HOW_TO_MAKE_ONE = "write a key of random characters on a line, such as openssl rand -hex 32 prints"
+_WHAT_TO_WRITE = "it may hold keys only, one on each line, such as openssl rand -hex 32 prints"
 
 
 def link_keys(settings: Settings) -> LinkKeys | None:
@@ -32,13 +32,20 @@ def _refuse_empty(settings: Settings) -> None:
 
 
 def _keys_in(path: Path, origin: str) -> list[str]:
-    """One on each line, without the blanks around it; blank lines do not count."""
-    who = f"link-secret-file: {str(path)!r} ({origin})"
-    lines = [line.strip() for line in read_text(path, who).split("\n")]
-    for number, key in enumerate(lines, 1):
-        if key and not (key.isprintable() and len(key) >= MIN_SECRET_CHARACTERS):
-            allowed = f"a key of at least {MIN_SECRET_CHARACTERS} characters on each line"
-            raise SettingsError(f"{who}: line {number} is not allowed: {allowed}")
+    """One on each line, without the blanks around it; blank lines behind the first do not count."""
+    file = f"{str(path)!r} ({origin})"
+    # nothing at its beginning is skipped, not even a byte order mark: a CMS signs with the first line
+    text = read_text(path, f"link-secret-file: {file}", encoding="utf-8")
+    lines = [line.strip(" \t\r") for line in text.split("\n")]
     if not any(lines):
-        raise SettingsError(f"{who} holds no key: {_HOW_TO_MAKE_ONE}")
-    return [key for key in lines if key]
+        raise SettingsError(f"link-secret-file: {file} holds no key: {_WHAT_TO_WRITE}")
+    for number, line in enumerate(lines, 1):
+        if fault := _fault(number, line):
+            raise SettingsError(f"link-secret-file: line {number} of {file} {fault}: {_WHAT_TO_WRITE}")
+    return [line for line in lines if line]
+
+
+def _fault(number: int, line: str) -> str:
+    if not line:
+        return "is empty" if number == 1 else ""
+    return secret_fault(line)

@@ -24,6 +24,7 @@ from tornado_archiver.service import Service
 from tornado_archiver.settings import Settings, describe
 from tornado_archiver.settings_reader import read_settings
 from tornado_archiver.shares import Share, equal_shares
+from tornado_archiver.signed_link import LinkKeys
 from tornado_archiver.supervisor import Crew, Role, Supervisor
 from tornado_archiver.web import access_log
 from tornado_archiver.web.addresses import ADMIN, inherited_or_listen, listen, warn_of_moves
@@ -52,6 +53,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         settings = read()
         if settings.print_config:
+            sys.stderr.writelines(f"server.py: {warning}\n" for warning in settings.warnings)
             sys.stdout.write(describe(settings) + "\n")
             return 0
         _supervise(settings, read)
@@ -86,9 +88,7 @@ class _Site:
         self.metrics = Metrics(backends)
 
     def crew(self, settings: Settings, service: Service) -> Crew:
-        log.info("packing the directories in %s as %s", settings.photos_dir, service.backends[0].name)
-        if not os.access(settings.photos_dir, os.R_OK | os.X_OK):
-            log.warning("the photos directory %s cannot be read: every link answers 503", settings.photos_dir)
+        _announce(settings, service)
         workers = [
             Role("worker", _in_a_loop(self._serve, settings, service, share))
             for share in equal_shares(settings.workers)
@@ -146,6 +146,38 @@ def _set_up_logging(settings: Settings) -> None:
     access_log.log.setLevel(logging.INFO if settings.enable_logging else logging.WARNING)
     # below that it quotes each malformed request, and with it maybe a hash
     logging.getLogger("tornado.general").setLevel(logging.WARNING)
+
+
+def _announce(settings: Settings, service: Service) -> None:
+    """What an operator compares with what he wanted, at the start and when the settings are read again."""
+    for warning in settings.warnings:
+        log.warning("%s", warning)
+    log.info("packing the directories in %s as %s", settings.photos_dir, service.backends[0].name)
+    log.info("%s", _who_may_download(service.link_keys))
+    if problem := _unreadable(settings.photos_dir):
+        log.warning(
+            "the photos directory %r (%s) cannot be read by user %d: %s; every link answers 503 until it can",
+            str(settings.photos_dir),
+            settings.origins["photos_dir"],
+            os.geteuid(),
+            problem,
+        )
+
+
+def _who_may_download(keys: LinkKeys | None) -> str:
+    if keys is None:
+        return "links need no signature"
+    count = len(keys.keys)
+    return f"every link needs a signature ({count} key{'s' * (count > 1)})"
+
+
+def _unreadable(directory: Path) -> str | None:
+    """Why nothing beneath it can be listed and opened. The dot takes the right to go through it, too."""
+    try:
+        os.close(os.open(os.path.join(directory, "."), os.O_RDONLY | os.O_DIRECTORY))
+    except OSError as error:
+        return error.strerror
+    return None
 
 
 def _in_a_loop(serve: Callable[..., Coroutine[Any, Any, None]], *args: object) -> Callable[[int], None]:

@@ -19,8 +19,8 @@ _NS_PER_S = 1_000_000_000
 
 
 class PlannedArchive(Archive):
-    """An archive of `manifest` as `layout` lays it out. `crcs` is for a format with CRC-32s, and may know some
-    of them already."""
+    """An archive of `manifest` as `layout` lays it out. `crcs`, for formats with CRC-32s, may know some
+    already."""
 
     def __init__(self, layout: Layout, manifest: Manifest, crcs: CrcCache | None = None) -> None:
         self._layout = layout

@@ -15,6 +15,8 @@ from tornado_archiver.setting import Setting, printable
 from tornado_archiver.setting_table import SETTINGS
 from tornado_archiver.setting_types import SWITCH
 
+VARIABLE_PREFIX = "ARCHIVER_"
+
 _BY_KEY = {row.key: row for row in SETTINGS}
 _NO_IDEA = "--help lists them all"
 _SINGLE_QUOTED = re.compile(r"=[ \t]*'")
@@ -26,15 +28,21 @@ _COMMENT_AS_VALUE = re.compile(r"([^:=;#\s]+\s*[:=]?)\s+[;#].*")
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """The half sentence for somebody who wrote `word` where only `known` words are taken."""
-    near = difflib.get_close_matches(word.lower(), list(known), n=1)
-    return f"did you mean {near[0]}?" if near else _NO_IDEA
+    names = {_distinct(name): name for name in known}
+    near = difflib.get_close_matches(_distinct(word), names, n=1)
+    return f"did you mean {names[near[0]]}?" if near else _NO_IDEA
 
 
-def read_text(path: Path, who: str, missing: str | None = None) -> str:
+def _distinct(name: str) -> str:
+    # all that have the prefix resemble each other, and PORT has none
+    return name.lower().removeprefix(VARIABLE_PREFIX.lower())
+
+
+def read_text(path: Path, who: str, missing: str | None = None, encoding: str = "utf-8-sig") -> str:
     """The file's text, `missing` when there is no such file; a SettingsError that starts with `who` when
     there is no text to be had."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_text(encoding=encoding)
     except OSError as error:
         if missing is not None and isinstance(error, FileNotFoundError):
             return missing

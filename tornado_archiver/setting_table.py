@@ -31,7 +31,13 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 CONFIG = Setting(("-c", "--config"), "ARCHIVER_CONFIG", "", PATH, "Config file with settings.")
 
 SETTINGS = (
-    Setting(("-H", "--host"), "ARCHIVER_HOST", "127.0.0.1", HOST, "Address to listen on."),
+    Setting(
+        ("-H", "--host"),
+        "ARCHIVER_HOST",
+        "127.0.0.1",
+        HOST,
+        "Address to listen on; :: takes IPv6 alone.",
+    ),
     Setting(
         ("-P", "--port"),
         "PORT",

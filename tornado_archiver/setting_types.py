@@ -15,7 +15,9 @@ from typing import Any
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-MIN_SECRET_CHARACTERS = 16
+_MIN_SECRET_CHARACTERS = 16
+# the beginning of a line for .env or the config file; base64 has a = at its end alone
+_ASSIGNMENT = re.compile(r"[A-Za-z_][\w-]{2,}=[^=]|ARCHIVER_\w+=")
 
 SWITCH_WORDS = {
     "1": True,
@@ -111,7 +113,8 @@ def _switch(text: str) -> bool:
 def _host(text: str) -> str:
     if not text or not text.isprintable() or " " in text:
         raise ValueError(text)
-    return text
+    # an IPv6 address as a URL has it, and the log
+    return text[1:-1] if text[0] == "[" and text[-1] == "]" and ":" in text else text
 
 
 def _path(text: str) -> Path:
@@ -129,9 +132,23 @@ def _networks(text: str) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",")) if text else ()
 
 
+def secret_fault(key: str) -> str:
+    """Why this cannot be a key, without a word of it; "" when it can. A comment or the name of a setting that
+    was taken for one would be a key that anybody can guess."""
+    faults = {
+        "begins with '#'": key.startswith("#"),
+        "begins with NAME=": _ASSIGNMENT.match(key),
+        "begins with a byte order mark": key.startswith("\ufeff"),
+        "has a blank in it": any(char.isspace() for char in key),
+        "has a character in it that cannot be printed": not key.isprintable(),
+        f"has fewer than {_MIN_SECRET_CHARACTERS} characters": len(key) < _MIN_SECRET_CHARACTERS,
+    }
+    return next((fault for fault, found in faults.items() if found), "")
+
+
 def _secrets(text: str) -> tuple[str, ...]:
     keys = tuple(part.strip() for part in text.split(",")) if text else ()
-    if not all(key.isprintable() and len(key) >= MIN_SECRET_CHARACTERS for key in keys):
+    if any(secret_fault(key) for key in keys):
         raise ValueError
     return keys
 
@@ -166,7 +183,11 @@ HOST = Kind(_host, "a host name or an IP address")
 PATH = Kind(_path, "a path")
 OPTIONAL_PATH = Kind(_optional_path, "a path")
 NETWORKS = Kind(_networks, "IP addresses and networks such as 10.0.0.0/8, with commas between them")
-SECRETS = Kind(_secrets, f"keys of at least {MIN_SECRET_CHARACTERS} characters, with commas between them")
+SECRETS = Kind(
+    _secrets,
+    f"keys of at least {_MIN_SECRET_CHARACTERS} characters, with commas between them; none with a blank in "
+    "it, none that begins with # or NAME=",
+)
 NAME = Kind(_name, "a name of letters, digits and . : + - _")
 NAMES = Kind(_names, "names of letters, digits and . : + - _, with commas between them")
 FILE_NAME = Kind(

@@ -24,7 +24,8 @@ def _all_unset() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Settings:
-    """The values the service runs with. `origins` says of each setting where its value came from."""
+    """The values the service runs with. `origins` says of each setting where its value came from; `warnings`
+    are lines about what looked like a setting and is none."""
 
     host: str = _DEFAULTS["host"]
     port: int = _DEFAULTS["port"]
@@ -61,6 +62,7 @@ class Settings:
     response_delay: float = _DEFAULTS["response_delay"]
     print_config: bool = False
     origins: Mapping[str, str] = field(default_factory=_all_unset, compare=False)
+    warnings: tuple[str, ...] = field(default=(), compare=False)
 
 
 def describe(settings: Settings) -> str:

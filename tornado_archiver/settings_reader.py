@@ -5,6 +5,7 @@ says, in the same words whatever the source was.
 """
 
 import argparse
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -13,13 +14,21 @@ import configargparse
 
 from tornado_archiver.errors import SettingsError
 from tornado_archiver.setting import Setting, printable
-from tornado_archiver.setting_files import ConfigFile, read_dotenv, read_text, suggestion
+from tornado_archiver.setting_files import (
+    VARIABLE_PREFIX,
+    ConfigFile,
+    read_dotenv,
+    read_text,
+    suggestion,
+)
 from tornado_archiver.setting_table import CONFIG, SETTINGS
 from tornado_archiver.setting_types import SWITCH
 from tornado_archiver.settings import UNSET, Settings
 
 _PROGRAM = "server.py"
 _ROWS = (CONFIG, *SETTINGS)
+# what Kubernetes tells every container about a service of the name "archiver"
+_OF_KUBERNETES = re.compile(rf"{VARIABLE_PREFIX}(SERVICE|PORT_[0-9]+)_\w+")
 _DESCRIPTION = "Streams a directory of files as an archive that is packed while it is sent."
 _EPILOG = (
     "Every long flag is a key of the config file as well, without its dashes: photos-dir = /srv/photos. "
@@ -42,10 +51,11 @@ def read_settings(argv: Sequence[str], environ: Mapping[str, str], dotenv: Path 
     Raises SettingsError with a text of one line; `--help` prints and raises SystemExit(0).
     """
     flags, print_config = _read_flags(argv)
-    given = _collect(argv, flags, _read_environment(environ, dotenv))
+    env = _read_environment(environ, dotenv)
+    given = _collect(argv, flags, env)
     values = {row.name: row.parse(*given[row.name]) for row in SETTINGS if row.name in given}
     origins = {row.name: given[row.name].origin if row.name in given else UNSET for row in SETTINGS}
-    return Settings(**values, print_config=print_config, origins=origins)
+    return Settings(**values, print_config=print_config, origins=origins, warnings=_strangers(env))
 
 
 def _read_flags(argv: Sequence[str]) -> tuple[dict[str, _Given], bool]:
@@ -89,6 +99,17 @@ def _read_environment(environ: Mapping[str, str], dotenv: Path | None) -> dict[s
     weak = {} if dotenv is None else read_dotenv(dotenv, environ)
     env = {key: _Given(text, f"{key} in {printable(str(dotenv))}") for key, text in weak.items() if text}
     return env | {key: _Given(text, f"environment variable {key}") for key, text in environ.items() if text}
+
+
+def _strangers(env: Mapping[str, _Given]) -> tuple[str, ...]:
+    """A line for each variable that has our prefix and is no setting: one for the keys of links, misspelt,
+    would leave all links open. No error, for it may be another program's."""
+    known = [row.env for row in _ROWS]
+    return tuple(
+        f"{printable(given.origin)} is not a setting, {suggestion(name, known)}"
+        for name, given in env.items()
+        if name.startswith(VARIABLE_PREFIX) and name not in known and not _OF_KUBERNETES.fullmatch(name)
+    )
 
 
 def _collect(argv: Sequence[str], flags: dict[str, _Given], env: dict[str, _Given]) -> dict[str, _Given]:

@@ -15,7 +15,7 @@ from tornado_archiver.settings import Settings
 
 def test_table_and_dataclass_agree() -> None:
     fields = [field.name for field in dataclasses.fields(Settings)]
-    assert fields == [*(row.name for row in SETTINGS), "print_config", "origins"]
+    assert fields == [*(row.name for row in SETTINGS), "print_config", "origins", "warnings"]
 
 
 def test_tests_have_an_example_and_a_bad_value_for_every_setting() -> None:

@@ -25,7 +25,7 @@ from tests.servers import (
 )
 from tests.web.visitors import BROWSER, Answer, ask, linked_noise, request
 
-KEY, OLD_KEY, OTHER_KEY = "a key that signs links", "an old key that signed", "a key of somebody else"
+KEY, OLD_KEY, OTHER_KEY = "a-key-that-signs-links", "an-old-key-that-signed", "a-key-of-somebody-else"
 ALBUM, ODD, UNKNOWN = "5f2c1e0b9a7d4c3e8f6a1b2c3d4e5f60", "Grüße & mehr", "0" * 32
 FAR, LONG_AGO = 4_000_000_000, 1_000_000_000
 
@@ -268,7 +268,8 @@ def test_no_answer_and_no_line_of_the_log_holds_a_key_or_a_signature(
 
 def secrets_in(text: str) -> list[str]:
     """Keys, and whatever looks like a signature."""
-    return re.findall(rf"{KEY}|{OLD_KEY}|signature|[0-9a-f]{{64}}", text)
+    others = text.replace("every link needs a signature (2 keys)", "")
+    return re.findall(rf"{KEY}|{OLD_KEY}|signature|[0-9a-f]{{64}}", others)
 
 
 ASKED = [

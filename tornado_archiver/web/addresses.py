@@ -31,14 +31,14 @@ def listen(settings: Settings, address: tuple[str, str] = PUBLIC) -> list[socket
             f"cannot listen on {host} port {port} ({origins}): {problem};"
             " choose an address of this machine and a free port"
         ) from error
-    _tell(sockets)
+    _tell(sockets, "the admin's pages are on" if address == ADMIN else "listening on")
     return sockets
 
 
 def inherited_or_listen(settings: Settings) -> list[socket.socket]:
     """What the starter has opened already, in place of the visitors' address. Raises SettingsError."""
     inherited = inherited_sockets(os.environ)
-    _tell(inherited)
+    _tell(inherited, "listening on")
     return inherited or listen(settings)
 
 
@@ -49,9 +49,9 @@ def warn_of_moves(old: Settings, new: Settings) -> None:
             log.warning("%s: %s takes a restart", name.replace("_", "-"), getattr(new, name))
 
 
-def _tell(sockets: list[socket.socket]) -> None:
+def _tell(sockets: list[socket.socket], what: str) -> None:
     for name in {str(listening.getsockname()): listening for listening in sockets}.values():
-        log.info("listening on %s", _url(name))
+        log.info("%s %s", what, _url(name))
 
 
 def _url(listening: socket.socket) -> str:

@@ -62,7 +62,8 @@ async def serve(
     await orders.to_retire(server.retire)
     if server.busy:
         time_left = orders.time_left(bounds.drain_timeout_s)
-        log.info("draining: %d downloads may take %s", server.busy, time_left)
+        downloads = "1 download" if server.busy == 1 else f"{server.busy} downloads"
+        log.info("draining: %s may take %s", downloads, time_left)
     await _first_of(server.left_alone(), orders.to_cut(bounds.drain_timeout_s))
     app.stop()
     await server.close_all_connections()
