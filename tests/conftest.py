@@ -3,9 +3,7 @@
 import asyncio
 
 import hypothesis
-import pytest
 
-pytest.register_assert_rewrite("tornado_archiver.testing")
 hypothesis.settings.register_profile("patient", hypothesis.settings.default, deadline=None)
 
 

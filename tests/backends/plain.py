@@ -21,8 +21,7 @@ class PlainArchive(Archive):
         self.manifest = manifest
         self.headers = [self.header(entry) for entry in self.entries()]
         length = sum(map(len, self.headers)) + sum(map(_padded, self.entries())) + len(END)
-        newest_ns = max(entry.mtime_ns for entry in self.entries())
-        self.info = ArchiveInfo(length, self.etag(), -(-newest_ns // 10**9))
+        self.info = ArchiveInfo(length, self.etag(), self.last_modified())
 
     def entries(self) -> Sequence[Entry]:
         return self.manifest.entries
@@ -31,6 +30,11 @@ class PlainArchive(Archive):
         plan = hashlib.sha256(b"".join(self.headers))
         plan.update(repr([(entry.source_name, entry.mtime_ns) for entry in self.entries()]).encode())
         return plan.hexdigest()
+
+    def last_modified(self) -> int | None:
+        if self.manifest.changed_ns is None or not self.manifest.is_dated:
+            return None
+        return self.manifest.changed_ns // 10**9
 
     def header(self, entry: Entry) -> bytes:
         info = tarfile.TarInfo(entry.member_name)

@@ -1,6 +1,10 @@
 """The suite itself: a correct backend passes it whole, and each broken one fails at the test meant for it."""
 
 import inspect
+import os
+import struct
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +56,11 @@ PULL_CANCELLED = "test_leaves_nothing_behind_when_a_pull_is_cancelled"
 COMPLETE = "test_leaves_nothing_behind_when_complete"
 CHANGED = "test_never_ends_well_after_a_change"
 UNDER_WAY = "test_never_ends_well_after_a_change_under_way"
+OF_NOTHING = "test_never_ends_well_after_a_change_of_nothing"
+OF_NOTHING_UNDER_WAY = "test_never_ends_well_after_a_change_of_nothing_under_way"
+RESUMED = "test_never_resumes_well_after_a_change"
+RESUMED_OF_NOTHING = "test_never_resumes_well_after_a_change_of_nothing"
+DATED = "test_says_when_it_was_modified"
 
 
 @dataclass(frozen=True)
@@ -86,6 +95,7 @@ CASES = [
     case(contents.ForgetsTimes, PACKS),
     case(contents.ForgetsModes, PACKS),
     case(contents.StumblesOverNames, "test_packs_hostile_names"),
+    case(contents.StumblesOverTimes, "test_packs_times_that_few_formats_can_say", raises=struct.error),
     case(contents.EndsBeforeTheLastChunk, "test_sends_the_length_it_promised"),
     case(contents.SharesState, "test_packs_two_at_once"),
     case(promises.HandsOutOneHugeChunk, CHUNKS),
@@ -95,14 +105,19 @@ CASES = [
     case(promises.LiesAboutItsLength, "test_sends_the_length_it_promised"),
     case(promises.CutsRangesOneByteShort, "test_ranges_are_slices"),
     case(promises.IgnoresRanges, "test_ranges_are_slices"),
+    case(promises.GivesOnlyOneRange, "test_gives_one_range_after_the_other"),
     case(promises.OneTagForDifferentPackings, "test_same_etag_means_same_bytes"),
     *(case(promises.OneTagForAll, ETAGS, change=change) for change in faults.HARMLESS),
     case(promises.TagWithoutTimes, ETAGS, change=faults.HARMLESS[0]),
     case(promises.TagWithoutTimes, ETAGS, change=faults.HARMLESS[1]),
     case(promises.TagWithoutNames, ETAGS, change=faults.HARMLESS[2]),
     case(promises.TagWithoutModes, ETAGS, change=faults.HARMLESS[3]),
-    case(promises.TagInQuotes, "test_says_when_it_was_modified"),
-    case(promises.SaysItIsOlder, "test_says_when_it_was_modified"),
+    case(promises.TagInWholeSeconds, ETAGS, change=faults.HARMLESS[6]),
+    case(promises.TagOfThisProcess, "test_same_etag_in_another_process"),
+    case(promises.TagInQuotes, DATED),
+    case(promises.SaysItIsOlder, DATED),
+    case(promises.DatedByItsFiles, DATED),
+    case(promises.AlwaysDated, "test_gives_no_date_that_nobody_can_know"),
     case(promises.BadName, "test_says_what_it_is"),
     case(promises.BadMediaType, "test_says_what_it_is"),
     case(promises.BadSuffix, "test_says_what_it_is"),
@@ -113,7 +128,9 @@ CASES = [
     case(manners.ReadsEverythingInOpen, OPENS),
     case(manners.ReadsEverythingFirst, "test_goes_at_the_readers_pace"),
     case(manners.BlocksTheEventLoop, "test_lets_the_event_loop_run"),
+    case(manners.ReadsInTheEventLoop, "test_reads_in_other_threads"),
     case(manners.LeaksADescriptor, CLOSED, pulls=1),
+    case(manners.LeaksInRanges, "test_leaves_nothing_behind_of_a_range", pulls=1),
     case(manners.LeaksAProgram, CLOSED, pulls=1),
     case(manners.LeaksAThread, CLOSED, pulls=1),
     case(manners.LeaksATask, CLOSED, pulls=3),
@@ -133,6 +150,14 @@ CASES = [
         for test in (CHANGED, UNDER_WAY)
         for fault in faults.FAULTS
     ),
+    *(
+        case(contents.PassesOverEmptyFiles, test, fault=fault)
+        for test in (OF_NOTHING, OF_NOTHING_UNDER_WAY, RESUMED_OF_NOTHING)
+        for fault in (faults.deleted, faults.grown, faults.replaced_by_link)
+    ),
+    *(case(contents.DelaysTheError, test, fault=faults.deleted) for test in (CHANGED, UNDER_WAY, RESUMED)),
+    case(contents.PadsInRanges, RESUMED, fault=faults.shrunk),
+    *(case(contents.TellsTheSource, test, fault=faults.deleted) for test in (CHANGED, UNDER_WAY, RESUMED)),
     case(contents.SkipsAFileThatHasChanged, CHANGED, fault=faults.deleted),
     case(contents.SkipsAFileThatHasChanged, UNDER_WAY, fault=faults.grown),
     case(contents.RaisesAnErrorOfItsOwn, CHANGED, fault=faults.deleted, raises=ValueError),
@@ -155,3 +180,43 @@ def test_a_broken_backend_is_caught(tmp_path: Path, case: Case) -> None:
         parameters["tmp_path"] = tmp_path
     with pytest.raises(case.raises):
         test(**parameters)
+
+
+def test_a_backend_that_hangs_is_caught(tmp_path: Path) -> None:
+    suite = SuiteOver(manners.Hangs)
+    suite.time_limit_s = 0.1
+    with pytest.raises(AssertionError, match=r"it hangs: this took more than 0\.1 seconds"):
+        suite.test_sends_the_length_it_promised(tmp_path)
+
+
+def test_says_what_its_author_has_to_define(tmp_path: Path) -> None:
+    class Forgetful(BackendConformance):
+        def make_backend(self) -> Backend:
+            return Plain(BackendOptions())
+
+    with pytest.raises(NotImplementedError, match="define extract"):
+        Forgetful().test_packs_exactly_the_manifest(tmp_path)
+    with pytest.raises(NotImplementedError, match="define make_backend"):
+        BackendConformance().test_can_work_here()
+
+
+def test_says_what_it_found_without_any_setting_of_pytest(tmp_path: Path) -> None:
+    """Assertions tell no values unless pytest rewrites them: in tests, and in what it is told to."""
+    (tmp_path / "test_mine.py").write_text(_OF_AN_AUTHOR)
+    tried = [sys.executable, "-m", "pytest", "-W", "error", "-p", "no:cacheprovider", "-k", "says_what_it_is"]
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    }
+    ran = subprocess.run(tried, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert "where None = " in ran.stdout, ran.stdout + ran.stderr
+
+
+_OF_AN_AUTHOR = """
+from types import SimpleNamespace
+from tornado_archiver.testing import BackendConformance
+
+class TestMine(BackendConformance):
+    def make_backend(self):
+        return SimpleNamespace(name="Not A Good Name")
+"""

@@ -10,6 +10,13 @@
 `extract` must share no code with the backend. The suite needs pytest and psutil, and Linux's /proc.
 """
 
+import pkgutil
+
+import pytest
+
+# before they are imported, so that a failed assertion says which values it found
+pytest.register_assert_rewrite(*(f"{__name__}.{module.name}" for module in pkgutil.iter_modules(__path__)))
+
 from tornado_archiver.testing.changes import Changes, Fault
 from tornado_archiver.testing.content import Content
 from tornado_archiver.testing.manners import Manners

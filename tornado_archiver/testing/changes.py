@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tornado_archiver.backend import Archive
+from tornado_archiver.backend import Archive, ByteRange
 from tornado_archiver.chunks import as_bytes
 from tornado_archiver.errors import ArchiverError
 from tornado_archiver.testing import faults, trees
@@ -16,43 +16,85 @@ from tornado_archiver.testing.stage import Stage
 
 Fault = Callable[[Path, Path], None]
 
+_MIB = 1024 * 1024
+_FEW = 2  # files before the victim
+_MORE_THAN_AHEAD = MAX_AHEAD_BYTES // _MIB + 4
+_RESUMED_BYTES = _MIB // 2  # what is left to send, from the midst of the victim unless that is empty
+
 
 class Changes(Stage):
     @pytest.mark.parametrize("fault", faults.FAULTS)
     def test_never_ends_well_after_a_change(self, tmp_path: Path, fault: Fault) -> None:
-        root = _with_victim(tmp_path)
-
-        async def changed(archive: Archive) -> bytes:
-            fault(root, tmp_path / "outside")
-            return await _until_error(archive)
-
-        assert faults.SECRET not in self.run(root, changed)
+        self._changes_before(fault, _with_victim(tmp_path, _FEW, _MIB))
 
     @pytest.mark.parametrize("fault", faults.FAULTS)
     def test_never_ends_well_after_a_change_under_way(self, tmp_path: Path, fault: Fault) -> None:
-        root = _with_victim(tmp_path)
+        self._changes_under_way(fault, _with_victim(tmp_path, _MORE_THAN_AHEAD, _MIB))
 
+    @pytest.mark.parametrize("fault", faults.FAULTS_OF_EMPTY)
+    def test_never_ends_well_after_a_change_of_nothing(self, tmp_path: Path, fault: Fault) -> None:
+        self._changes_before(fault, _with_victim(tmp_path, _FEW, 0))
+
+    @pytest.mark.parametrize("fault", [faults.deleted, faults.grown, faults.replaced_by_link])
+    def test_never_ends_well_after_a_change_of_nothing_under_way(self, tmp_path: Path, fault: Fault) -> None:
+        self._changes_under_way(fault, _with_victim(tmp_path, _MORE_THAN_AHEAD, 0))
+
+    @pytest.mark.parametrize("fault", faults.FAULTS)
+    def test_never_resumes_well_after_a_change(self, tmp_path: Path, fault: Fault) -> None:
+        self._changes_before_resuming(fault, _with_victim(tmp_path, _FEW, _MIB))
+
+    @pytest.mark.parametrize("fault", faults.FAULTS_OF_EMPTY)
+    def test_never_resumes_well_after_a_change_of_nothing(self, tmp_path: Path, fault: Fault) -> None:
+        self._changes_before_resuming(fault, _with_victim(tmp_path, _FEW, 0))
+
+    def _changes_before(self, fault: Fault, root: Path) -> None:
         async def changed(archive: Archive) -> None:
-            await _until_error(archive, after_first=lambda: fault(root, tmp_path / "outside"))
+            fault(root, _outside(root))
+            await _until_error(archive)
+
+        self.run(root, changed)
+
+    def _changes_under_way(self, fault: Fault, root: Path) -> None:
+        async def changed(archive: Archive) -> None:
+            await _until_error(archive, after_first=lambda: fault(root, _outside(root)))
+
+        self.run(root, changed)
+
+    def _changes_before_resuming(self, fault: Fault, root: Path) -> None:
+        async def changed(archive: Archive) -> None:
+            if (length := archive.info.length) is not None:
+                fault(root, _outside(root))
+                await _until_error(archive, ByteRange(length - _RESUMED_BYTES, length))
 
         self.run(root, changed)
 
 
-async def _until_error(archive: Archive, after_first: Callable[[], None] | None = None) -> bytes:
-    """What came before the ArchiverError that must come, and must leave nothing behind."""
+async def _until_error(
+    archive: Archive, wanted: ByteRange | None = None, after_first: Callable[[], None] | None = None
+) -> None:
+    """The ArchiverError that must come, comes in time, tells no secret and leaves nothing behind."""
     before, got = Footprint.now(), b""
-    with pytest.raises(ArchiverError):
-        async with aclosing(archive.chunks()) as chunks:
+    with pytest.raises(ArchiverError) as caught:
+        async with aclosing(archive.chunks(wanted)) as chunks:
             async for chunk in chunks:
                 if not got and after_first:
                     after_first()
                 got += as_bytes(chunk)
+    told = str(caught.value)
+    del caught  # and with it the frames in which something may still be open
     before.assert_unchanged()
-    return got
+    length = wanted.stop - wanted.start if wanted else archive.info.length
+    assert length is None or len(got) < length, "an error after the last promised byte reaches nobody"
+    assert trees.SOURCE not in told, "an error names the source directory, and that is the key to it"
+    assert faults.SECRET not in got, "what lies outside of the directory was packed"
 
 
-def _with_victim(tmp_path: Path) -> Path:
-    """More than may be read ahead, and at the end the file that something happens to."""
-    root = trees.noisy(tmp_path / "photos", files=MAX_AHEAD_BYTES // 2**20 + 4, size=2**20)
-    trees.write(root / faults.VICTIM, trees.noise(2**20, 99))
+def _with_victim(tmp_path: Path, files: int, size: int) -> Path:
+    """So many files of 1 MiB, and at the end the one that something happens to."""
+    root = trees.noisy(tmp_path / "photos", files=files, size=_MIB)
+    trees.write(root / faults.VICTIM, trees.noise(size, 99))
     return root
+
+
+def _outside(root: Path) -> Path:
+    return root.parent.parent / "outside"

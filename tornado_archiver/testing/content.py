@@ -1,6 +1,7 @@
 """What is in the archive."""
 
 import asyncio
+import os
 from pathlib import Path
 
 from tornado_archiver.selection import Selection
@@ -17,6 +18,13 @@ class Content(Stage):
 
     def test_packs_many_members(self, tmp_path: Path) -> None:
         self._round_trip(trees.noisy(tmp_path / "photos", files=1500, size=300), tmp_path)
+
+    def test_packs_times_that_few_formats_can_say(self, tmp_path: Path) -> None:
+        """Before 1970 and after 2106. They may come out as others, but nothing else may suffer."""
+        root = trees.mixed(tmp_path / "photos")
+        os.utime(root / "1.jpg", (0, -315_000_000))
+        os.utime(root / "2.jpg", (0, 2**32 + 1))
+        self.compare(root, self.run(root, whole), tmp_path / "out", times=False)
 
     def test_packs_a_single_empty_directory(self, tmp_path: Path) -> None:
         root = tmp_path / "photos" / trees.SOURCE
@@ -40,7 +48,7 @@ class Content(Stage):
             one, two = await asyncio.gather(*(whole(archive) for archive in archives))
             return one, two
 
-        for number, (root, data) in enumerate(zip((first, second), asyncio.run(both()), strict=True)):
+        for number, (root, data) in enumerate(zip((first, second), self.finish(both()), strict=True)):
             self.compare(root, data, tmp_path / f"out{number}")
 
     def _round_trip(self, root: Path, tmp_path: Path, selection: Selection | None = None) -> None:
@@ -48,4 +56,4 @@ class Content(Stage):
             archive = await self.make_backend().open(await trees.manifest_of(root, selection))
             return await whole(archive)
 
-        self.compare(root, asyncio.run(packed()), tmp_path / "out", selection)
+        self.compare(root, self.finish(packed()), tmp_path / "out", selection)

@@ -1,6 +1,7 @@
 """How a backend behaves while it packs, and what it leaves behind."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from pathlib import Path
@@ -8,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from tornado_archiver.backend import Archive
+from tornado_archiver.backend import Archive, ByteRange
 from tornado_archiver.testing import trees
 from tornado_archiver.testing.footprint import Footprint, bytes_read, work_of_ended_programs
+from tornado_archiver.testing.readings import noted_readings
 from tornado_archiver.testing.stage import Stage, chunks_of, whole
 
 MAX_AHEAD_BYTES = 8 * 1024 * 1024
@@ -32,7 +34,7 @@ class Manners(Stage):
             del archive
             return bytes_read() - read_before
 
-        assert asyncio.run(opened()) < 4_000_000
+        assert self.finish(opened()) < 4_000_000
 
     def test_goes_at_the_readers_pace(self, tmp_path: Path) -> None:
         root = trees.noisy(tmp_path / "photos", files=64, size=1024 * 1024)
@@ -43,7 +45,8 @@ class Manners(Stage):
                 await anext(chunks)
                 return await _settled(lambda: bytes_read() - before)
 
-        assert self.run(root, read_ahead) < MAX_AHEAD_BYTES
+        ahead = self.run(root, read_ahead)
+        assert ahead < MAX_AHEAD_BYTES, f"{ahead} bytes were read for one chunk: it runs ahead of its reader"
 
     def test_lets_the_event_loop_run(self, tmp_path: Path) -> None:
         root = trees.noisy(tmp_path / "photos", files=16, size=1024 * 1024)
@@ -63,6 +66,19 @@ class Manners(Stage):
             return count - len(chunks)
 
         assert self.run(root, turns) > 0
+
+    def test_reads_in_other_threads(self, tmp_path: Path) -> None:
+        root = trees.noisy(tmp_path / "photos", files=4, size=1024 * 1024)
+
+        async def threads(archive: Archive) -> set[str]:
+            with noted_readings() as found:
+                async with aclosing(archive.chunks()) as chunks:
+                    async for _ in chunks:  # the bytes of a slice of a file would be read here
+                        pass
+            return found
+
+        event_loop = threading.current_thread().name
+        assert event_loop not in self.run(root, threads), "the event loop waits for the disk"
 
     @pytest.mark.parametrize("pulls", [0, 1, 3])
     def test_leaves_nothing_behind_when_closed(self, tmp_path: Path, pulls: int) -> None:
@@ -102,6 +118,18 @@ class Manners(Stage):
             await whole(archive)
 
         self._leaves_nothing(tmp_path, complete)
+
+    @pytest.mark.parametrize("pulls", [1, 10_000])
+    def test_leaves_nothing_behind_of_a_range(self, tmp_path: Path, pulls: int) -> None:
+        async def compared(archive: Archive) -> None:
+            if archive.info.length is not None:
+                before = Footprint.now()
+                async with aclosing(archive.chunks(ByteRange(1, archive.info.length - 1))) as chunks:
+                    for _ in range(pulls):
+                        await anext(chunks, None)
+                before.assert_unchanged()
+
+        self.run(trees.noisy(tmp_path / "photos", files=4, size=1024 * 1024), compared)
 
     def _leaves_nothing(self, tmp_path: Path, use: Callable[[Archive], Coroutine[Any, Any, None]]) -> None:
         """Once with plain names and once with names that a program may need help with."""

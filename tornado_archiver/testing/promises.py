@@ -4,13 +4,17 @@ import asyncio
 import re
 from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tornado_archiver.backend import Archive, ArchiveInfo, ByteRange
 from tornado_archiver.chunks import FileSlice
+from tornado_archiver.manifest import Manifest
+from tornado_archiver.registry import ALLOWED
 from tornado_archiver.testing import faults, trees
+from tornado_archiver.testing.elsewhere import etag_elsewhere
 from tornado_archiver.testing.stage import Stage, chunks_of, whole
 
 MAX_CHUNK_BYTES = 2 * 1024 * 1024
@@ -21,12 +25,11 @@ Change = Callable[[Path], None]
 class Promises(Stage):
     def test_says_what_it_is(self) -> None:
         backend = self.make_backend()
-        assert re.fullmatch(r"[a-z0-9][a-z0-9.+-]*", backend.name)
-        assert re.fullmatch(r"[a-z]+/[a-z0-9.+-]+", backend.media_type)
-        assert re.fullmatch(r"(\.[a-z0-9]+)+", backend.suffix)
+        for attribute, allowed in ALLOWED.items():
+            assert allowed.fullmatch(getattr(backend, attribute)), attribute
 
     def test_can_work_here(self) -> None:
-        asyncio.run(self.make_backend().check())
+        self.finish(self.make_backend().check())
 
     def test_hands_out_chunks_of_a_good_size(self, tmp_path: Path) -> None:
         root = trees.mixed(tmp_path / "photos")
@@ -60,6 +63,11 @@ class Promises(Stage):
         assert tag == tag_again
         assert tag is None or data == data_again
 
+    def test_same_etag_in_another_process(self, tmp_path: Path) -> None:
+        manifest = asyncio.run(trees.manifest_of(trees.mixed(tmp_path / "photos")))
+        tag = self._facts(manifest).etag
+        assert tag is None or tag == etag_elsewhere(self, manifest)
+
     @pytest.mark.parametrize("change", faults.HARMLESS)
     def test_other_bytes_have_another_etag(self, tmp_path: Path, change: Change) -> None:
         root = trees.mixed(tmp_path / "photos")
@@ -73,16 +81,17 @@ class Promises(Stage):
         assert tag is None or tag != tag_changed or data == data_changed
 
     def test_says_when_it_was_modified(self, tmp_path: Path) -> None:
-        root = trees.mixed(tmp_path / "photos")
-
-        async def facts(archive: Archive) -> ArchiveInfo:
-            return archive.info
-
-        info = self.run(root, facts)
-        newest_s = max(entry.mtime_ns for entry in asyncio.run(trees.manifest_of(root)).entries) // 10**9
+        manifest = asyncio.run(trees.manifest_of(trees.mixed(tmp_path / "photos")))
+        info, changed_s = self._facts(manifest), (manifest.changed_ns or 0) // 10**9
         assert info.last_modified is None or isinstance(info.last_modified, int)
-        assert info.last_modified is None or info.last_modified >= newest_s
+        # the newest time of a file would not do: it stays when an older one is moved into place
+        assert info.last_modified is None or info.last_modified >= changed_s
         assert info.etag is None or re.fullmatch(r"[\x21\x23-\x7e]+", info.etag)  # RFC 9110 8.8.3, ASCII only
+
+    def test_gives_no_date_that_nobody_can_know(self, tmp_path: Path) -> None:
+        manifest = asyncio.run(trees.manifest_of(trees.mixed(tmp_path / "photos")))
+        for undated in (replace(manifest, changed_ns=None), replace(manifest, is_dated=False)):
+            assert self._facts(undated).last_modified is None
 
     def test_ranges_are_slices(self, tmp_path: Path) -> None:
         root = trees.mixed(tmp_path / "photos")
@@ -95,6 +104,27 @@ class Promises(Stage):
                 return b"".join(await chunks_of(archive, ByteRange(start, stop)))
 
             assert self.run(root, part) in (None, entire[start:stop])
+
+    def test_gives_one_range_after_the_other(self, tmp_path: Path) -> None:
+        """Of one archive, in any order and overlapping, as a request for several ranges takes them."""
+        root = trees.mixed(tmp_path / "photos")
+        entire = self.run(root, whole)
+        ranges = [ByteRange(*bounds) for bounds in reversed(_some_ranges(len(entire)))]
+
+        async def wrong(archive: Archive) -> list[ByteRange]:
+            asked = ranges if archive.info.length is not None else []
+            got = [b"".join(await chunks_of(archive, wanted)) for wanted in asked]
+            return [
+                part for part, data in zip(asked, got, strict=True) if data != entire[part.start : part.stop]
+            ]
+
+        assert self.run(root, wrong) == []
+
+    def _facts(self, manifest: Manifest) -> ArchiveInfo:
+        async def opened() -> ArchiveInfo:
+            return (await self.make_backend().open(manifest)).info
+
+        return self.finish(opened())
 
 
 def _some_ranges(length: int) -> list[tuple[int, int]]:

@@ -1,6 +1,7 @@
 """Backends that pack what they should not, each in its own way, of a source that has changed as well."""
 
 import os
+import struct
 from collections.abc import Generator, Iterator, Sequence
 from typing import ClassVar
 
@@ -50,6 +51,12 @@ class ForgetsModes(PlainArchive):
 class StumblesOverNames(PlainArchive):
     def header(self, entry: Entry) -> bytes:
         return super().header(entry._replace(member_name=entry.member_name.strip()))
+
+
+class StumblesOverTimes(PlainArchive):
+    def header(self, entry: Entry) -> bytes:
+        struct.pack("<L", entry.mtime_ns // 10**9)
+        return super().header(entry)
 
 
 class EndsBeforeTheLastChunk(PlainArchive):
@@ -106,6 +113,50 @@ class FollowsLinksSwappedIn(_Trusting):
 class PadsAFileThatHasShrunk(_Trusting):
     def missing(self, count: int) -> Iterator[bytes]:
         yield bytes(count)
+
+
+class PadsInRanges(_Trusting):
+    """Checks what it sends, but not when a download is resumed."""
+
+    def cut(self, wanted: ByteRange) -> Generator[bytes, None, None]:
+        self.is_whole = wanted == ByteRange(0, self.info.length or 0)
+        return super().cut(wanted)
+
+    def missing(self, count: int) -> Iterator[bytes]:
+        return super().missing(count) if self.is_whole else iter([bytes(count)])
+
+
+class PassesOverEmptyFiles(PlainArchive):
+    def content(self, reader: Reader, entry: Entry) -> Iterator[bytes | memoryview]:
+        return super().content(reader, entry) if entry.size else iter(())
+
+
+class DelaysTheError(PlainArchive):
+    """Fills up all that was promised before it says that it is wrong."""
+
+    def cut(self, wanted: ByteRange) -> Generator[bytes, None, None]:
+        left = wanted.stop - wanted.start
+        try:
+            for chunk in super().cut(wanted):
+                left -= len(chunk)
+                yield chunk
+        except ArchiverError:
+            while left:
+                yield bytes(min(left, BLOCK_BYTES))
+                left -= min(left, BLOCK_BYTES)
+            raise
+
+
+class TellsTheSource(PlainArchive):
+    """Names the directory, and with it the key to it."""
+
+    def cut(self, wanted: ByteRange) -> Generator[bytes, None, None]:
+        source = self.manifest.source
+        assert isinstance(source, LocalSource)
+        try:
+            yield from super().cut(wanted)
+        except ArchiverError as error:
+            raise SourceChangedError(f"{os.fsdecode(source.name)}: {error}") from error
 
 
 class EndsShortOnAChange(PlainArchive):

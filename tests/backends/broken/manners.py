@@ -60,6 +60,21 @@ class BlocksTheEventLoop(PlainArchive):
             yield chunk
 
 
+class ReadsInTheEventLoop(PlainArchive):
+    """Lets the others have a turn between two waits for the disk."""
+
+    async def chunks(self, byte_range: ByteRange | None = None) -> AsyncGenerator[bytes, None]:
+        for chunk in self.cut(byte_range or ByteRange(0, self.info.length or 0)):
+            await asyncio.sleep(0)
+            yield chunk
+
+
+class Hangs(PlainArchive):
+    async def chunks(self, byte_range: ByteRange | None = None) -> AsyncGenerator[bytes, None]:
+        await asyncio.Event().wait()
+        yield b""
+
+
 # What it leaves behind
 
 
@@ -86,6 +101,11 @@ class LeaksADescriptor(_Leaks):
 
     def give_back(self, taken: IO[bytes]) -> None:
         taken.close()
+
+
+class LeaksInRanges(LeaksADescriptor):
+    def chunks(self, byte_range: ByteRange | None = None) -> AsyncGenerator[bytes, None]:
+        return super().chunks(byte_range) if byte_range else PlainArchive.chunks(self)
 
 
 class LeaksAProgram(_Leaks):

@@ -58,6 +58,17 @@ class IgnoresRanges(PlainArchive):
         return super().chunks(None)
 
 
+class GivesOnlyOneRange(PlainArchive):
+    """What it reads from is used up by the first."""
+
+    is_used_up = False
+
+    def cut(self, wanted: ByteRange) -> Generator[bytes, None, None]:
+        if not self.is_used_up:
+            self.is_used_up = True
+            yield from super().cut(wanted)
+
+
 class OneTagForDifferentPackings(PlainArchive):
     """The time of packing is among the bytes, and not in the tag."""
 
@@ -91,6 +102,11 @@ class TagWithoutTimes(_TagOf):
         return entry.member_name, entry.size, entry.mode
 
 
+class TagInWholeSeconds(_TagOf):
+    def of(self, entry: Entry) -> object:
+        return entry._replace(mtime_ns=entry.mtime_ns // 10**9)
+
+
 class TagWithoutModes(_TagOf):
     def of(self, entry: Entry) -> object:
         return entry.member_name, entry.size, entry.mtime_ns
@@ -99,6 +115,13 @@ class TagWithoutModes(_TagOf):
 class TagWithoutNames(_TagOf):
     def of(self, entry: Entry) -> object:
         return entry.size, entry.mtime_ns, entry.mode
+
+
+class TagOfThisProcess(PlainArchive):
+    """Another worker's and the next start's are others: no download can be resumed there."""
+
+    def etag(self) -> str:
+        return str(hash(tuple(self.entries())))
 
 
 class TagInQuotes(PlainArchive):
@@ -110,6 +133,18 @@ class SaysItIsOlder(PlainArchive):
     def __init__(self, manifest: Manifest) -> None:
         super().__init__(manifest)
         self.info = ArchiveInfo(last_modified=(self.info.last_modified or 0) - 86_400)
+
+
+class DatedByItsFiles(PlainArchive):
+    """The newest of their times stays what it is when an older file is moved into the place of another."""
+
+    def last_modified(self) -> int | None:
+        return max(entry.mtime_ns for entry in self.entries()) // 10**9
+
+
+class AlwaysDated(PlainArchive):
+    def last_modified(self) -> int | None:
+        return (self.manifest.changed_ns or 0) // 10**9
 
 
 # What it says of itself
