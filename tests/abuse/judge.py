@@ -10,7 +10,7 @@ from tests.abuse.talks import LAST_ID, LAST_REQUEST, Talk, talk
 from tests.abuse.traps import ALBUM, FORMATS, ODD_ALBUMS, Traps, unpacked
 
 # Whoever asks can bring these about, and no other: 500 is a bug, 503 takes a limit that was reached
-STATUSES = {100, 200, 206, 304, 400, 404, 405, 410, 412, 416}
+STATUSES = {100, 200, 206, 304, 400, 404, 405, 410, 412, 416, 431}
 _PATIENCE_S = 30
 CANARY = "zq7canary"  # stands in requests, alone and within what would be markup
 _MARKED = re.compile(rb"[<\"'`]" + CANARY.encode())

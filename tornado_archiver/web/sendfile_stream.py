@@ -11,10 +11,11 @@ import struct
 import sys
 import termios
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from tornado.httpserver import HTTPServer
-from tornado.iostream import IOStream, StreamClosedError
+from tornado.iostream import IOStream, StreamClosedError, UnsatisfiableReadError
 
 from tornado_archiver.chunks import FileSlice
 from tornado_archiver.errors import SourceChangedError, SourceUnreadableError
@@ -22,8 +23,9 @@ from tornado_archiver.errors import SourceChangedError, SourceUnreadableError
 # What the kernel takes ahead of what it has sent (tcp(7)). Left to itself, it holds 4 MB for each visitor who
 # does not read; that no download was slower with less, docs/load.md shows.
 _UNSENT_BYTES = 256 * 1024
+_MOST_UNREAD, _READ_BYTES = 1024 * 1024, 64 * 1024
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, for 0 seconds
-
+_HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\n\r\n"  # RFC 6585 5
 
 # How a connection ends; whatever else sendfile(2) says is about the file
 _LEAVING = (ConnectionError, TimeoutError)
@@ -52,7 +54,8 @@ class SendfileServer(HTTPServer):
 
 
 class SendfileStream(IOStream):
-    """An IOStream that takes a FileSlice as well, when all before it has been written."""
+    """An IOStream that takes a FileSlice as well, when all before it has been written; to a head that is too
+    large it answers so."""
 
     _waiting: "asyncio.Future[None] | None" = None
     written = 0  # bytes that the kernel took so far
@@ -122,6 +125,22 @@ class SendfileStream(IOStream):
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
         self._waiting = None
+
+    def close(self, exc_info: Any = False) -> None:
+        is_head = isinstance(exc_info, UnsatisfiableReadError) and self._read_regex is not None
+        if is_head and not self.closed():
+            self._refuse_head()
+        super().close(exc_info)
+
+    def _refuse_head(self) -> None:
+        """Tornado would close without a word, which proxies take for a failure of ours: Caddy asks nobody for
+        a while then, whoever the next visitors are."""
+        with suppress(OSError):
+            for _ in range(_MOST_UNREAD // _READ_BYTES):  # unread, it would make a reset of the close
+                if not self.socket.recv(_READ_BYTES):
+                    break
+        with suppress(OSError):
+            self.socket.send(_HEAD_TOO_LARGE)
 
     def close_fd(self) -> None:
         """Called by Tornado only. The number may be another visitor's in a moment: nothing may watch it."""
