@@ -107,6 +107,14 @@ def test_a_visitor_who_names_no_host_is_served(port: int, tmp_path: Path) -> Non
     assert subprocess.run([*command, "-o", tmp_path / "head"]).returncode == 0
 
 
+def test_a_head_that_is_too_large_is_the_visitors_doing(port: int, tmp_path: Path) -> None:
+    """Caddy would ask an archiver that fails no more for a while, whoever comes next. haproxy takes none of
+    that length itself."""
+    cookies = [option for name in "abcde" for option in ("-H", f"X-{name}: {'x' * 4000}")]
+    command = curl(port, f"/archive/{ALBUM}/", *cookies, "-o", tmp_path / "page", "-w", "%{http_code}")
+    assert subprocess.check_output(command) in (b"431", b"400")
+
+
 # not Caddy 2.6, as config/Caddyfile says
 @pytest.mark.parametrize("port", ["nginx", "haproxy"], indirect=True)
 def test_a_transfer_broken_in_the_middle_does_not_pass_for_a_whole_one(
