@@ -46,6 +46,12 @@ def test_it_gives_the_downloads_their_time() -> None:
     assert int(timeout[1]) > Settings().drain_timeout + 10
 
 
+def test_it_is_never_given_up() -> None:
+    """Else the socket fails along with it, and nobody is let in any more."""
+    assert parsed(UNITS[0])["Unit"]["StartLimitIntervalSec"] == "0"
+    assert parsed(UNITS[0])["Service"]["Restart"] == "always"
+
+
 def test_it_may_confine_programs() -> None:
     allowed = set(parsed(UNITS[0])["Service"]["SystemCallFilter"].split())
     assert allowed >= {"landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"}

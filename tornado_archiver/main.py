@@ -30,7 +30,7 @@ from tornado_archiver.web import access_log
 from tornado_archiver.web.addresses import ADMIN, inherited_or_listen, listen, warn_of_moves
 from tornado_archiver.web.admin_app import AdminApplication, serve_admin
 from tornado_archiver.web.metrics import Metrics
-from tornado_archiver.web.readiness import Readiness
+from tornado_archiver.web.readiness import Readiness, why_unreadable
 from tornado_archiver.web.server import Bounds, serve
 
 log = logging.getLogger(__name__)
@@ -154,7 +154,7 @@ def _announce(settings: Settings, service: Service) -> None:
         log.warning("%s", warning)
     log.info("packing the directories in %s as %s", settings.photos_dir, service.backends[0].name)
     log.info("%s", _who_may_download(service.link_keys))
-    if problem := _unreadable(settings.photos_dir):
+    if problem := why_unreadable(settings.photos_dir):
         log.warning(
             "the photos directory %r (%s) cannot be read by user %d: %s; every link answers 503 until it can",
             str(settings.photos_dir),
@@ -169,15 +169,6 @@ def _who_may_download(keys: LinkKeys | None) -> str:
         return "links need no signature"
     count = len(keys.keys)
     return f"every link needs a signature ({count} key{'s' * (count > 1)})"
-
-
-def _unreadable(directory: Path) -> str | None:
-    """Why nothing beneath it can be listed and opened. The dot takes the right to go through it, too."""
-    try:
-        os.close(os.open(os.path.join(directory, "."), os.O_RDONLY | os.O_DIRECTORY))
-    except OSError as error:
-        return error.strerror
-    return None
 
 
 def _in_a_loop(serve: Callable[..., Coroutine[Any, Any, None]], *args: object) -> Callable[[int], None]:

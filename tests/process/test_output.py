@@ -45,6 +45,13 @@ def test_much_output_comes_whole_in_chunks_of_a_limited_size() -> None:
     assert all(1 <= size <= CHUNK_BYTES for size in found)
 
 
+def test_nothing_of_the_environment_but_the_path_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keys of links may stand there."""
+    monkeypatch.setenv("ARCHIVER_LINK_SECRET", "0123456789abcdef")
+    said = asyncio.run(printed(Program(["/usr/bin/env"], directory="/")))
+    assert said.splitlines() == [f"PATH={os.environ['PATH']}".encode()]
+
+
 def test_stdin_environment_and_inherited_descriptors() -> None:
     with open(__file__, "rb") as stdin, open("/proc/version", "rb") as other:
         number = other.fileno()

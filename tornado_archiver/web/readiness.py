@@ -57,14 +57,20 @@ class PatientCall:
             pending.set_exception(error)
 
 
-def _unreadable(photos_dir: Path) -> str:
-    """Opened and read, as a walk would: permissions alone say little about a mount."""
+def why_unreadable(photos_dir: Path) -> str:
+    """What the system says when nothing in it can be listed and opened, else "". It is opened and read, as a
+    walk would: permissions alone say little about a mount. The dot takes the right to go through it, too."""
     try:
-        with os.scandir(photos_dir) as entries:
+        with os.scandir(os.path.join(photos_dir, ".")) as entries:
             next(entries, None)
     except OSError as error:
-        return f"the photos directory {photos_dir} cannot be read: {error.strerror}"
+        return error.strerror or str(error)
     return ""
+
+
+def _unreadable(photos_dir: Path) -> str:
+    problem = why_unreadable(photos_dir)
+    return f"the photos directory {photos_dir} cannot be read: {problem}" if problem else ""
 
 
 async def _unusable(backend: Backend) -> str:
