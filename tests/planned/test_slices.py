@@ -1,4 +1,4 @@
-"""Slices in hand: good until the next is asked for, whatever happens to the files under way."""
+"""Slices in hand: good until the next is asked for, whatever happens to the files under way; and empty files."""
 
 import asyncio
 import io
@@ -22,7 +22,7 @@ from tests.planned.archives import (
 )
 from tornado_archiver.byterange import ByteRange
 from tornado_archiver.chunks import Chunk, FileSlice, as_bytes
-from tornado_archiver.contents import SMALL_BYTES
+from tornado_archiver.contents import SMALL_BYTES, Contents
 from tornado_archiver.errors import ArchiverError, SourceChangedError
 from tornado_archiver.testing import faults, trees
 
@@ -89,3 +89,26 @@ def test_whatever_happens_under_way_the_bytes_are_right_or_there_is_an_error(
         except ArchiverError:
             continue
         assert b"".join(sent) == whole
+
+
+# Files that are empty
+
+
+class OneByOne(TarLayout):
+    """As somebody else writes a layout: without a short cut for runs of records."""
+
+    def run(self, first: int, stop: int, contents: Contents) -> list[bytes]:
+        return []
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, None), (511, None), (512, None), (0, 512)])
+def test_an_empty_file_belongs_to_the_ranges_on_both_of_its_sides(
+    tmp_path: Path, start: int, stop: int | None
+) -> None:
+    """Its header is the first block. Whether it is still there, and empty, only opening it tells."""
+    trees.write(tmp_path / trees.SOURCE / "empty.txt", b"")
+    archive = archive_of(OneByOne, asyncio.run(trees.manifest_of(tmp_path / trees.SOURCE)))
+    assert packed(archive, start, stop)
+    (tmp_path / trees.SOURCE / "empty.txt").unlink()
+    with pytest.raises(SourceChangedError):
+        packed(archive, start, stop)
