@@ -77,7 +77,7 @@ class Layout(ABC):
 
     def cut(self, record: int, wanted: ByteRange) -> Iterator[tuple[Segment, int, int]]:
         """The segments of a record that a range touches, each with the part of it that the range touches. An
-        empty file belongs to the ranges on both of its sides."""
+        empty file has none, and comes with a range that reaches it."""
         at = self.starts[record]
         for segment in self.segments(record):
             start, stop = max(wanted.start - at, 0), min(wanted.stop - at, segment.length)
