@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Iterable
 from typing import ClassVar
 
-from tornado_archiver.backend import Archive, Backend
+from tornado_archiver.backend import Archive, Backend, BackendOptions
 from tornado_archiver.contents import SMALL_BYTES, Contents
 from tornado_archiver.layout import Layout
 from tornado_archiver.manifest import Entry, Manifest
-from tornado_archiver.planned import PlannedArchive
+from tornado_archiver.planned import PlannedArchive, Plans
 from tornado_archiver.segments import FileContent, Late, Literal, Segment
 from tornado_archiver.tar_header import BLOCK, END, header_of, is_ustar, pax_header, ustar_header
 
@@ -20,8 +20,12 @@ class Tar(Backend):
     media_type: ClassVar[str] = "application/x-tar"
     suffix: ClassVar[str] = ".tar"
 
+    def __init__(self, options: BackendOptions) -> None:
+        super().__init__(options)
+        self._plans = Plans(TarLayout)
+
     async def open(self, manifest: Manifest) -> Archive:
-        return PlannedArchive(await asyncio.to_thread(TarLayout, manifest), manifest)
+        return PlannedArchive(await asyncio.to_thread(self._plans.of, manifest), manifest)
 
 
 class TarLayout(Layout):

@@ -201,7 +201,7 @@ def test_one_chunk_is_made_ahead_and_no_more() -> None:
     maker = Maker([b"a"] * 10)
 
     async def main() -> None:
-        async with aclosing(pulled(maker.generator(), ahead=True)) as chunks:
+        async with aclosing(pulled(maker.generator(), ahead=lambda: True)) as chunks:
             await asyncio.sleep(0.05)
             assert maker.made == 0
             await anext(chunks)
@@ -216,7 +216,7 @@ def test_one_chunk_is_made_ahead_and_no_more() -> None:
 def test_chunks_made_ahead_come_in_order_without_the_empty_ones() -> None:
     async def main() -> None:
         made = Maker([b"a", b"", b"b", b"", b"", b"c"]).generator()
-        async with aclosing(pulled(made, ahead=True)) as chunks:
+        async with aclosing(pulled(made, ahead=lambda: True)) as chunks:
             assert [chunk async for chunk in chunks] == [b"a", b"b", b"c"]
 
     quietly(main)
@@ -226,7 +226,7 @@ def test_nothing_behind_an_empty_chunk_runs_while_the_one_before_is_in_hand() ->
     maker = Maker([b"a", b"", b"b"])
 
     async def main() -> None:
-        async with aclosing(pulled(maker.generator(), ahead=True)) as chunks:
+        async with aclosing(pulled(maker.generator(), ahead=lambda: True)) as chunks:
             assert await anext(chunks) == b"a"
             await asyncio.sleep(0.05)
             assert maker.made <= 2
@@ -241,7 +241,7 @@ def test_closing_waits_for_the_chunk_made_ahead(error: type[BaseException] | Non
     maker.gate.clear()
 
     async def main() -> None:
-        async with aclosing(pulled(maker.generator(), ahead=True)) as chunks:
+        async with aclosing(pulled(maker.generator(), ahead=lambda: True)) as chunks:
             await anext(chunks)
             await asyncio.to_thread(maker.is_working.wait, 60)
             asyncio.get_running_loop().call_later(0.05, maker.gate.set)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tornado_archiver.byterange import ByteRange as ByteRange
-from tornado_archiver.chunks import Chunk
+from tornado_archiver.chunks import MAX_CHUNK_BYTES, Chunk
 from tornado_archiver.manifest import Manifest
 
 
@@ -41,16 +41,24 @@ class BackendOptions:
 
 
 class Archive(ABC):
-    """One request's archive: the facts first, the bytes after."""
+    """One request's archive: the facts first, the bytes after.
+
+    `chunk_bytes` is set by the caller before it asks for a chunk: about how many bytes of memory the client
+    is fast enough for. A backend that could hold more SHOULD keep to it. `prepared_bytes` is set by a
+    backend that prepares a chunk while the one before is sent: what that one takes.
+    """
 
     info: ArchiveInfo
+    chunk_bytes: int = MAX_CHUNK_BYTES
+    prepared_bytes: int = 0
 
     @abstractmethod
     def chunks(self, byte_range: ByteRange | None = None) -> AsyncGenerator[Chunk, None]:
         """The archive's bytes, in pieces: bytes of 1 byte to about 1 MiB, or slices of files.
 
-        Called once for each range that is wanted, one after the other; `byte_range` is given only when
-        `info.length` is known. Packing starts with the first pull and goes no further ahead than one chunk.
+        Called once for each range that is wanted, one after the other, and once more for the rest of a range
+        when a client reads on that stood still; `byte_range` is given only when `info.length` is known.
+        Packing starts with the first pull and goes no further ahead than one chunk.
         The event loop MUST NOT be blocked. When the bytes can no longer be right it MUST raise an
         ArchiverError as soon as that is known, and MUST NOT end short. After `aclose()` or cancellation no
         process, thread or descriptor of it may be left.

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 from tornado_archiver.errors import SourceChangedError
 
+MIN_CHUNK_BYTES = 64 * 1024  # for a client that does not keep up
+MAX_CHUNK_BYTES = 1024 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class FileSlice:
@@ -50,6 +53,11 @@ class FileSlice:
 
 
 Chunk = bytes | FileSlice
+
+
+def bytes_held(chunk: Chunk) -> int:
+    """How much memory the chunk takes; what a slice shows of a file takes none."""
+    return len(chunk.head if isinstance(chunk, FileSlice) else chunk)
 
 
 def as_bytes(chunk: Chunk) -> bytes:

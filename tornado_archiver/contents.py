@@ -2,11 +2,12 @@
 
 from array import array
 from collections import deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 
 from isal import isal_zlib
 
+from tornado_archiver.checksums import Checksums
 from tornado_archiver.crc_cache import CrcCache
 from tornado_archiver.errors import SourceChangedError
 from tornado_archiver.manifest import Manifest
@@ -14,66 +15,89 @@ from tornado_archiver.storage import Content, Reader
 
 SMALL_BYTES = 128 * 1024  # up to here a content is read whole, once, for its CRC-32 and for sending
 READ_BYTES = 256 * 1024  # stays in the processor's cache while its CRC is computed
-_UNKNOWN = -1
+_NONE = -1
 
 
 class Contents:
-    """`reader` is for `manifest`; `crcs` outlives this pass."""
+    """`reader` is for `manifest`; `crcs` outlives the download, and `checksums` this pass. `small_bytes`: the
+    largest content that is read whole, SMALL_BYTES or less; the caller may change it between two records."""
 
-    def __init__(self, manifest: Manifest, reader: Reader, crcs: CrcCache) -> None:
+    def __init__(self, manifest: Manifest, reader: Reader, crcs: CrcCache, checksums: Checksums) -> None:
         self.entries = manifest.entries
+        self.small_bytes = SMALL_BYTES
+        self.read_bytes = 0  # so far, for CRC-32s and of small contents
         self._reader = reader
         self._cache = crcs
-        self._crcs = array("q", [_UNKNOWN]) * len(self.entries)
+        self._checksums = checksums
         self._open: deque[tuple[int, Content]] = deque()
-        self._last_whole: tuple[int, bytes] = (_UNKNOWN, b"")
+        self._last_whole: tuple[int, bytes] = (_NONE, b"")
         self._computing: dict[int, Iterator[int]] = {}
-        self._read_for_crc: tuple[int, Hashable] = (_UNKNOWN, None)  # entry, identity
-        self.read_bytes = 0  # so far, for CRC-32s and of small contents
-        self._running: tuple[int, int, int] = (_UNKNOWN, 0, 0)  # entry, bytes of it so far, their CRC-32
 
     def whole(self, index: int) -> bytes:
         """The content of an entry of at most SMALL_BYTES; its CRC-32 is known afterwards."""
         if self._last_whole[0] != index:
             data = self._reader.whole(self.entries[index])
             self.read_bytes += len(data)
-            self._crcs[index] = isal_zlib.crc32(data)
+            self._checksums.put(index, [isal_zlib.crc32(data)])
             self._last_whole = index, data
         return self._last_whole[1]
 
+    def forget_whole(self) -> None:
+        """Free the content that `whole` returned last."""
+        self._last_whole = _NONE, b""
+
     def small(self, first: int, stop: int, max_size: int) -> list[bytes]:
         """The contents of the entries from `first` on up to `stop`, ending before one of more than `max_size`
-        or SMALL_BYTES; nothing for a directory. Their CRC-32s are known afterwards."""
-        contents, crcs = [], array("q")
-        read, crc32, max_size = self._reader.whole, isal_zlib.crc32, min(max_size, SMALL_BYTES)
+        or `small_bytes`; nothing for a directory. Their CRC-32s are known afterwards."""
+        contents: list[bytes] = []
+        crcs: list[int] = []
+        read, crc32, max_size = self._reader.whole, isal_zlib.crc32, min(max_size, self.small_bytes)
         for entry in self.entries[first:stop]:
             if entry.size > max_size:
                 break
             data = read(entry) if entry.size or not entry.is_directory else b""
             contents.append(data)
             crcs.append(crc32(data))  # while it is in the processor's cache
-        self._crcs[first : first + len(crcs)] = crcs
+        self._checksums.put(first, crcs)
         self.read_bytes += sum(map(len, contents))
         return contents
 
     def known_crc32s(self, first: int, stop: int) -> "array[int]":
         """Of the entries from `first` on, up to `stop` or the first whose CRC-32 is not known yet."""
-        crcs = self._crcs[first:stop]
-        return crcs[: crcs.index(_UNKNOWN)] if _UNKNOWN in crcs else crcs
+        return self._checksums.get(first, stop)
 
     def content(self, index: int) -> Content:
         """The content of an entry, opened. It stays open for as long as a chunk of it may be under way:
         until the next but one is asked for. So ask for one with each chunk."""
         if not self._open or self._open[-1][0] != index:
             self._close_until(1)
-            self._open.append((index, self.opened(index)))
-            if self._read_for_crc[0] == index and self._read_for_crc[1] != self._open[-1][1].identity:
-                raise SourceChangedError(f"{self.entries[index].member_name!r} was replaced")
+            self._open.append((index, self._opened(index)))
+            self._identify(index, self._open[-1][1])
         return self._open[-1][1]
 
     def opened(self, index: int) -> Content:
-        """The content of an entry, for the caller to check when all of it was read, and to close."""
+        """The content of an entry that is sent, for the caller to check when all of it was read, and to
+        close."""
+        content = self._opened(index)
+        try:
+            self._identify(index, content)
+        except SourceChangedError:
+            content.close()
+            raise
+        return content
+
+    def _opened(self, index: int) -> Content:
         return self._reader.content(self.entries[index])
+
+    def _identify(self, index: int, content: Content) -> None:
+        """Raise SourceChangedError unless the content is the one that this download has read or sent a part
+        of before: for its CRC-32, or before a pause."""
+        known = self._checksums
+        if any(
+            seen == index and identity != content.identity for seen, identity in (known.summed, known.sent)
+        ):
+            raise SourceChangedError(f"{self.entries[index].member_name!r} was replaced")
+        known.sent = index, content.identity
 
     def check_open(self) -> None:
         """Raise SourceChangedError unless everything still open is as it was when it was opened; close it."""
@@ -90,30 +114,30 @@ class Contents:
 
     def crc32(self, index: int) -> int:
         """The CRC-32 of an entry's content; read now unless it is known."""
-        if self._crcs[index] == _UNKNOWN:
+        if not self._checksums.knows(index):
             for _ in self.crc32_steps(index):
                 pass
-        return self._crcs[index]
+        return self._checksums.get(index, index + 1)[0]
 
     def knows_crc32(self, index: int) -> bool:
         """Whether it is known already, or as soon as a small entry has been read."""
-        if self._crcs[index] == _UNKNOWN and self.entries[index].size <= SMALL_BYTES:
+        if not self._checksums.knows(index) and self.entries[index].size <= self.small_bytes:
             self.whole(index)
-        return self._crcs[index] != _UNKNOWN
+        return self._checksums.knows(index)
 
     def crc32_steps(self, index: int) -> Iterator[int]:
         """Find out the CRC-32 of an entry bit by bit: yields how many bytes were read at each step. None for
         a directory. Who asks while another is at it goes on where that one is."""
-        if self._crcs[index] != _UNKNOWN or self.entries[index].is_directory:
+        if self._checksums.knows(index) or self.entries[index].is_directory:
             return
-        if self.entries[index].size <= SMALL_BYTES:
+        if self.entries[index].size <= self.small_bytes:
             yield len(self.whole(index))
         else:
             yield from self._computing.setdefault(index, self._computed(index))
             self._computing.pop(index, None)
 
     def _computed(self, index: int) -> Iterator[int]:
-        with closing(self.opened(index)) as content:
+        with closing(self._opened(index)) as content:
             crc = self._cache.get(content.identity)
             if crc is None:
                 crc, size = 0, self.entries[index].size
@@ -124,17 +148,19 @@ class Contents:
                     yield len(data)
                 content.check()
                 self._cache.put(content.identity, crc)
-            self._crcs[index] = crc
-            self._read_for_crc = index, content.identity
+            self._checksums.put(index, [crc])
+            self._checksums.summed = index, content.identity
 
-    def passed(self, index: int, content: Content, start: int, data: bytes) -> None:
+    def passed(self, index: int, content: Content, start: int, data: memoryview) -> None:
         """Take note of content that was read to be sent: read from its first byte to its last, its CRC-32
-        is known without another reading."""
-        entry, so_far, crc = self._running if start else (index, 0, 0)
-        if (entry, so_far) != (index, start):
+        is known without another reading. After a pause, a part of it comes once more."""
+        entry, so_far, crc = self._checksums.partial if start else (index, 0, 0)
+        stop = start + len(data)
+        if entry != index or not start <= so_far < stop:
             return
-        self._running = index, start + len(data), isal_zlib.crc32(data, crc)
-        if start + len(data) == self.entries[index].size:
+        self._checksums.partial = index, stop, isal_zlib.crc32(data[so_far - start :], crc)
+        if stop == self.entries[index].size:
             content.check()
-            self._crcs[index] = self._running[2]
-            self._cache.put(content.identity, self._crcs[index])
+            crc = self._checksums.partial[2]
+            self._checksums.put(index, [crc])
+            self._cache.put(content.identity, crc)

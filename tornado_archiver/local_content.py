@@ -1,10 +1,12 @@
 """The open content of a file on a local disk."""
 
+import errno
 import os
 import stat
+from functools import cached_property
 
 from tornado_archiver.beneath import source_errors
-from tornado_archiver.chunks import FileSlice
+from tornado_archiver.chunks import Chunk, FileSlice
 from tornado_archiver.errors import SourceChangedError
 from tornado_archiver.manifest import Entry
 from tornado_archiver.storage import Content
@@ -40,20 +42,31 @@ class LocalContent(Content):
                 start += len(part)
         return b"".join(parts)
 
-    def chunk(self, head: bytes, start: int, stop: int) -> FileSlice:
+    @cached_property
+    def is_cached(self) -> bool:  # type: ignore[override]
+        """Whether the kernel tells which pages of the file are in memory (RWF_NOWAIT, preadv2(2)).
+
+        It does not for FUSE, 9P and others, which may keep none: `sendfile` would then read each byte once
+        more, and the event loop would wait for that.
+        """
+        return self._is_in_memory(0) is not None
+
+    def chunk(self, head: bytes, start: int, stop: int) -> Chunk:
+        if not self.is_cached:
+            return head + self.read(start, stop)
         for position in range(start, stop, _PROBE_STEP):
-            self._bring_into_memory(position, min(position + _PROBE_STEP, stop))
+            end = min(position + _PROBE_STEP, stop)
+            if not self._is_in_memory(end - 1):  # its neighbours were read along with it
+                self.read(position, end)  # by this thread, rather than by the event loop's in `sendfile`
         return FileSlice(head, self._descriptor, start, stop)
 
-    def _bring_into_memory(self, start: int, stop: int) -> None:
-        """Have the disk read by this thread now, rather than by the event loop's in `sendfile`.
-
-        RWF_NOWAIT answers at once whether a page is in memory; its neighbours were read along with it.
-        """
+    def _is_in_memory(self, position: int) -> bool | None:
+        """Whether the byte can be read without a wait for the disk; None when the file system cannot tell."""
         try:
-            os.preadv(self._descriptor, [bytearray(1)], stop - 1, os.RWF_NOWAIT)
-        except OSError:  # not in memory, or a file system that cannot tell
-            self.read(start, stop)
+            os.preadv(self._descriptor, [bytearray(1)], position, os.RWF_NOWAIT)
+        except OSError as error:
+            return False if error.errno == errno.EAGAIN else None
+        return True
 
     def check(self) -> None:
         compare_with_opened(self._entry, self._opened, os.fstat(self._descriptor))

@@ -69,7 +69,7 @@ class LocalStorage(Storage):
         """The same manifest from a download that is under way, if there is one: a thousand visitors of one
         directory hold its names once."""
         known = self._in_use.get(manifest.source)
-        if known == manifest:
+        if known is not None and known.is_same(manifest):
             return known
         self._in_use[manifest.source] = manifest
         return manifest

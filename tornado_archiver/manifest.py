@@ -29,9 +29,10 @@ class Entry(NamedTuple):
         return self.member_name.endswith("/")
 
 
-@dataclass(frozen=True, slots=True, weakref_slot=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Manifest:
-    """The entries in byte order of their member names, a directory before what is in it; and their source.
+    """Compared by identity, so that facts about one can be kept for as long as it lives (`is_same` compares
+    two). The entries in byte order of their member names, a directory before what is in it; and their source.
 
     `changed_ns` is when anything of it last changed, in nanoseconds since the epoch, by a clock that nobody
     sets back: not the newest modification time, which an older file put in place of another leaves alone.
@@ -44,3 +45,12 @@ class Manifest:
     source: Source
     changed_ns: int | None = 0
     is_dated: bool = True
+
+    def is_same(self, other: "Manifest") -> bool:
+        """Whether the other one promises the same, of the same source at the same time."""
+        return (self.source, self.changed_ns, self.is_dated, self.entries) == (
+            other.source,
+            other.changed_ns,
+            other.is_dated,
+            other.entries,
+        )

@@ -1,32 +1,43 @@
 """Turns the segments of a planned archive into chunks. Blocking: runs in worker threads, pull by pull."""
 
 from bisect import bisect_left
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 
 from tornado_archiver.byterange import ByteRange
-from tornado_archiver.chunks import Chunk
+from tornado_archiver.chunks import MAX_CHUNK_BYTES, Chunk
 from tornado_archiver.contents import SMALL_BYTES, Contents
 from tornado_archiver.errors import PackingError
 from tornado_archiver.layout import Layout
-from tornado_archiver.segments import STORED_BLOCK, FileContent, FramedContent, Late, Literal
+from tornado_archiver.segments import FileContent, FramedContent, Late, Literal
+from tornado_archiver.storage import Content
 
-COALESCED_BYTES = 1024 * 1024  # small pieces are put together into chunks of about this size
 MAX_SLICE_BYTES = 8 * 1024 * 1024
 _RUN_RECORDS = 128  # more at a time are not faster, and what comes to nothing would be longer in vain
-_FRAMED_READ_BYTES = 16 * STORED_BLOCK
 
 # What `pulled` passes over: everything before it has been dealt with when the generator goes on
 PAUSE = b""
 
 
-class Packer:
-    """The bytes `wanted` of the archive that `layout` describes, once."""
+def _max_chunk_bytes() -> int:
+    return MAX_CHUNK_BYTES
 
-    def __init__(self, layout: Layout, contents: Contents, wanted: ByteRange) -> None:
+
+class Packer:
+    """The bytes `wanted` of the archive that `layout` describes, once. `chunk_bytes` is asked for each chunk:
+    small pieces are put together into about so many bytes of memory."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        contents: Contents,
+        wanted: ByteRange,
+        chunk_bytes: Callable[[], int] = _max_chunk_bytes,
+    ) -> None:
         self._layout = layout
         self._contents = contents
         self._wanted = wanted
+        self._chunk_bytes = chunk_bytes
         self._whole_until = layout.record_at(wanted.stop)
         self._pieces: list[bytes | memoryview] = []
         self._waiting_bytes = 0
@@ -53,7 +64,9 @@ class Packer:
         record = self._layout.record_at(self._wanted.start)
         end = self._layout.record_at(self._wanted.stop - 1) + 1
         while record < end:
-            if self._waiting_bytes >= COALESCED_BYTES:
+            # A content may add as much again, so that a chunk for a slow client stays small as well.
+            self._contents.small_bytes = min(SMALL_BYTES, self._chunk_bytes() // 2)
+            if self._is_full():
                 yield self._taken()
             elif self._is_pause_due():
                 yield PAUSE
@@ -66,7 +79,7 @@ class Packer:
         how many, which may be none."""
         starts = self._layout.starts
         at = starts[first]
-        full = at + COALESCED_BYTES - self._waiting_bytes
+        full = at + self._chunk_bytes() - self._waiting_bytes
         stop = min(bisect_left(starts, full, first + 1), first + _RUN_RECORDS, self._whole_until)
         if at < self._wanted.start or stop <= first:
             return 0
@@ -88,10 +101,16 @@ class Packer:
                 self._add(segment.data[start:stop])
             elif isinstance(segment, FramedContent):
                 yield from self._framed(segment, start, stop)
-            elif segment.length <= SMALL_BYTES:
+            elif self._is_small(segment, start):
                 self._add(self._contents.whole(segment.entry)[start:stop])
             else:
                 yield from self._sliced(segment, start, stop)
+        self._contents.forget_whole()
+
+    def _is_small(self, segment: FileContent, start: int) -> bool:
+        """Whether the content is read whole. One that goes on after a pause always is where it can be: its
+        CRC-32 then shows that it is still what its first part was taken from."""
+        return segment.length <= (SMALL_BYTES if start else self._contents.small_bytes)
 
     def _awaited(self, segment: Late) -> Iterator[Chunk]:
         """Has the CRC-32 found out that a segment needs. What has gathered goes out before a long wait."""
@@ -109,26 +128,39 @@ class Packer:
 
     def _sliced(self, segment: FileContent, first: int, last: int) -> Iterator[Chunk]:
         while first < last - 1:  # the last byte is kept, for the chunk that goes out when all was checked
-            stop = min(first + MAX_SLICE_BYTES, last - 1)
+            content = self._contents.content(segment.entry)
+            stop = min(first + (MAX_SLICE_BYTES if content.is_cached else self._room()), last - 1)
             head = self._taken()
-            yield self._contents.content(segment.entry).chunk(head, first, stop)
+            yield content.chunk(head, first, stop)
             first = stop
         self._add(self._contents.content(segment.entry).read(first, last))
 
     def _framed(self, segment: FramedContent, first: int, last: int) -> Iterator[Chunk]:
         with closing(self._contents.opened(segment.entry)) as content:
-            data, data_start = memoryview(b""), 0
-            for head, start, stop in segment.blocks(first, last):
-                if self._waiting_bytes >= COALESCED_BYTES:
+            while first < last:
+                if self._is_full():
                     yield self._taken()
-                if stop > data_start + len(data):
-                    data_start, end = start, min(start + _FRAMED_READ_BYTES, segment.size)
-                    read = content.read(data_start, end)
-                    self._contents.passed(segment.entry, content, data_start, read)
-                    data = memoryview(read)
-                self._add(head)
-                self._add(data[start - data_start : stop - data_start])
+                stop = min(first + self._room(), last)
+                self._add_framed(segment, content, first, stop)
+                first = stop
             content.check()
+
+    def _add_framed(self, segment: FramedContent, content: Content, first: int, last: int) -> None:
+        """The bytes `first` to `last` of the segment: what they hold of the file lies in one piece."""
+        blocks = list(segment.blocks(first, last))
+        begin, end = blocks[0][1], blocks[-1][2]
+        data = memoryview(content.read(begin, end) if begin < end else b"")
+        self._contents.passed(segment.entry, content, begin, data)
+        for head, start, stop in blocks:
+            self._add(head)
+            self._add(data[start - begin : stop - begin])
+
+    def _is_full(self) -> bool:
+        return self._waiting_bytes >= self._chunk_bytes()
+
+    def _room(self) -> int:
+        """How many bytes are missing in the chunk that is being put together, at least one."""
+        return max(1, self._chunk_bytes() - self._waiting_bytes)
 
     def _pauses(self, steps: Iterator[int]) -> Iterator[Chunk]:
         """Works through the steps, pausing now and then."""

@@ -2,12 +2,14 @@
 falls out of the layout: the length is the sum of its segments, a range is a slice of them."""
 
 import hashlib
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import closing
+from weakref import WeakKeyDictionary
 
 from tornado_archiver.backend import Archive, ArchiveInfo
 from tornado_archiver.byterange import ByteRange
-from tornado_archiver.chunks import Chunk
+from tornado_archiver.checksums import Checksums, CrcTable
+from tornado_archiver.chunks import MIN_CHUNK_BYTES, Chunk, bytes_held
 from tornado_archiver.contents import Contents
 from tornado_archiver.crc_cache import CrcCache
 from tornado_archiver.layout import Layout
@@ -18,30 +20,57 @@ from tornado_archiver.threads import pulled
 _NS_PER_S = 1_000_000_000
 
 
-class PlannedArchive(Archive):
-    """An archive of `manifest` as `layout` lays it out. `crcs`, for formats with CRC-32s, may know some
-    already."""
+class Plan:
+    """All that downloads of one manifest have in common: a thousand of them hold it once."""
 
-    def __init__(self, layout: Layout, manifest: Manifest, crcs: CrcCache | None = None) -> None:
-        self._layout = layout
-        self._manifest = manifest
-        self._crcs = CrcCache() if crcs is None else crcs
+    def __init__(self, layout: Layout, manifest: Manifest) -> None:
+        self.layout = layout
+        self.crcs = CrcTable(len(manifest.entries))
         self.info = ArchiveInfo(
             length=layout.length,
             etag=_etag(layout.version, manifest),
             last_modified=_last_modified(manifest),
         )
 
+
+class Plans:
+    """The plans of the manifests that are in use, laid out by `make_layout`."""
+
+    def __init__(self, make_layout: Callable[[Manifest], Layout]) -> None:
+        self._make_layout = make_layout
+        self._plans: WeakKeyDictionary[Manifest, Plan] = WeakKeyDictionary()
+
+    def of(self, manifest: Manifest) -> Plan:
+        """The plan of this very manifest. Blocking; safe to call from many threads."""
+        plan = self._plans.get(manifest)
+        if plan is None or plan.crcs.is_stale:
+            plan = self._plans[manifest] = Plan(self._make_layout(manifest), manifest)
+        return plan
+
+
+class PlannedArchive(Archive):
+    """An archive of `manifest` as `plan` has it. `crcs`, for formats with CRC-32s, may know some already."""
+
+    def __init__(self, plan: Plan, manifest: Manifest, crcs: CrcCache | None = None) -> None:
+        self.info = plan.info
+        self._layout = plan.layout
+        self._manifest = manifest
+        self._crcs = CrcCache() if crcs is None else crcs
+        self._checksums = Checksums(plan.crcs)
+
     def chunks(self, byte_range: ByteRange | None = None) -> AsyncGenerator[Chunk, None]:
-        return pulled(self._packed(byte_range or ByteRange(0, self._layout.length)), ahead=True)
+        wanted = byte_range or ByteRange(0, self._layout.length)
+        return pulled(self._packed(wanted), ahead=lambda: self.chunk_bytes > MIN_CHUNK_BYTES)
 
     def _packed(self, wanted: ByteRange) -> Generator[Chunk, None, None]:
         with (
             self._manifest.source.reader() as reader,
-            closing(Contents(self._manifest, reader, self._crcs)) as contents,
+            closing(Contents(self._manifest, reader, self._crcs, self._checksums)) as contents,
         ):
             try:
-                yield from Packer(self._layout, contents, wanted).chunks()
+                for chunk in Packer(self._layout, contents, wanted, lambda: self.chunk_bytes).chunks():
+                    self.prepared_bytes = bytes_held(chunk)
+                    yield chunk
             except Exception:
                 # This runs while the chunk before is being sent, from a descriptor that is about to be
                 # closed here, and whose number may be another file's the next moment.

@@ -67,6 +67,7 @@ class Content(ABC):
     """The open content of one file entry. Blocking: for worker threads only."""
 
     identity: Hashable  # another one whenever the content may be another one
+    is_cached: bool = True  # whether `chunk` can give a slice of any size: what is read stays in memory
 
     @abstractmethod
     def read(self, start: int, stop: int) -> bytes:

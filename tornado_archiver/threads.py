@@ -1,7 +1,7 @@
 """Lets a plain generator make chunks in worker threads, pull by pull, for an event loop to send."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Sized
+from collections.abc import AsyncGenerator, Callable, Generator, Sized
 from typing import Any, TypeVar
 
 from tornado_archiver.cleanup import finished
@@ -10,11 +10,15 @@ _Chunk = TypeVar("_Chunk", bound=Sized)
 _END: Any = object()  # None would make the end of what a careless generator yields in the middle
 
 
+def _never() -> bool:
+    return False
+
+
 async def pulled(
-    chunks: Generator[_Chunk, None, None], *, ahead: bool = False
+    chunks: Generator[_Chunk, None, None], *, ahead: Callable[[], bool] = _never
 ) -> AsyncGenerator[_Chunk, None]:
-    """The chunks of a blocking generator, each made in a worker thread when it is asked for; with `ahead`,
-    one is made while the reader has the one before it in hand.
+    """The chunks of a blocking generator, each made in a worker thread when it is asked for; while `ahead`
+    returns True, one is made while the reader has the one before it in hand.
 
     Nothing runs further ahead, so a visitor who does not read stops the work. An empty chunk is passed
     over: a generator that works long for one chunk yields one now and then, to let a cancellation in; and
@@ -31,7 +35,7 @@ async def pulled(
             if chunk is _END:
                 return
             if len(chunk):
-                pull = loop.run_in_executor(None, next, chunks, _END) if ahead else None
+                pull = loop.run_in_executor(None, next, chunks, _END) if ahead() else None
                 yield chunk
     finally:
         # as one: a cancellation between the two would leave the generator open

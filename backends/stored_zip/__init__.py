@@ -10,7 +10,7 @@ from backends.stored_zip.layout import StoredZipLayout
 from tornado_archiver.backend import Archive, Backend, BackendOptions
 from tornado_archiver.crc_cache import CrcCache
 from tornado_archiver.manifest import Manifest
-from tornado_archiver.planned import PlannedArchive
+from tornado_archiver.planned import PlannedArchive, Plans
 
 
 class StoredZip(Backend):
@@ -21,7 +21,8 @@ class StoredZip(Backend):
     def __init__(self, options: BackendOptions) -> None:
         super().__init__(options)
         self._crcs = CrcCache()
+        self._plans = Plans(lambda manifest: StoredZipLayout(manifest, options.stored_threshold))
 
     async def open(self, manifest: Manifest) -> Archive:
-        layout = await asyncio.to_thread(StoredZipLayout, manifest, self.options.stored_threshold)
-        return PlannedArchive(layout, manifest, self._crcs)
+        plan = await asyncio.to_thread(self._plans.of, manifest)
+        return PlannedArchive(plan, manifest, self._crcs)

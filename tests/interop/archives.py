@@ -19,7 +19,7 @@ from tornado_archiver.chunks import Chunk, as_bytes
 from tornado_archiver.crc_cache import CrcCache
 from tornado_archiver.layout import Layout
 from tornado_archiver.manifest import Manifest
-from tornado_archiver.planned import PlannedArchive
+from tornado_archiver.planned import Plan, PlannedArchive
 from tornado_archiver.testing import trees
 from tornado_archiver.testing.members import Member, promised
 
@@ -166,7 +166,7 @@ def _run(manifest: Manifest, reads: dict[str, Read]) -> Run:
 
 
 def _write(layout: Layout, manifest: Manifest, path: Path) -> None:
-    archive = PlannedArchive(layout, manifest, CrcCache())
+    archive = PlannedArchive(Plan(layout, manifest), manifest, CrcCache())
     with open(path, "wb") as file, closing(archive._packed(ByteRange(0, layout.length))) as chunks:
         for block in _blocks(chunks):
             if block == zeros(0, len(block)):

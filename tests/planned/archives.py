@@ -14,7 +14,7 @@ from tornado_archiver.contents import READ_BYTES, SMALL_BYTES
 from tornado_archiver.crc_cache import CrcCache
 from tornado_archiver.layout import Layout
 from tornado_archiver.manifest import Entry, Manifest
-from tornado_archiver.planned import PlannedArchive
+from tornado_archiver.planned import Plan, PlannedArchive
 from tornado_archiver.segments import STORED_BLOCK
 
 MIB, GIB = 1 << 20, 1 << 30
@@ -37,7 +37,7 @@ every_layout = pytest.mark.parametrize("make", LAYOUTS.values(), ids=LAYOUTS.key
 
 
 def archive_of(make: MakeLayout, manifest: Manifest, crcs: CrcCache | None = None) -> PlannedArchive:
-    return PlannedArchive(make(manifest), manifest, crcs or CrcCache())
+    return PlannedArchive(Plan(make(manifest), manifest), manifest, crcs or CrcCache())
 
 
 def pulls(archive: PlannedArchive, start: int = 0, stop: int | None = None) -> Iterator[Chunk]:

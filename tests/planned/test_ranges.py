@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from backends.tar import TarLayout
 from tests.memory_storage import entry, manifest_of
 from tests.planned.archives import DEFAULT, LAYOUTS, MIB, MakeLayout, archive_of, around, packed, stored_up_to
+from tornado_archiver.chunks import MAX_CHUNK_BYTES
 from tornado_archiver.contents import READ_BYTES, SMALL_BYTES
 from tornado_archiver.crc_cache import CrcCache
-from tornado_archiver.packer import COALESCED_BYTES, MAX_SLICE_BYTES
-from tornado_archiver.planned import PlannedArchive
+from tornado_archiver.packer import MAX_SLICE_BYTES
+from tornado_archiver.planned import Plan, PlannedArchive
 from tornado_archiver.segments import STORED_BLOCK
 
 FRAMED_READ = 16 * STORED_BLOCK
@@ -35,7 +36,7 @@ def test_every_range_is_a_slice_of_the_whole(make: MakeLayout, step: int) -> Non
 
 EDGES = sorted(
     {
-        *around(1, STORED_BLOCK, 2 * STORED_BLOCK, FRAMED_READ, SMALL_BYTES, READ_BYTES, COALESCED_BYTES),
+        *around(1, STORED_BLOCK, 2 * STORED_BLOCK, FRAMED_READ, SMALL_BYTES, READ_BYTES, MAX_CHUNK_BYTES),
         *around(SMALL_BYTES + READ_BYTES),
         MAX_SLICE_BYTES,
         MAX_SLICE_BYTES + 1,
@@ -51,7 +52,7 @@ class Edged:
         order = EDGES[::2] + EDGES[1::2]  # large ones before small ones too
         self.manifest = manifest_of(*(entry(f"{number:02}", size) for number, size in enumerate(order)))
         self.layout = make(self.manifest)
-        self.archive = PlannedArchive(self.layout, self.manifest, CrcCache())
+        self.archive = PlannedArchive(Plan(self.layout, self.manifest), self.manifest, CrcCache())
         self.whole = packed(self.archive)
 
     def check(self, start: int, stop: int) -> None:

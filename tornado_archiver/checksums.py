@@ -1,0 +1,84 @@
+"""CRC-32s of a manifest's entries: a table shared by all its downloads, and the part that one download knows.
+
+The table takes eight bytes an entry once, not once for each client. A download uses only the values that it
+has found out itself; where two downloads find different ones, the content has changed.
+"""
+
+import threading
+from array import array
+from bisect import bisect_right
+from collections.abc import Hashable, Sequence
+
+from tornado_archiver.errors import SourceChangedError
+
+UNKNOWN = -1
+
+
+class CrcTable:
+    """CRC-32s of `count` entries by index; safe to use from many threads."""
+
+    def __init__(self, count: int) -> None:
+        self._crcs = array("q", [UNKNOWN]) * count
+        self._lock = threading.Lock()
+        self.is_stale = False  # two readers found different contents: not for new downloads
+
+    def put(self, first: int, crcs: "array[int]") -> None:
+        """Set the values from index `first` on. Raises SourceChangedError where another one is known."""
+        stop = first + len(crcs)
+        with self._lock:
+            known = self._crcs[first:stop]
+            if known != crcs:
+                self._check(known, crcs)
+                self._crcs[first:stop] = crcs
+
+    def get(self, first: int, stop: int) -> "array[int]":
+        """The values from index `first` up to and without `stop`. Raises SourceChangedError when one of them
+        may have been replaced by that of another content."""
+        if self.is_stale:
+            raise SourceChangedError("a file changed, and kept its size and time, between two readings")
+        return self._crcs[first:stop]
+
+    def _check(self, known: Sequence[int], found: Sequence[int]) -> None:
+        if any(old not in (UNKNOWN, new) for old, new in zip(known, found, strict=True)):
+            self.is_stale = True
+            raise SourceChangedError("a file changed, and kept its size and time, between two readings")
+
+
+class Checksums:
+    """The values of `table` that one download has found out, and where it stands in a content. It outlives a
+    pass over the contents, so that a download that goes on after a pause reads nothing twice."""
+
+    def __init__(self, table: CrcTable) -> None:
+        self.table = table
+        self.partial: tuple[int, int, int] = (UNKNOWN, 0, 0)  # entry, bytes of it so far, their CRC-32
+        self.summed: tuple[int, Hashable] = (UNKNOWN, None)  # entry read for its CRC-32 last, its identity
+        self.sent: tuple[int, Hashable] = (UNKNOWN, None)  # entry opened for sending last, its identity
+        self._starts: list[int] = []  # of the known runs, in order; they neither overlap nor touch
+        self._stops: list[int] = []
+
+    def put(self, first: int, crcs: Sequence[int]) -> None:
+        """Add the values from index `first` on. Raises SourceChangedError where another one is known."""
+        if crcs:
+            self.table.put(first, array("q", crcs))
+            self._add_run(first, first + len(crcs))
+
+    def get(self, first: int, stop: int) -> "array[int]":
+        """The values from index `first` up to `stop` or the first one that is not known."""
+        return self.table.get(first, max(first, min(stop, self._known_until(first))))
+
+    def knows(self, index: int) -> bool:
+        return self._known_until(index) > index
+
+    def _known_until(self, index: int) -> int:
+        run = bisect_right(self._starts, index) - 1
+        return self._stops[run] if run >= 0 else 0
+
+    def _add_run(self, first: int, stop: int) -> None:
+        """Packing goes forward, so there are few runs: one for what is sent, one for what is missing."""
+        begin = bisect_right(self._starts, first)
+        begin -= begin > 0 and self._stops[begin - 1] >= first
+        end = bisect_right(self._starts, stop)
+        if begin < end:
+            first, stop = min(first, self._starts[begin]), max(stop, self._stops[end - 1])
+        self._starts[begin:end] = [first]
+        self._stops[begin:end] = [stop]
