@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from tornado_archiver.chunks import Chunk, FileSlice
+from tornado_archiver.chunks import MAX_CHUNK_BYTES, MIN_CHUNK_BYTES, Chunk, FileSlice
 from tornado_archiver.errors import PackingError
 from tornado_archiver.ledger import Ledger, line_up
 
@@ -25,6 +25,16 @@ class Pacing:
     total_rate_limit: int = 0
     delay_s: float = 0
     patience_s: float = 0
+
+    @property
+    def max_chunk_bytes(self) -> int:
+        """The most memory for a chunk that waits for its turn: what may go out at once, as far as that is
+        known for one download."""
+        if self.total_rate_limit:
+            return MIN_CHUNK_BYTES
+        if self.rate_limit:
+            return min(max(self.rate_limit // _PIECES_PER_S, MIN_CHUNK_BYTES), MAX_CHUNK_BYTES)
+        return MAX_CHUNK_BYTES
 
     def paced(self, chunks: Chunks, give_up: Callable[[PackingError], None] | None = None) -> Chunks:
         """The same bytes, as fast as they may go. Raises PackingError when they do not come; `give_up` is
@@ -82,14 +92,14 @@ async def _awaited(chunks: Chunks, seconds: float, give_up: Callable[[PackingErr
             alarm = loop.call_later(seconds, give_up, error)
             try:
                 async with asyncio.timeout(seconds):
-                    chunk = await anext(chunks)
+                    ready = [await anext(chunks)]
             except StopAsyncIteration:
                 return
             except TimeoutError:
                 raise PackingError(*error.args) from None
             finally:
                 alarm.cancel()
-            yield chunk
+            yield ready.pop()  # while this waits, only the reader holds it
 
 
 async def _limited(chunks: Chunks, bytes_per_s: int, line: _Line | _SharedLine) -> Chunks:
@@ -113,6 +123,7 @@ async def _delayed(chunks: Chunks, seconds: float) -> Chunks:
     async with aclosing(chunks):
         async for chunk in chunks:
             yield chunk
+            del chunk
             await asyncio.sleep(seconds)
 
 

@@ -49,9 +49,11 @@ class Packer:
         """Raises SourceChangedError, SourceUnreadableError, PackingError before a byte that is not right."""
         with closing(self._backlog):
             for chunk in self._made():
-                self._left -= len(chunk)
-                yield chunk
-                yield from self._pauses(self._backlog.due(len(chunk)))
+                size, handed_out = len(chunk), [chunk]
+                del chunk  # while this waits, only the reader holds it: a slow client may take minutes
+                self._left -= size
+                yield handed_out.pop()
+                yield from self._pauses(self._backlog.due(size))
         yield PAUSE
         self._contents.check_open()
         last = self._taken()

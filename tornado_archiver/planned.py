@@ -66,16 +66,19 @@ class PlannedArchive(Archive):
         with (
             self._manifest.source.reader() as reader,
             closing(Contents(self._manifest, reader, self._crcs, self._checksums)) as contents,
+            closing(Packer(self._layout, contents, wanted, lambda: self.chunk_bytes).chunks()) as chunks,
         ):
             try:
-                for chunk in Packer(self._layout, contents, wanted, lambda: self.chunk_bytes).chunks():
-                    self.prepared_bytes = bytes_held(chunk)
-                    yield chunk
+                yield from map(self._noted, chunks)
             except Exception:
                 # This runs while the chunk before is being sent, from a descriptor that is about to be
                 # closed here, and whose number may be another file's the next moment.
                 yield PAUSE
                 raise
+
+    def _noted(self, chunk: Chunk) -> Chunk:
+        self.prepared_bytes = bytes_held(chunk)
+        return chunk
 
 
 def _last_modified(manifest: Manifest) -> int | None:

@@ -36,7 +36,9 @@ async def pulled(
                 return
             if len(chunk):
                 pull = loop.run_in_executor(None, next, chunks, _END) if ahead() else None
-                yield chunk
+                handed_out = [chunk]
+                del chunk  # while this waits, only the reader holds it
+                yield handed_out.pop()
     finally:
         # as one: a cancellation between the two would leave the generator open
         await finished(_put_away(chunks, pull))

@@ -19,6 +19,7 @@ from tornado_archiver.web import access_log, pages
 from tornado_archiver.web.answer import Parts, answer_to
 from tornado_archiver.web.base_handler import BaseHandler
 from tornado_archiver.web.body_writer import BodyWriter, chunks_of, stream_of
+from tornado_archiver.web.chunk_size import ChunkSize
 from tornado_archiver.web.http_errors import REFUSALS, RefusedError, refused
 from tornado_archiver.web.link_check import check_link
 from tornado_archiver.web.record import Outcome
@@ -164,11 +165,11 @@ class ArchiveHandler(BaseHandler):
         if self._ends_with_connection:
             self.request.headers.pop("Connection", None)  # else Tornado promises to keep it open
         await self.flush()
-        body = BodyWriter(self)
+        body = BodyWriter(self, archive, ChunkSize(self._service.pacing.max_chunk_bytes))
         with self._watch.over(Download(self.record, stream_of(self), row, self.cut)):
             for part in parts:
                 if isinstance(part, bytes):
-                    await body.put(part)
+                    await body.write(part)
                 else:
                     await self._send_part(archive, part, body)
             body.end()
@@ -187,10 +188,19 @@ class ArchiveHandler(BaseHandler):
             await asyncio.sleep(_LOOK_S)
 
     async def _send_part(self, archive: Archive, wanted: ByteRange | None, body: BodyWriter) -> None:
+        start = wanted.start if wanted else 0
+        stop = wanted.stop if wanted else archive.info.length
+        written = body.written
+        while not await self._send_chunks(archive, wanted, body):
+            await body.client_reads()
+            assert stop is not None  # noqa: S101 - only a body of known length waits for a client
+            wanted = ByteRange(start + body.written - written, stop)
+
+    async def _send_chunks(self, archive: Archive, wanted: ByteRange | None, body: BodyWriter) -> bool:
+        """Whether all was sent; else the client stands still."""
         handed_out = chunks_of(archive, wanted)
         async with aclosing(self._service.pacing.paced(handed_out, self._fail)) as chunks:
-            async for chunk in chunks:
-                await body.put(chunk)
+            return await body.write_all(chunks)
 
     @property
     def _ends_with_connection(self) -> bool:

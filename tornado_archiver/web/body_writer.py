@@ -1,81 +1,120 @@
-"""Puts an archive's chunks on a connection, each as soon as the visitor's side has taken the one before."""
+"""Puts an archive's chunks on a connection, each as soon as the client has taken the one before."""
 
 import asyncio
 import inspect
+import time
 from collections.abc import AsyncGenerator
 from typing import cast
 
 from tornado.http1connection import HTTP1Connection
-from tornado.iostream import IOStream, StreamClosedError
+from tornado.iostream import IOStream
 
 from tornado_archiver.backend import Archive
 from tornado_archiver.byterange import ByteRange
-from tornado_archiver.chunks import Chunk, FileSlice
-from tornado_archiver.errors import ArchiverError, PackingError
+from tornado_archiver.chunks import Chunk, bytes_held
+from tornado_archiver.errors import PackingError
 from tornado_archiver.web.base_handler import BaseHandler
-from tornado_archiver.web.sendfile_stream import SendfileStream, reset
+from tornado_archiver.web.chunk_size import ChunkSize
+from tornado_archiver.web.sendfile_stream import SendfileStream, SentBytes
 
 _READ_BYTES = 256 * 1024
+STANDSTILL_S = 2  # without a byte taken, after which a client's memory is given back
+_KEPT_BYTES = 16 * 1024  # are not worth making them again
 
 
 class BodyWriter:
-    """Of one answer, whose head `handler` has set."""
+    """Of one response, whose headers `handler` has set, for the chunks of `archive`.
 
-    def __init__(self, handler: BaseHandler) -> None:
+    For a slow client nothing is made before its connection takes something, so that no chunk waits in
+    memory. A chunk that waits all the same, because the client was fast before, is dropped after
+    STANDSTILL_S, and made again when the client reads on.
+    """
+
+    def __init__(self, handler: BaseHandler, archive: Archive, chunk_size: ChunkSize) -> None:
         self._handler = handler
         self._record = handler.record
-        self._done = 0
+        self._archive = archive
+        self._chunk_size = chunk_size
+        self.written = 0  # bytes of the body that the connection took
 
-    async def put(self, chunk: Chunk) -> None:
-        """Returns when the connection has taken the chunk: that is the back-pressure. Raises
-        StreamClosedError, PackingError for what is no chunk or was not promised, and what reading a file
-        slice raises."""
+    async def write_all(self, chunks: AsyncGenerator[Chunk, None]) -> bool:
+        """Write the chunks, each when the connection has taken the one before: that is the back-pressure.
+
+        Return False when the client stands still: the caller closes the chunks, which gives back their
+        memory, waits for `client_reads`, and asks for those from `written` on. Raise StreamClosedError,
+        PackingError for what is no chunk or was not promised, and what reading a file slice raises.
+        """
+        while True:
+            self._archive.chunk_bytes = self._chunk_size.bytes
+            if self._chunk_size.is_smallest:
+                await self.client_reads()
+            try:
+                chunk = await anext(chunks)
+            except StopAsyncIteration:
+                return True
+            began, written = time.monotonic(), self.written
+            is_whole = await self.write(chunk)
+            del chunk  # or it would stay in memory until the next one is here
+            self._chunk_size.sent(self.written - written, time.monotonic() - began)
+            if not is_whole:
+                self._chunk_size.reset()
+                return False
+
+    async def client_reads(self) -> None:
+        """Return when the connection takes more. Raise StreamClosedError."""
+        stream = stream_of(self._handler)
+        if isinstance(stream, SendfileStream):
+            await stream.writable()
+
+    async def write(self, chunk: Chunk | bytes) -> bool:
+        """Return whether all of the chunk was taken; False only for a client that stands still while memory
+        waits for it. Raise as `write_all`."""
         self._check(chunk)
         if self._record.first_byte_s is None:
             self._record.first_byte_s = self._handler.request.request_time()
             self._handler.metrics.first_byte(self._record)
-        if isinstance(chunk, bytes):
-            self._handler.write(chunk)
-            await self._handler.flush()
-        elif isinstance(stream_of(self._handler), SendfileStream) and self._record.promised is not None:
-            await self._put_slice(chunk)  # not into a chunked body, where Tornado frames what it is given
-        else:
-            await self._put_parts(chunk)
-        self._done += len(chunk)
-        self._record.sent = self._done
+        stream = stream_of(self._handler)
+        if isinstance(stream, SendfileStream) and self._record.promised is not None:
+            count = await self._send(stream, chunk)
+        else:  # Tornado frames a chunked body, and encrypts
+            await self._write_through_tornado(chunk)
+            count = len(chunk)
+        self.written += count
+        self._record.sent = self.written
+        return count == len(chunk)
 
     def _check(self, chunk: object) -> None:
         if not isinstance(chunk, Chunk):
             raise PackingError(f"the backend hands out a {type(chunk).__name__}, not bytes or a FileSlice")
         promised = self._record.promised
-        if promised is not None and self._done + len(chunk) > promised:
+        if promised is not None and self.written + len(chunk) > promised:
             raise PackingError(f"the backend hands out more than the {promised} bytes that it promised")
 
     def end(self) -> None:
         """Nothing comes any more. Raises PackingError unless all that was promised has."""
         promised = self._record.promised
-        if promised not in (None, self._done):
+        if promised not in (None, self.written):
             raise PackingError(f"the backend promised {promised} bytes and hands out no more than these")
 
-    async def _put_parts(self, piece: FileSlice) -> None:
-        parts = piece.parts(_READ_BYTES)
+    async def _send(self, stream: SendfileStream, chunk: Chunk) -> int:
+        count = await stream.send(chunk, lambda: STANDSTILL_S if self._holds_memory(chunk) else None)
+        # Tornado counts what goes past it, and closes a connection that got less than its Content-Length.
+        connection_of(self._handler).write(cast(bytes, SentBytes(count)))
+        return count
+
+    def _holds_memory(self, chunk: Chunk) -> bool:
+        """Whether memory waits for the client: the chunk in hand, or the one prepared."""
+        return max(bytes_held(chunk), self._archive.prepared_bytes) > _KEPT_BYTES
+
+    async def _write_through_tornado(self, chunk: Chunk) -> None:
+        if isinstance(chunk, bytes):
+            self._handler.write(chunk)
+            await self._handler.flush()
+            return
+        parts = chunk.parts(_READ_BYTES)
         while (part := await asyncio.to_thread(next, parts, None)) is not None:  # the first may be empty
             self._handler.write(part)
             await self._handler.flush()
-
-    async def _put_slice(self, piece: FileSlice) -> None:
-        """By the kernel. However this is left early, the sending has ended by then: the descriptor's number
-        may be another file's soon."""
-        stream = stream_of(self._handler)
-        try:
-            # which only counts it and hands it on to the stream
-            await connection_of(self._handler).write(cast(bytes, piece))
-        except BaseException:
-            reset(stream)
-            raise
-        error = stream.error  # Tornado's connection keeps to itself what went wrong
-        if error is not None or stream.closed():
-            raise error if isinstance(error, ArchiverError) else StreamClosedError(real_error=error)
 
 
 def chunks_of(archive: Archive, wanted: ByteRange | None) -> AsyncGenerator[Chunk, None]:

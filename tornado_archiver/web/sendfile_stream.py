@@ -17,7 +17,7 @@ from typing import Any
 from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream, StreamClosedError, UnsatisfiableReadError
 
-from tornado_archiver.chunks import FileSlice
+from tornado_archiver.chunks import Chunk, FileSlice
 from tornado_archiver.errors import SourceChangedError, SourceUnreadableError
 
 # What the kernel takes ahead of what it has sent (tcp(7)). Left to itself, it holds 4 MB for each visitor who
@@ -42,6 +42,16 @@ def reset(stream: IOStream) -> None:
         stream.close()
 
 
+class SentBytes:
+    """So many bytes of a body that went out through `SendfileStream.send`, for Tornado to count."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+
 class SendfileServer(HTTPServer):
     """An HTTPServer with such connections, where they are plain ones."""
 
@@ -54,8 +64,8 @@ class SendfileServer(HTTPServer):
 
 
 class SendfileStream(IOStream):
-    """An IOStream that takes a FileSlice as well, when all before it has been written; to a head that is too
-    large it answers so."""
+    """An IOStream with `send`, for chunks that go past its buffer; to a head that is too large it answers
+    so."""
 
     _waiting: "asyncio.Future[None] | None" = None
     written = 0  # bytes that the kernel took so far
@@ -72,46 +82,75 @@ class SendfileStream(IOStream):
         self.written += count
         return count
 
-    def write(self, data: "bytes | memoryview | FileSlice") -> "asyncio.Future[None]":
-        if isinstance(data, FileSlice):
-            return asyncio.ensure_future(self._write_slice(data))
+    def write(self, data: "bytes | memoryview | SentBytes") -> "asyncio.Future[None]":
+        if isinstance(data, SentBytes):
+            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            done.set_result(None)
+            return done
         return super().write(data)
 
-    async def _write_slice(self, piece: FileSlice) -> None:
-        """Tornado's connection drops what this raises, so `error` tells. Who asked for the slice closes the
-        stream: if it were closed here, Tornado would cancel the asker before he could look."""
+    async def send(self, chunk: Chunk, timeout_s: Callable[[], float | None]) -> int:
+        """Send the chunk, when all that was given to `write` has gone out; return how many bytes the socket
+        took. These are fewer only when it took none for `timeout_s()` seconds, None for no limit.
+
+        Raise StreamClosedError, SourceChangedError, SourceUnreadableError. The stream is not closed here:
+        Tornado would cancel the caller before it could see the error.
+        """
         try:
-            await self._send_slice(piece)
+            if isinstance(chunk, bytes):
+                return await self._send_bytes(chunk, 0, timeout_s)
+            count = await self._send_bytes(chunk.head, socket.MSG_MORE, timeout_s)
+            return count if count < len(chunk.head) else count + await self._send_file(chunk, timeout_s)
         except StreamClosedError:
             raise
-        except (OSError, SourceChangedError) as error:
-            self.error = error if isinstance(error, (*_LEAVING, SourceChangedError)) else _of_the_disk(error)
+        except _LEAVING as error:
             raise StreamClosedError(real_error=error) from error
+        except OSError as error:
+            raise _of_the_disk(error) from error
 
-    async def _send_slice(self, piece: FileSlice) -> None:
-        head = memoryview(piece.head)
-        while head:
-            head = head[await self._sent(lambda: self.socket.send(head, socket.MSG_MORE)) :]  # noqa: B023
-        at = piece.start
+    async def _send_bytes(self, data: bytes, flags: int, timeout_s: Callable[[], float | None]) -> int:
+        left = memoryview(data)
+        while left:
+            count = await self._sent(lambda: self.socket.send(left, flags), timeout_s)  # noqa: B023
+            if count is None:
+                break
+            left = left[count:]
+        return len(data) - len(left)
+
+    async def _send_file(self, piece: FileSlice, timeout_s: Callable[[], float | None]) -> int:
+        at, out, file = piece.start, self.socket.fileno(), piece.descriptor
         while at < piece.stop:
-            count = await self._sent(
-                lambda: os.sendfile(self.socket.fileno(), piece.descriptor, at, piece.stop - at)  # noqa: B023
-            )
+            count = await self._sent(lambda: os.sendfile(out, file, at, piece.stop - at), timeout_s)  # noqa: B023
+            if count is None:
+                break
             if not count:
                 raise SourceChangedError("a file shrank while it was sent")
             at += count
+        return at - piece.start
 
-    async def _sent(self, send: Callable[[], int]) -> int:
-        """What `send` answers as soon as the socket takes something. Raises StreamClosedError."""
+    async def _sent(self, send: Callable[[], int], timeout_s: Callable[[], float | None]) -> int | None:
+        """Return the result of `send` as soon as the socket takes something, None when it takes nothing in
+        time. Raise StreamClosedError."""
         while not self.closed():
             try:
                 count = send()
             except BlockingIOError:
-                await self._writable()
+                try:
+                    async with asyncio.timeout(timeout_s()):
+                        await self.writable()
+                except TimeoutError:
+                    return None
             else:
                 self.written += count
                 return count
         raise StreamClosedError(real_error=self.error)
+
+    async def writable(self) -> None:
+        """Return when the socket takes more. Raise StreamClosedError."""
+        if not self.closed():
+            await self._writable()
+        if self.closed():
+            raise StreamClosedError(real_error=self.error)
 
     def _writable(self) -> Awaitable[None]:
         # Tornado watches this descriptor for reading only while it has nothing to write itself
