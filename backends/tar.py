@@ -31,7 +31,7 @@ class Tar(Backend):
 class TarLayout(Layout):
     """A record for each entry (headers, content, padding), and one for the end of the archive."""
 
-    version = "tar 1"
+    version = "tar 2"
 
     def records(self) -> int:
         return len(self.entries) + 1

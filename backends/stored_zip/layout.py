@@ -28,7 +28,7 @@ class StoredZipLayout(Layout):
     def __init__(self, manifest: Manifest, threshold: int) -> None:
         self._threshold = threshold
         self._plain_size = min(threshold, records.MAX_32 - 1)  # up to here neither frames nor zip64
-        self.version = f"stored-zip 1 {threshold}"
+        self.version = f"stored-zip 2 {threshold}"
         super().__init__(manifest)
 
     def records(self) -> int:
@@ -55,7 +55,7 @@ class StoredZipLayout(Layout):
         )
         self.add_lengths(
             [
-                _CENTRAL_BYTES + name + (_ZIP64_ONE_BYTES if at >= records.MAX_32 else 0)
+                _CENTRAL_BYTES + name + (_ZIP64_THREE_BYTES if at >= records.MAX_32 else 0)
                 if entry.size <= self._plain_size
                 else self.length_of(count + index)
                 for index, (entry, name, at) in enumerate(zip(self.entries, names, self.starts, strict=False))
@@ -161,8 +161,8 @@ class StoredZipLayout(Layout):
 _PLAIN = Member(b"", STORED, 0, 0, 0, 0, 0, 0)
 _LOCAL_BYTES = len(records.local_header(_PLAIN))
 _CENTRAL_BYTES = len(records.central_header(_PLAIN, 0))
-_ZIP64_ONE_BYTES = 4 + 8
 _ZIP64_TWO_BYTES = 4 + 2 * 8
+_ZIP64_THREE_BYTES = 4 + 3 * 8
 
 
 def _encoded_lengths(names: Sequence[str]) -> Sequence[int]:

@@ -127,9 +127,17 @@ def descriptor_size(member: Member) -> int:
 
 
 def central_header(member: Member, offset: int) -> bytes:
-    """[4.3.12] `offset` is where the member's local header starts in the archive."""
+    """[4.3.12] `offset` is where the member's local header starts in the archive.
+
+    With a wide offset both sizes are in the zip64 extra as well. unzip 6.0 (process.c, getZip64Data) expects
+    a size there if its field is full of ones or if the size *before* was exactly that, so that it would take
+    the offset alone for the size of a member behind one of 4,294,967,295 bytes.
+    """
     size, compressed, at = member.size, member.compressed_size, offset
-    wide = [value for value in (size, compressed, at) if value >= MAX_32]
+    values = (size, compressed, at)
+    wide = values if at >= MAX_32 else [value for value in values if value >= MAX_32]
+    if at >= MAX_32:
+        size = compressed = MAX_32
     extra = (_zip64(*wide) if wide else b"") + _extended_time(member.mtime_s)
     return (
         _CENTRAL.pack(

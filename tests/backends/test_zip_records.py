@@ -127,8 +127,9 @@ def test_central_header_of_a_directory() -> None:
 def test_central_header_of_a_file_far_behind() -> None:
     same(
         central_header(PHOTO, 5 << 30),
-        "504b0102 2d03 2d00 0000 0000 5463 2d51 44332211 03000000 03000000 0500 1500 0000 "
-        f"0000 0000 0000a481 ffffffff 312e6a7067 0100 0800 0000004001000000 {TIME}",
+        "504b0102 2d03 2d00 0000 0000 5463 2d51 44332211 ffffffff ffffffff 0500 2500 0000 "
+        "0000 0000 0000a481 ffffffff 312e6a7067 0100 1800 0300000000000000 0300000000000000 "
+        f"0000004001000000 {TIME}",
     )
 
 
@@ -205,8 +206,8 @@ def test_a_size_that_needs_zip64(field: str, value: int) -> None:
 @pytest.mark.parametrize("offset", WIDE)
 def test_an_offset_that_needs_zip64(offset: int) -> None:
     central = central_header(PHOTO, offset)
-    assert central[42:46] == b"\xff" * 4
-    assert central[51:].startswith(b"\1\0\x08\0" + struct.pack("<Q", offset))
+    assert central[20:28] == central[42:46] * 2 == b"\xff" * 8
+    assert central[51:].startswith(b"\1\0\x18\0" + struct.pack("<3Q", 3, 3, offset))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from isal import isal_zlib
@@ -34,6 +35,7 @@ _CONTENT_OF_LAST = b"this stands behind all the rest\n"
 LAYOUTS: dict[str, Callable[[Manifest], Layout]] = {
     "stored-zip": lambda manifest: StoredZipLayout(manifest, 64 * MIB),
     "framed": lambda manifest: StoredZipLayout(manifest, 0),
+    "stored": lambda manifest: StoredZipLayout(manifest, 1 << 60),
     "tar": TarLayout,
 }
 
@@ -86,7 +88,7 @@ class Archives:
             manifest = self._on_disk(tree)
             packed = Packed(path, promised(manifest))
         else:
-            manifest, reads = _in_memory(HUGE[layout, tree])
+            manifest, reads = _in_memory({**HUGE, **FULL}[layout, tree])
             last = manifest.entries[-1]
             packed = Packed(
                 path, {}, _run(manifest, reads), Run().then(reads[last.member_name](0, last.size))
@@ -148,6 +150,27 @@ HUGE: dict[tuple[str, str], Contents] = {
     ("stored-zip", "far"): {**{f"{number:02}.mov": (64 * MIB, zeros) for number in range(65)}, **_LAST},
     ("framed", "far"): _FILM_BEFORE_LAST,
     ("tar", "far"): {"film.mov": (LARGER_THAN_USTAR, zeros), **_LAST},
+}
+
+# A field of a zip that is full of ones for its very value, and a member behind it
+_ONES = 0xFFFFFFFF
+_LOCAL_OF_FILM, _LOCAL_OF_LAST = 30 + len("film") + 9, 30 + len(LAST) + 9
+FULL: dict[tuple[str, str], Contents] = {
+    ("stored", "size"): {"film": (_ONES, zeros), **_LAST},
+    ("framed", "size"): {"film": (_ONES, zeros), **_LAST},
+    ("framed", "compressed size"): {"film": (4_294_639_630, zeros), **_LAST},
+    ("stored", "offset"): {"film": (_ONES - _LOCAL_OF_FILM, zeros), **_LAST},
+    ("stored", "start of the directory"): {
+        "film": (_ONES - _LOCAL_OF_FILM - _LOCAL_OF_LAST - len(_CONTENT_OF_LAST), zeros),
+        **_LAST,
+    },
+    ("stored", "members"): {**dict(islice(_MANY.items(), 0xFFFF - 1)), **_LAST},
+    # unzip reads 64 records of the directory at a time, and this one is the last of the first 64
+    ("stored", "size, 64 records in"): {
+        **{f"a{number:02}": (0, zeros) for number in range(63)},
+        "film": (_ONES, zeros),
+        **_LAST,
+    },
 }
 
 

@@ -55,7 +55,7 @@ def zip_length(manifest: Manifest, threshold: int) -> int:
     for item in manifest.entries:
         framed = item.size + 5 * -(-item.size // 65_535) if item.size > threshold else item.size
         is_large = framed >= 0xFFFFFFFF
-        wide = (item.size >= 0xFFFFFFFF) + is_large + (at >= 0xFFFFFFFF)
+        wide = 3 if at >= 0xFFFFFFFF else (item.size >= 0xFFFFFFFF) + is_large
         central += 46 + len(item.member_name.encode()) + 9 + (4 + 8 * wide if wide else 0)
         at += 30 + len(item.member_name.encode()) + 9 + (20 if is_large else 0) + framed
         at += (24 if is_large else 16) if item.size > threshold else 0
@@ -70,9 +70,12 @@ TERABYTES = [
     [entry("first", 10), entry("large", 0xFFFFFFFF)],
     [entry("first", 10), entry("large", 0x100000000)],
     [entry(f"{number}", 64 * MIB) for number in range(10, 90)],
-    [entry("f", 4_294_639_613), entry("z", 1)],  # framed it is a byte or two around 0xFFFFFFFF
-    [entry("f", 4_294_639_614), entry("z", 1)],
-    [entry("f", 4_294_639_615), entry("z", 1)],
+    [
+        entry("f", 4_294_639_629),
+        entry("z", 1),
+    ],  # framed it is a byte less than 0xFFFFFFFF, that, and a byte more
+    [entry("f", 4_294_639_630), entry("z", 1)],
+    [entry("f", 4_294_639_631), entry("z", 1)],
     [entry("f", 0xFFFFFFFF - 40), entry("z", 1)],  # stored, the next one begins at 0xFFFFFFFF
     [entry("f", 0xFFFFFFFF - 41), entry("z", 1)],
 ]

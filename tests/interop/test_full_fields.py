@@ -1,0 +1,25 @@
+"""Fields of a zip that hold the very value that says that another field has it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.interop.archives import FULL, Archives, archives
+from tests.interop.readers import ZIP_READERS, Reader
+
+# busybox knows no zip64, and what comes from a pipe has no directory at its end
+READERS = [reader for reader in ZIP_READERS if not reader.is_piped and "busybox" not in reader.name]
+
+
+@pytest.fixture(scope="module", name="made")
+def archives_with_full_fields() -> Iterator[Archives]:
+    with archives() as made:
+        yield made
+
+
+@pytest.mark.parametrize(("layout", "field"), FULL)
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
+def test_member_behind_a_full_field_is_found(made: Archives, layout: str, field: str, reader: Reader) -> None:
+    """unzip 6.0 took its offset for its size: "bad zipfile offset"."""
+    packed = made.packed(layout, field)
+    assert reader.last(packed.path) == packed.last
