@@ -20,7 +20,7 @@ from tornado_archiver.errors import (
     StorageUnavailableError,
 )
 from tornado_archiver.local_content import LocalContent, compare, compare_with_opened, untouched_since
-from tornado_archiver.manifest import Entry, Manifest
+from tornado_archiver.manifest import Entry, Manifest, with_owner_access
 from tornado_archiver.selection import Selection
 from tornado_archiver.storage import Reader, Source, Storage
 from tornado_archiver.walk import Walked, walk
@@ -48,7 +48,9 @@ class LocalStorage(Storage):
         if not walked.entries:
             raise SourceNotFoundError("there is nothing to pack in the directory")
         is_dated = not walked.follows_links and source.name == name
-        return self._shared(replace(self._settled(source, walked), is_dated=is_dated))
+        settled = self._settled(source, walked)  # which goes by the modes of the disk
+        entries = with_owner_access(settled.entries)
+        return self._shared(replace(settled, entries=entries, is_dated=is_dated))
 
     def _settled(self, source: "LocalSource", walked: Walked) -> Manifest:
         """What is promised of what was found: all of it, or SourceUnreadableError.

@@ -3,10 +3,15 @@
 Rule: pure data. Nothing here touches a disk; where the contents come from is behind `Source`.
 """
 
+import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from tornado_archiver.storage import Source
+
+_FILE_ACCESS = stat.S_IRUSR | stat.S_IWUSR
+_DIRECTORY_ACCESS = stat.S_IRWXU
 
 
 class Entry(NamedTuple):
@@ -15,7 +20,7 @@ class Entry(NamedTuple):
     `member_name` is its name inside the archive: relative, parts joined by `/`, a trailing `/` on a
     directory, unique and portable (see `member_names`). `source_name` is its storage's own name for it,
     opaque to a backend. `size` is in bytes (0 for a directory), `mtime_ns` in nanoseconds since the epoch
-    (may be negative), `mode` the permission bits alone (0o644).
+    (may be negative), `mode` the permission bits alone (0o644), which let the owner read and change it.
     """
 
     member_name: str
@@ -27,6 +32,19 @@ class Entry(NamedTuple):
     @property
     def is_directory(self) -> bool:
         return self.member_name.endswith("/")
+
+
+def with_owner_access(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Return the entries with modes under which the user that unpacks them can use them.
+
+    Without write access to a directory (0555 on a CD or a snapshot) many programs cannot unpack what is in
+    it, and no user can delete it; a file of mode 0 (a share with access control lists) cannot be opened.
+    """
+    return tuple(
+        entry if entry.mode & needed == needed else entry._replace(mode=entry.mode | needed)
+        for entry in entries
+        for needed in (_DIRECTORY_ACCESS if entry.is_directory else _FILE_ACCESS,)
+    )
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)

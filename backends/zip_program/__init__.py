@@ -5,7 +5,8 @@ the directory and packs whatever has come since. What it does not do itself is d
 
 * A name that is missing when it starts is left out *silently, with exit status 0* (zip 3.0 with -q), so
   the number of members in its end record is held against the manifest.
-* It reads by path, so the entries are compared with the manifest when it has ended, and the last chunk waits
+* It stores the modes of the disk, so those of the manifest are put into the end of the archive (`modes`).
+* It reads by path, so the entries are compared with the manifest when it has ended, and the end waits
   for that and for the exit status. `-y` keeps it from following a link put in place of a file, but not of a
   directory: those are compared before it starts, and the kernel lets it read nothing outside the source.
 * It waits for ever on a pipe put in place of a file, so the entries are compared when it is silent, too.
@@ -18,13 +19,13 @@ import logging
 import os
 import re
 import shutil
-import struct
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import ExitStack, aclosing
 from functools import cache
 from typing import ClassVar
 
 from backends.zip_program.compressed import COMPRESSED_SUFFIXES
+from backends.zip_program.modes import ArchiveEnd
 from backends.zip_program.naming import Naming, naming_of
 from tornado_archiver import confinement
 from tornado_archiver.backend import Archive, ArchiveInfo, Backend, ByteRange
@@ -42,10 +43,6 @@ _ENVIRONMENT = {"LOCPATH": _LOCALE, "TZ": "UTC0"}
 
 # What it says with -v when all is well
 _CHATTER = re.compile(r"^ +adding: .*\n?|^.*\(out=\d+\) \(.*\n?|^total bytes=(\d+),.*\n?", re.MULTILINE)
-
-_END_RECORD = struct.Struct("<4s4H2LH")  # end of central directory record, APPNOTE 4.3.16
-_END_SIGNATURE = b"PK\5\6"
-_MANY_MEMBERS = 0xFFFF  # "or more": the zip64 record has the number (APPNOTE 4.4.1.4)
 
 
 class ZipProgram(Backend):
@@ -84,15 +81,13 @@ class _ZipArchive(Archive):
             reader = await finished(asyncio.to_thread(self._reader, resources))
             naming = await finished(asyncio.to_thread(naming_of, self._entries, reader, resources))
             rules = await finished(asyncio.to_thread(_rules, [reader.directory], resources))
-            held = tail = b""
+            end = ArchiveEnd(self._entries)
             async with aclosing(self._packed(naming, reader, rules)) as packed:
                 async for chunk in packed:
-                    if held:
-                        yield held
-                    held, tail = chunk, (tail + chunk)[-_END_RECORD.size :]
+                    for settled in end.push(chunk):
+                        yield settled
             await finished(asyncio.to_thread(reader.verify, self._entries, self._changed_ns))
-            _check_end(tail, len(self._entries))
-            yield held
+            yield await finished(asyncio.to_thread(end.finish))
         except OSError as error:
             raise PackingError(f"zip could not be set to work: {error.strerror}") from error
         finally:
@@ -172,10 +167,3 @@ def _check_total(said: str, entries: Iterable[Entry]) -> None:
     wanted = sum(entry.size for entry in entries)
     if not totals or int(totals[-1]) != wanted:
         raise PackingError(f"zip has not read everything: {wanted} bytes were to be packed")
-
-
-def _check_end(tail: bytes, members: int) -> None:
-    """Raise PackingError unless the archive ends with the record that says it holds so many members."""
-    signature, *_, count = _END_RECORD.unpack(tail.rjust(_END_RECORD.size))[:5]
-    if signature != _END_SIGNATURE or count != min(members, _MANY_MEMBERS):
-        raise PackingError(f"zip left members out: {members} were asked for")

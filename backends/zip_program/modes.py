@@ -1,0 +1,85 @@
+"""The modes of the manifest in place of those that the zip program has read from the disk.
+
+It stores what `stat` reports and has no option to change that. A mode is in one place only: the external
+attributes of the member's record in the central directory, at the end of the archive (APPNOTE 4.3.12). So
+as much of the end is held back as these records can take, and the modes are exchanged in it. No byte moves.
+"""
+
+import struct
+from collections import deque
+from collections.abc import Collection, Iterator
+
+from tornado_archiver.errors import PackingError
+from tornado_archiver.manifest import Entry
+
+_CENTRAL = struct.Struct(
+    "<4s24x3H4xL4x"
+)  # APPNOTE 4.3.12: lengths of name, extra, comment; external attributes
+_ATTRIBUTES = struct.Struct("<L")
+_ATTRIBUTES_AT = 38
+_PERMISSIONS = 0o777 << 16
+_MAX_EXTRA_BYTES = 64  # it writes times, uid and gid, and at most a zip64 extra (4.5.3) of 28 bytes
+
+_END = struct.Struct("<4s4H2LH")  # 4.3.16
+_END_ZIP64 = struct.Struct("<4s36xQ8x")  # 4.3.14: size of the central directory
+_LOCATOR_BYTES = 20  # 4.3.15
+_MANY_MEMBERS = 0xFFFF  # "or more": the zip64 record has the number (4.4.1.4)
+
+
+class ArchiveEnd:
+    """The last bytes of an archive of these entries, whose central directory lies among them."""
+
+    def __init__(self, entries: Collection[Entry]) -> None:
+        self._modes = {entry.member_name.encode(): entry.mode for entry in entries}
+        self._max_bytes = sum(map(len, self._modes)) + len(entries) * (_CENTRAL.size + _MAX_EXTRA_BYTES)
+        self._max_bytes += _END_ZIP64.size + _LOCATOR_BYTES + _END.size
+        self._chunks: deque[bytes] = deque()
+        self._held_bytes = 0
+
+    def push(self, chunk: bytes) -> Iterator[bytes]:
+        """Take the next chunk of the archive and give those that lie before the central directory."""
+        self._chunks.append(chunk)
+        self._held_bytes += len(chunk)
+        while self._held_bytes - len(self._chunks[0]) >= self._max_bytes:
+            first = self._chunks.popleft()
+            self._held_bytes -= len(first)
+            yield first
+
+    def finish(self) -> bytes:
+        """Return the rest, with the modes of the manifest.
+
+        Raises PackingError for an end that is not of an archive of these entries.
+        """
+        data = bytearray(b"".join(self._chunks))
+        position, stop = self._central_directory(data)
+        while position < stop:
+            position += self._exchange_mode(data, position)
+        return bytes(data)
+
+    def _central_directory(self, data: bytearray) -> tuple[int, int]:
+        """Where it starts and where it stops."""
+        stop = len(data) - _END.size
+        signature, _, _, _, count, size, *_ = _END.unpack(data[-_END.size :].rjust(_END.size))
+        if signature != b"PK\5\6" or count != min(len(self._modes), _MANY_MEMBERS):
+            raise PackingError(f"zip left members out: {len(self._modes)} were asked for")
+        zip64_at = stop - _LOCATOR_BYTES - _END_ZIP64.size
+        if zip64_at >= 0 and data.startswith(b"PK\6\6", zip64_at):
+            stop = zip64_at
+            _, size = _END_ZIP64.unpack_from(data, zip64_at)
+        if size > stop:
+            raise PackingError(
+                f"zip wrote a central directory of {size} bytes, which is longer than expected"
+            )
+        return stop - size, stop
+
+    def _exchange_mode(self, data: bytearray, position: int) -> int:
+        """The length of the record there."""
+        _, name_bytes, extra_bytes, comment_bytes, attributes = _CENTRAL.unpack_from(data, position)
+        start = position + _CENTRAL.size
+        mode = self._modes.get(bytes(data[start : start + name_bytes]))
+        if mode is None:
+            raise PackingError("zip packed a name that it was not asked for")
+        _ATTRIBUTES.pack_into(
+            data, position + _ATTRIBUTES_AT, (attributes & ~_PERMISSIONS & 0xFFFFFFFF) | mode << 16
+        )
+        return _CENTRAL.size + int(name_bytes) + int(extra_bytes) + int(comment_bytes)
