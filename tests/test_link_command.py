@@ -152,7 +152,9 @@ def test_without_a_key_it_says_where_to_put_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["a/b", "..", ".hidden", "", f"{ALBUM}/", "a\\b", "a\nb", "a" * 256], ids=ascii
+    "name",
+    ["a/b", "..", ".hidden", "#recycle", "@eadir", "", f"{ALBUM}/", "a\\b", "a\nb", "a" * 256],
+    ids=ascii,
 )
 def test_what_names_no_directory_is_told(tmp_path: Path, name: str) -> None:
     told = complaint(name, "--expires", "7d", cwd=tmp_path, env={"ARCHIVER_LINK_SECRET": KEY})

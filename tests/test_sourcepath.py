@@ -83,6 +83,14 @@ def test_a_name(path: str, expected: str) -> None:
         "a%C2%A0b/",  # a blank that looks like another
         ".hidden/",
         "%2ehidden/",
+        "%23recycle/",
+        "%23RECYCLE/",
+        "@eaDir/",
+        "%40Recently-Snapshot/",
+        "lost+found/",
+        "%24RECYCLE.BIN/",
+        "System%20Volume%20Information/",
+        "1.jpg_original/",
         "%ff/",
         "\xff/",
         "фото/",  # no byte of a request line

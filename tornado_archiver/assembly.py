@@ -2,12 +2,14 @@
 box's backends."""
 
 import asyncio
+import os
 
 import backends
 from tornado_archiver.admission import Admission
 from tornado_archiver.backend import Backend, BackendOptions
 from tornado_archiver.errors import BackendUnavailableError, RegistryError
 from tornado_archiver.impatient_storage import ImpatientStorage
+from tornado_archiver.junk import is_never_served
 from tornado_archiver.ledger import Ledger, Limits
 from tornado_archiver.link_secrets import link_keys
 from tornado_archiver.local_storage import LocalStorage
@@ -108,5 +110,6 @@ def _demo_url(settings: Settings) -> str | None:
     """The link to the bundled album while that is what is served; no hash of real photos is ever shown."""
     if settings.origins["photos_dir"] != UNSET or not settings.photos_dir.is_dir() or link_keys(settings):
         return None
-    albums = sorted(path.name for path in settings.photos_dir.iterdir() if path.is_dir())
+    names = (path.name for path in settings.photos_dir.iterdir() if path.is_dir())
+    albums = sorted(name for name in names if not is_never_served(os.fsencode(name)))
     return f"archive/{albums[0]}/" if albums else None

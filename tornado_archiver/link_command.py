@@ -115,7 +115,8 @@ def _hash(text: str) -> str:
     name = source_hash(quote(os.fsencode(text), safe=""))
     if name is None:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not allowed: the name of a directory, not hidden, without / and \\"
+            f"{text!r} is not allowed: the name of a directory, without / and \\, "
+            "neither hidden nor junk such as #recycle"
         )
     return name
 

@@ -19,6 +19,7 @@ from tornado_archiver.errors import (
     SourceUnreadableError,
     StorageUnavailableError,
 )
+from tornado_archiver.junk import is_never_served
 from tornado_archiver.local_content import LocalContent, compare, compare_with_opened, untouched_since
 from tornado_archiver.manifest import Entry, Manifest, with_owner_access
 from tornado_archiver.selection import Selection
@@ -43,6 +44,8 @@ class LocalStorage(Storage):
 
     def _walked(self, name: bytes) -> Manifest:
         source = LocalSource(self._root, self._resolved(name))
+        if is_never_served(source.name):
+            raise SourceNotFoundError("the directory is hidden or junk, or is in such a one")
         with source.opened() as directory:
             walked = walk(directory, self._selection)
         if not walked.entries:

@@ -1,16 +1,9 @@
 """Which names of a directory are packed, and how much at most. Pure: the walk sees what they stand for."""
 
-import re
 from dataclasses import dataclass
 
 from tornado_archiver.errors import TooLargeError
-
-# What FTP clients, file managers and NAS systems leave in a directory, and no visitor wants.
-_LITTER = re.compile(
-    rb"thumbs\.db|ehthumbs\.db|desktop\.ini|icon\r|__macosx|@eadir|#recycle|\$recycle\.bin"
-    rb"|system volume information|lost\+found|.*\.filepart|~\$.*",
-    re.IGNORECASE | re.DOTALL,
-)
+from tornado_archiver.junk import is_hidden, is_junk
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +19,9 @@ class Selection:
 
     def wants(self, name: bytes) -> bool:
         """Whether a file or directory of this name (one part of a path) is packed."""
-        if name.startswith(b".") and not self.include_hidden:
+        if is_hidden(name) and not self.include_hidden:
             return False
-        return self.include_litter or not _LITTER.fullmatch(name)
+        return self.include_litter or not is_junk(name)
 
     def check_amount(self, entries: int, size: int) -> None:
         """Raise TooLargeError for more than one archive may hold; `size` is in bytes."""

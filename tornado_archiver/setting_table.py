@@ -101,8 +101,8 @@ SETTINGS = (
         "ARCHIVER_INCLUDE_LITTER",
         "no",
         SWITCH,
-        "Pack what FTP clients and file managers leave behind as well: Thumbs.db, desktop.ini, __MACOSX, "
-        "*.filepart and the like.",
+        "Pack as well what FTP clients, browsers, file managers, exiftool and NAS systems leave behind: "
+        "Thumbs.db, __MACOSX, *.part, *.jpg_original, @eaDir, #recycle and the like.",
     ),
     Setting(
         ("--follow-symlinks",),

@@ -2,6 +2,8 @@
 
 from urllib.parse import unquote_to_bytes
 
+from tornado_archiver.junk import is_never_served
+
 MAX_HASH_BYTES = 255  # of a directory's name on any file system in use
 
 
@@ -12,12 +14,14 @@ def source_hash(path: str) -> str | None:
     `/archive/фото/` as it was typed, in UTF-8.
 
     One name, with or without one slash behind it, decoded once (RFC 3986 2.4). None for whatever cannot
-    name a directory directly beneath the photos root: nothing, `.`, `..`, a hidden name, a slash or a
-    backslash in any encoding, a character that does not print, bytes that are not UTF-8, an over-long name.
+    name a directory directly beneath the photos root: nothing, `.`, `..`, a hidden name, one of junk, a slash
+    or a backslash in any encoding, a character that does not print, bytes that are not UTF-8, an over-long
+    name.
     """
     try:
         name = unquote_to_bytes(path.removesuffix("/").encode("latin-1")).decode("utf-8")
     except UnicodeError:
         return None
-    is_name = bool(name) and not name.startswith(".") and "/" not in name and "\\" not in name
-    return name if is_name and name.isprintable() and len(name.encode()) <= MAX_HASH_BYTES else None
+    is_name = bool(name) and "/" not in name and "\\" not in name and name.isprintable()
+    encoded = name.encode()
+    return name if is_name and len(encoded) <= MAX_HASH_BYTES and not is_never_served(encoded) else None

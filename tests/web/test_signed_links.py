@@ -27,6 +27,7 @@ from tests.web.visitors import BROWSER, Answer, ask, linked_noise, request
 
 KEY, OLD_KEY, OTHER_KEY = "a-key-that-signs-links", "an-old-key-that-signed", "a-key-of-somebody-else"
 ALBUM, ODD, UNKNOWN = "5f2c1e0b9a7d4c3e8f6a1b2c3d4e5f60", "Grüße & mehr", "0" * 32
+JUNK = "#recycle"
 FAR, LONG_AGO = 4_000_000_000, 1_000_000_000
 
 
@@ -35,6 +36,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("photos")
     linked_noise(root / ALBUM, files=16, size=1024 * 1024)
     linked_noise(root / ODD, files=1, size=1000)
+    linked_noise(root / JUNK, files=1, size=1000)
     return root
 
 
@@ -189,7 +191,7 @@ def test_a_wrong_link_is_a_directory_that_does_not_exist(server: Server, path: s
 def test_a_signature_does_not_make_a_directory(server: Server) -> None:
     unsigned = answer(server, f"/archive/{UNKNOWN}/")
     assert unsigned.status == 404
-    for name in (UNKNOWN, "..", ".hidden", f"../{ALBUM}", ""):
+    for name in (UNKNOWN, "..", ".hidden", JUNK, f"../{ALBUM}", ""):
         assert answer(server, link(name)) == unsigned
 
 

@@ -19,7 +19,8 @@ from tornado_archiver.web.app import ArchiverApplication
 def photos(tmp_path: Path) -> Path:
     """One album, and around it what a link must not reach."""
     root = tmp_path / "photos"
-    for directory in (root / ALBUM, root / ".hidden", tmp_path / "outside"):
+    unwanted = [root / name for name in (".hidden", "#recycle", "@EADIR", "lost+found", "$RECYCLE.BIN")]
+    for directory in (root / ALBUM, *unwanted, root / "#recycle/deleted", tmp_path / "outside"):
         directory.mkdir(parents=True)
         (directory / "1.jpg").write_bytes(b"a picture")
     (root / "empty").mkdir()
@@ -29,6 +30,9 @@ def photos(tmp_path: Path) -> Path:
     (root / "out").symlink_to(tmp_path / "outside")
     (root / "link").symlink_to(ALBUM)
     (root / "nowhere").symlink_to("nothing")
+    (root / "to-hidden").symlink_to(".hidden")
+    (root / "to-junk").symlink_to("#recycle")
+    (root / "into-junk").symlink_to("#recycle/deleted")
     return root
 
 

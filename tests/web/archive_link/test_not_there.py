@@ -36,6 +36,11 @@ NOT_THERE = {
     "longest name": f"/archive/{'a' * 255}/",
     "a path as long as it gets": f"/archive/{'a/' * 20_000}",
     "hidden": "/archive/.hidden/",
+    "recycle bin": "/archive/%23recycle/",
+    "deleted": "/archive/%23recycle%2Fdeleted/",
+    "thumbnails in another case": "/archive/@EADIR/",
+    "what a file system found": "/archive/lost+found/",
+    "recycle bin of Windows": "/archive/%24RECYCLE.BIN/",
     "a file": "/archive/file/",
     "a link out": "/archive/out/",
     "a link within": "/archive/link/",
@@ -83,11 +88,35 @@ async def test_a_missing_archive_is_a_page_for_browsers_and_text_for_others(base
 
 @pytest.mark.parametrize("backend", ["tar.gz"])
 @pytest.mark.parametrize("settings", [{"follow_symlinks": True}])
-@pytest.mark.parametrize(("name", "status"), [("link", 200), ("out", 404), ("nowhere", 404)])
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("link", 200),
+        ("out", 404),
+        ("nowhere", 404),
+        ("to-hidden", 404),
+        ("to-junk", 404),
+        ("into-junk", 404),
+    ],
+)
 async def test_followed_links_still_end_at_the_photos_root(
     http_client: AsyncHTTPClient, base_url: str, name: str, status: int
 ) -> None:
     assert (await get(http_client, f"{base_url}/archive/{name}/")).code == status
+
+
+@pytest.mark.parametrize("backend", ["tar.gz"])
+@pytest.mark.parametrize(
+    "settings", [{"include_hidden": True, "include_litter": True, "follow_symlinks": True}]
+)
+@pytest.mark.parametrize(
+    "name", [".hidden", "%23recycle", "@EADIR", "lost+found", "%24RECYCLE.BIN", "to-hidden", "into-junk"]
+)
+async def test_junk_in_the_photos_directory_is_not_found_whatever_the_settings_include(
+    http_client: AsyncHTTPClient, base_url: str, name: str
+) -> None:
+    """On a NAS it holds every deleted album under its hash."""
+    assert (await get(http_client, f"{base_url}/archive/{name}/")).code == 404
 
 
 @pytest.mark.parametrize("backend", ["tar.gz"])
