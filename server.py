@@ -3,6 +3,8 @@
 import sys
 
 from tornado_archiver.main import main
+from tornado_archiver.utf8_mode import ensure_utf8_mode
 
 if __name__ == "__main__":
+    ensure_utf8_mode()
     sys.exit(main(sys.argv[1:]))
