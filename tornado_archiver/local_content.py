@@ -69,12 +69,31 @@ class LocalContent(Content):
         return True
 
     def check(self) -> None:
-        compare_with_opened(self._entry, self._opened, os.fstat(self._descriptor))
+        check_end(self._entry, self._opened, self._descriptor)
 
     def close(self) -> None:
         if self._is_open:
             self._is_open = False
             os.close(self._descriptor)
+
+
+def check_end(entry: Entry, opened: os.stat_result, descriptor: int) -> None:
+    """Raise SourceChangedError unless the file is what it was when it was opened, and ends where its size
+    says. Raise SourceUnreadableError if that cannot be read."""
+    with source_errors(entry.member_name):
+        more = os.pread(descriptor, 1, entry.size)
+        status = os.fstat(descriptor)  # after the reading: a file that has grown has another size by now
+    compare_with_opened(entry, opened, status)
+    if more:
+        raise longer_than_its_size(entry)
+
+
+def longer_than_its_size(entry: Entry) -> SourceChangedError:
+    """The error for a file with content after the end that its status gives."""
+    return SourceChangedError(
+        f"{entry.member_name!r} holds more than the {entry.size} bytes that its size says, like a file in"
+        " /proc or a Google Doc in an rclone mount: move it out of the directory, or have the mount hide it"
+    )
 
 
 def compare_with_opened(entry: Entry, opened: os.stat_result, status: os.stat_result) -> None:

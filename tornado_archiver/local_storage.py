@@ -20,7 +20,13 @@ from tornado_archiver.errors import (
     StorageUnavailableError,
 )
 from tornado_archiver.junk import is_never_served
-from tornado_archiver.local_content import LocalContent, compare, compare_with_opened, untouched_since
+from tornado_archiver.local_content import (
+    LocalContent,
+    check_end,
+    compare,
+    longer_than_its_size,
+    untouched_since,
+)
 from tornado_archiver.manifest import Entry, Manifest, with_owner_access
 from tornado_archiver.selection import Selection
 from tornado_archiver.storage import Reader, Source, Storage
@@ -178,7 +184,7 @@ class LocalReader(Reader):
                     raise SourceChangedError(f"{entry.member_name!r} shrank while it was read")
                 left -= count
                 yield buffer[:count]
-            compare_with_opened(entry, opened, os.fstat(descriptor))
+            check_end(entry, opened, descriptor)
 
     def whole(self, entry: Entry) -> bytes:
         # thousands to the second: fewer calls here are felt by the visitor
@@ -186,7 +192,7 @@ class LocalReader(Reader):
         try:
             descriptor = open_file(self._opened_folder(parent), name)
             try:
-                data = os.pread(descriptor, entry.size, 0)
+                data = os.pread(descriptor, entry.size + 1, 0)  # more than it should hold shows as well
                 status = os.fstat(descriptor)  # after the reading, so it speaks for what was read
             finally:
                 os.close(descriptor)
@@ -194,7 +200,7 @@ class LocalReader(Reader):
             raise translated(entry.member_name, error) from error
         if status.st_mtime_ns != entry.mtime_ns or len(data) != status.st_size or len(data) != entry.size:
             compare(entry, status)
-            raise SourceChangedError(f"{entry.member_name!r} changed while it was read")
+            raise _read_error(entry, len(data))
         return data
 
     def content(self, entry: Entry) -> LocalContent:
@@ -251,3 +257,10 @@ class LocalReader(Reader):
         if len(self._buffer) < size:
             self._buffer = bytearray(size)
         return memoryview(self._buffer)
+
+
+def _read_error(entry: Entry, read: int) -> SourceChangedError:
+    """For a file whose status is the entry's, and whose content is not of that size."""
+    if read > entry.size:
+        return longer_than_its_size(entry)
+    return SourceChangedError(f"{entry.member_name!r} changed while it was read")

@@ -19,8 +19,8 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import AsyncGenerator, Iterable
-from contextlib import ExitStack, aclosing
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import ExitStack, aclosing, closing
 from functools import cache
 from typing import ClassVar
 
@@ -118,7 +118,7 @@ class _ZipArchive(Archive):
                 _check_total(program.said, self._entries)
         except PackingError:
             # of a file that is gone it says that there is no such file, and not which
-            await finished(asyncio.to_thread(reader.verify, self._entries))
+            await finished(asyncio.to_thread(_find_fault, reader, self._entries))
             raise
 
 
@@ -160,9 +160,19 @@ async def _try_out() -> None:
         ) from error
 
 
+def _find_fault(reader: LocalReader, entries: Sequence[Entry]) -> None:
+    """Raise SourceChangedError or SourceUnreadableError for the first entry that is not, or does not hold,
+    what the manifest says."""
+    reader.verify(entries)
+    for entry in entries:
+        if not entry.is_directory:
+            with closing(reader.content(entry)) as content:
+                content.check()
+
+
 def _check_total(said: str, entries: Iterable[Entry]) -> None:
-    """Raise PackingError unless the program has read all that was to be read: where a disk fails, it ends the
-    member as if the file did, and exits with 0."""
+    """Raise PackingError unless the program has read all that was to be read, and no more. It exits with 0
+    where a disk fails, too, and ends the member as if the file did; and after a file longer than its size."""
     totals = [total for total in _CHATTER.findall(said) if total]
     wanted = sum(entry.size for entry in entries)
     if not totals or int(totals[-1]) != wanted:
