@@ -1,16 +1,17 @@
 """`tar`, planned: its length is known before its first byte, and it needs no checksum of any content."""
 
-import asyncio
 from collections.abc import Iterable
 from typing import ClassVar
 
 from tornado_archiver.backend import Archive, Backend, BackendOptions
+from tornado_archiver.cancellation import with_checkpoints
 from tornado_archiver.contents import SMALL_BYTES, Contents
 from tornado_archiver.layout import Layout
 from tornado_archiver.manifest import Entry, Manifest
 from tornado_archiver.planned import PlannedArchive, Plans
 from tornado_archiver.segments import FileContent, Late, Literal, Segment
 from tornado_archiver.tar_header import BLOCK, END, header_of, is_ustar, pax_header, ustar_header
+from tornado_archiver.threads import run_in_thread
 
 _END = Literal(END)
 
@@ -25,7 +26,7 @@ class Tar(Backend):
         self._plans = Plans(TarLayout)
 
     async def open(self, manifest: Manifest) -> Archive:
-        return PlannedArchive(await asyncio.to_thread(self._plans.of, manifest), manifest)
+        return PlannedArchive(await run_in_thread(self._plans.of, manifest), manifest)
 
 
 class TarLayout(Layout):
@@ -40,7 +41,7 @@ class TarLayout(Layout):
         self.add_lengths(
             [
                 BLOCK - -entry.size // BLOCK * BLOCK if is_ustar(entry) else self.length_of(record)
-                for record, entry in enumerate(self.entries)
+                for record, entry in enumerate(with_checkpoints(self.entries))
             ]
         )
         self.add_lengths([_END.length])

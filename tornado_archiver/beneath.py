@@ -7,16 +7,19 @@ put in place of a file or a directory is refused by the kernel, at the moment of
 import errno
 import os
 import stat
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Self
 
-from tornado_archiver.errors import ArchiverError, PackingError, SourceChangedError, SourceUnreadableError
+from tornado_archiver.errors import ArchiverError, PackingError, SourceGoneError, SourceUnreadableError
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: a pipe put in place of a file must not hold the thread until somebody writes to it
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
-_GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE}
+_MAX_KEPT = 32
+GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE}
 OUR_OWN = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}  # this process's limits, not the source's fault
 
 
@@ -40,6 +43,57 @@ def opened_directory(directory: int, path: bytes) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+class OpenDirectories:
+    """Opens directories beneath the one that descriptor `root` (the caller's) stands for.
+
+    Keeps those open that lead to the last one. So each directory of a tree takes one open in depth-first
+    order, where from the root it would take as many as it is deep. Of very deep ones only the last
+    _MAX_KEPT stay open; a way back that leads further up begins at the root again. It never goes up by `..`,
+    which leads out of the tree once a directory has been moved.
+    """
+
+    def __init__(self, root: int) -> None:
+        self._root = root
+        self._last_path = b""
+        self._last = root
+        self._kept: deque[tuple[bytes, int]] = deque()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def open(self, path: bytes) -> int:
+        """Return a descriptor of the directory `path` (as for `open_directory`), which stays this object's
+        and is good until the next call. OSError."""
+        if path != self._last_path:
+            self._close_beside(path)
+            self._open_beneath(path)
+        return self._last
+
+    def close(self) -> None:
+        while self._kept:
+            os.close(self._kept.pop()[1])
+        self._last_path, self._last = b"", self._root
+
+    def _close_beside(self, path: bytes) -> None:
+        """Close what does not lead to `path`."""
+        while self._kept and path != self._last_path and not path.startswith(self._last_path + b"/"):
+            os.close(self._kept.pop()[1])
+            self._last_path, self._last = self._kept[-1] if self._kept else (b"", self._root)
+
+    def _open_beneath(self, path: bytes) -> None:
+        for part in path[len(self._last_path) :].strip(b"/").split(b"/"):
+            if part:
+                descriptor = os.open(part, _DIRECTORY, dir_fd=self._last)
+                self._last_path = self._last_path + b"/" + part if self._last_path else part
+                self._last = descriptor
+                self._kept.append((self._last_path, descriptor))
+            if len(self._kept) > _MAX_KEPT:
+                os.close(self._kept.popleft()[1])
 
 
 def open_file(directory: int, name: bytes) -> int:
@@ -101,8 +155,8 @@ def source_errors(member_name: str) -> Iterator[None]:
 def translated(member_name: str, error: OSError) -> ArchiverError:
     """The service's error for one of the system's about a member."""
     reason = os.strerror(error.errno or 0)
-    if error.errno in _GONE:
-        return SourceChangedError(f"{member_name!r} is gone or was replaced: {reason}")
+    if error.errno in GONE:
+        return SourceGoneError(f"{member_name!r} is gone or was replaced: {reason}")
     if error.errno in OUR_OWN:
         return PackingError(f"{member_name!r} could not be opened: {reason} (raise the limit, or serve less)")
     return SourceUnreadableError(f"{member_name!r} cannot be read: {reason}")

@@ -56,6 +56,10 @@ class SourceChangedError(ArchiverError):
     reason = "changed"
 
 
+class SourceGoneError(SourceChangedError):
+    """A file or directory is gone, or something else has its name."""
+
+
 class BusyError(ArchiverError):
     """As many downloads run and wait as may; `retry_after_s` is when to come back, in seconds."""
 

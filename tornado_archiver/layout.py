@@ -12,6 +12,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from tornado_archiver.byterange import ByteRange
+from tornado_archiver.cancellation import with_checkpoints
 from tornado_archiver.manifest import Manifest
 from tornado_archiver.segments import FileContent, Segment
 
@@ -51,7 +52,7 @@ class Layout(ABC):
     def measure(self) -> None:
         """Fills `starts`. A layout of thousands of records that are much alike may know their lengths without
         making segments; the packer holds the bytes to them."""
-        self.add_lengths(map(self.length_of, range(self.records())))
+        self.add_lengths(map(self.length_of, with_checkpoints(range(self.records()))))
 
     def add_lengths(self, lengths: Iterable[int]) -> None:
         """Those of the next records. Each may hang on where the records up to its own begin."""

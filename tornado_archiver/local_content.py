@@ -7,7 +7,7 @@ from functools import cached_property
 
 from tornado_archiver.beneath import source_errors
 from tornado_archiver.chunks import Chunk, FileSlice
-from tornado_archiver.errors import SourceChangedError
+from tornado_archiver.errors import SourceChangedError, SourceGoneError
 from tornado_archiver.manifest import Entry
 from tornado_archiver.storage import Content
 
@@ -119,6 +119,6 @@ def compare(entry: Entry, status: os.stat_result) -> None:
     A directory's time moves whenever something is put into it; only that it still is one matters.
     """
     if stat.S_IFMT(status.st_mode) != (stat.S_IFDIR if entry.is_directory else stat.S_IFREG):
-        raise SourceChangedError(f"{entry.member_name!r} was replaced by something else")
+        raise SourceGoneError(f"{entry.member_name!r} was replaced by something else")
     if (status.st_size, status.st_mtime_ns) != (entry.size, entry.mtime_ns) and not entry.is_directory:
         raise SourceChangedError(f"{entry.member_name!r} changed: it has another size or modification time")

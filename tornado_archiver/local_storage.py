@@ -1,6 +1,5 @@
 """The photos root: directories on a local disk, one for each hash."""
 
-import asyncio
 import errno
 import os
 import stat
@@ -12,9 +11,19 @@ from types import TracebackType
 from typing import Self
 from weakref import WeakValueDictionary
 
-from tornado_archiver.beneath import followed, open_directory, open_file, source_errors, translated
+from tornado_archiver.beneath import (
+    OpenDirectories,
+    followed,
+    open_directory,
+    open_file,
+    source_errors,
+    translated,
+)
+from tornado_archiver.cancellation import check_cancelled
 from tornado_archiver.errors import (
+    ArchiverError,
     SourceChangedError,
+    SourceGoneError,
     SourceNotFoundError,
     SourceUnreadableError,
     StorageUnavailableError,
@@ -30,7 +39,8 @@ from tornado_archiver.local_content import (
 from tornado_archiver.manifest import Entry, Manifest, with_owner_access
 from tornado_archiver.selection import Selection
 from tornado_archiver.storage import Reader, Source, Storage
-from tornado_archiver.walk import Walked, walk
+from tornado_archiver.threads import run_in_thread
+from tornado_archiver.walk import Walked, walk, without
 
 _ALL_READ = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 _NO_SUCH_DIRECTORY = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
@@ -46,18 +56,21 @@ class LocalStorage(Storage):
         self._in_use: WeakValueDictionary[Source, Manifest] = WeakValueDictionary()
 
     async def manifest(self, source_hash: str) -> Manifest:
-        return await asyncio.to_thread(self._walked, _directory_name(source_hash))
+        return await run_in_thread(self._walked, _directory_name(source_hash))
 
     def _walked(self, name: bytes) -> Manifest:
         source = LocalSource(self._root, self._resolved(name))
         if is_never_served(source.name):
             raise SourceNotFoundError("the directory is hidden or junk, or is in such a one")
-        with source.opened() as directory:
-            walked = walk(directory, self._selection)
-        if not walked.entries:
+        try:
+            with source.opened() as directory:
+                walked = walk(directory, self._selection)
+            settled = self._settled(source, walked)  # which goes by the modes of the disk
+        except SourceGoneError as error:
+            raise SourceNotFoundError("the directory is gone") from error
+        if not settled.entries:
             raise SourceNotFoundError("there is nothing to pack in the directory")
         is_dated = not walked.follows_links and source.name == name
-        settled = self._settled(source, walked)  # which goes by the modes of the disk
         entries = with_owner_access(settled.entries)
         return self._shared(replace(settled, entries=entries, is_dated=is_dated))
 
@@ -69,12 +82,13 @@ class LocalStorage(Storage):
         """
         for reason in walked.unlistable.values():
             raise SourceUnreadableError(reason)
-        private = [entry for entry in walked.entries if entry.mode & _ALL_READ != _ALL_READ]
-        with source.reader() as reader:
-            for entry in private:
-                if not entry.is_directory:
-                    os.close(reader.open(entry))
-        return Manifest(walked.entries, source, walked.changed_ns)
+        gone = set()
+        private = (entry for entry in walked.entries if entry.mode & _ALL_READ != _ALL_READ)
+        for name, error in unopenable(source, private):
+            if not isinstance(error, SourceGoneError):
+                raise error
+            gone.add(name)
+        return Manifest(without(gone, walked.entries), source, walked.changed_ns)
 
     def _shared(self, manifest: Manifest) -> Manifest:
         """The same manifest from a download that is under way, if there is one: a thousand visitors of one
@@ -97,6 +111,20 @@ class LocalStorage(Storage):
         if path is None:
             raise SourceNotFoundError("the link leads out of the photos directory")
         return path
+
+
+def unopenable(source: "LocalSource", entries: Iterable[Entry]) -> Iterator[tuple[str, ArchiverError]]:
+    """The member names of files that cannot be opened, and why: SourceUnreadableError, or SourceGoneError for
+    one that has vanished since the walk. Only opening them tells: rights may be kept in lists, on another
+    machine, or a disk may be broken. Stops when `check_cancelled` raises."""
+    with source.reader() as reader:
+        for entry in entries:
+            check_cancelled()
+            if not entry.is_directory:
+                try:
+                    os.close(reader.open(entry))
+                except (SourceUnreadableError, SourceGoneError) as error:
+                    yield entry.member_name, error
 
 
 def _directory_name(source_hash: str) -> bytes:
@@ -153,25 +181,25 @@ def _directory_error(error: OSError) -> SourceNotFoundError | StorageUnavailable
 
 
 class LocalReader(Reader):
-    """Reads the files of a LocalSource. Keeps the directory of the last file open for the next one."""
+    """Reads the files of a LocalSource. Keeps the directories of the last file open for the next one."""
 
     def __init__(self, source: LocalSource) -> None:
         self._source = source
         self._buffer = bytearray()
-        self._folder: tuple[bytes, int] | None = None
 
     def __enter__(self) -> Self:
         self._opened = self._source.opened()
         try:
             self.directory = self._opened.__enter__()
         except SourceNotFoundError as error:
-            raise SourceChangedError("the directory is gone") from error
+            raise SourceGoneError("the directory is gone") from error
+        self._folders = OpenDirectories(self.directory)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._forget_folder()
+        self._folders.close()
         self._opened.__exit__(None, None, None)
 
     def blocks(self, entry: Entry, max_bytes: int) -> Iterator[memoryview]:
@@ -190,7 +218,7 @@ class LocalReader(Reader):
         # thousands to the second: fewer calls here are felt by the visitor
         parent, _, name = entry.source_name.rpartition(b"/")
         try:
-            descriptor = open_file(self._opened_folder(parent), name)
+            descriptor = open_file(self._folders.open(parent), name)
             try:
                 data = os.pread(descriptor, entry.size + 1, 0)  # more than it should hold shows as well
                 status = os.fstat(descriptor)  # after the reading, so it speaks for what was read
@@ -207,15 +235,18 @@ class LocalReader(Reader):
         return LocalContent(entry, self.open(entry))
 
     def verify(self, entries: Iterable[Entry], changed_ns: int | None = None) -> None:
-        for entry in entries:
-            parent, _, name = entry.source_name.rpartition(b"/")
-            try:
-                status = os.stat(name, dir_fd=self._opened_folder(parent), follow_symlinks=False)
-            except OSError as error:
-                raise translated(entry.member_name, error) from error
-            compare(entry, status)
-            if changed_ns is not None:
-                untouched_since(entry, status, changed_ns)
+        """Stops when `check_cancelled` raises."""
+        with OpenDirectories(self.directory) as folders:  # the paths as they are now
+            for entry in entries:
+                check_cancelled()
+                parent, _, name = entry.source_name.rpartition(b"/")
+                try:
+                    status = os.stat(name, dir_fd=folders.open(parent), follow_symlinks=False)
+                except OSError as error:
+                    raise translated(entry.member_name, error) from error
+                compare(entry, status)
+                if changed_ns is not None:
+                    untouched_since(entry, status, changed_ns)
 
     @contextmanager
     def opened(self, entry: Entry) -> Iterator[int]:
@@ -233,25 +264,13 @@ class LocalReader(Reader):
         """
         parent, _, name = entry.source_name.rpartition(b"/")
         with source_errors(entry.member_name):
-            descriptor = open_file(self._opened_folder(parent), name)
+            descriptor = open_file(self._folders.open(parent), name)
         try:
             compare(entry, os.fstat(descriptor))
         except BaseException:
             os.close(descriptor)
             raise
         return descriptor
-
-    def _opened_folder(self, path: bytes) -> int:
-        """The directory `path`; a link put in its place is not followed."""
-        if self._folder is None or self._folder[0] != path:
-            self._forget_folder()
-            self._folder = path, open_directory(self.directory, path)
-        return self._folder[1]
-
-    def _forget_folder(self) -> None:
-        if self._folder is not None:
-            os.close(self._folder[1])
-            self._folder = None
 
     def _room(self, size: int) -> memoryview:
         if len(self._buffer) < size:

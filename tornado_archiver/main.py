@@ -172,8 +172,18 @@ def _who_may_download(keys: LinkKeys | None) -> str:
 
 
 def _in_a_loop(serve: Callable[..., Coroutine[Any, Any, None]], *args: object) -> Callable[[int], None]:
-    """What `serve` does with these arguments and a lifeline, as a process."""
-    return lambda lifeline: asyncio.run(serve(*args, lifeline))
+    """What `serve` does with these arguments and a lifeline, as a process that ends with it (os._exit).
+
+    Not `asyncio.run`, which waits at the end for all threads and tasks: one thread that hangs in a dead mount
+    would hold up the process until it is killed. `serve` itself gives its tasks the time to clean up.
+    """
+
+    def run(lifeline: int) -> None:
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(serve(*args, lifeline))
+
+    return run
 
 
 def _raise_descriptor_limit() -> None:

@@ -1,13 +1,50 @@
-"""Lets a plain generator make chunks in worker threads, pull by pull, for an event loop to send."""
+"""Blocking work in worker threads: functions that stop when their task is cancelled, and generators that make
+chunks, pull by pull, for an event loop to send."""
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Sized
-from typing import Any, TypeVar
+from contextvars import copy_context
+from typing import Any, TypeVar, TypeVarTuple
 
+from tornado_archiver.cancellation import cancelled_event, check_cancelled
 from tornado_archiver.cleanup import finished
 
+_Result = TypeVar("_Result")
+_Arguments = TypeVarTuple("_Arguments")
 _Chunk = TypeVar("_Chunk", bound=Sized)
 _END: Any = object()  # None would make the end of what a careless generator yields in the middle
+
+
+async def run_in_thread(function: Callable[[*_Arguments], _Result], *arguments: *_Arguments) -> _Result:
+    """Return what the blocking function returns in a worker thread.
+
+    When this task is cancelled, `check_cancelled` raises in the thread. Nobody waits for that: a thread
+    that hangs in a dead mount stays behind. So the function has to close what it opens.
+    """
+    cancelled = threading.Event()
+    try:
+        return await _started(cancelled, function, *arguments)
+    finally:
+        cancelled.set()
+
+
+async def finish_in_thread(function: Callable[[*_Arguments], _Result], *arguments: *_Arguments) -> _Result:
+    """The same, but a cancellation goes on when the thread has ended: for a function that shares resources
+    with its caller."""
+    cancelled = threading.Event()
+    return await finished(_started(cancelled, function, *arguments), on_cancel=cancelled.set)
+
+
+def _started(
+    cancelled: threading.Event, function: Callable[[*_Arguments], _Result], *arguments: *_Arguments
+) -> "asyncio.Future[_Result]":
+    def work() -> _Result:
+        cancelled_event.set(cancelled)
+        check_cancelled()  # it may have waited long for a thread
+        return function(*arguments)
+
+    return asyncio.get_running_loop().run_in_executor(None, copy_context().run, work)
 
 
 def _never() -> bool:

@@ -7,17 +7,17 @@ download, as ever.
 import hashlib
 import logging
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from tornado_archiver.beneath import source_errors
-from tornado_archiver.errors import SourceUnreadableError
-from tornado_archiver.local_storage import LocalReader, LocalSource, LocalStorage
+from tornado_archiver.errors import SourceGoneError, SourceUnreadableError
+from tornado_archiver.local_storage import LocalReader, LocalSource, LocalStorage, unopenable
 from tornado_archiver.manifest import Entry, Manifest
 from tornado_archiver.member_names import free_name
-from tornado_archiver.walk import Walked
+from tornado_archiver.walk import Walked, without
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +33,13 @@ class ReportingStorage(LocalStorage):
     """The same directories, without what cannot be read in them and with a report of it."""
 
     def _settled(self, source: LocalSource, walked: Walked) -> Manifest:
-        left_out = {*walked.unlistable, *_unopenable(source, walked.entries)}
+        failed = {
+            name: isinstance(error, SourceGoneError) for name, error in unopenable(source, walked.entries)
+        }
+        left_out = {*walked.unlistable, *(name for name, is_gone in failed.items() if not is_gone)}
+        kept = without({*left_out, *failed}, walked.entries)
         if not left_out:
-            return Manifest(walked.entries, source, walked.changed_ns)
-        kept = [entry for entry in walked.entries if entry.member_name not in left_out]
+            return Manifest(kept, source, walked.changed_ns)
         if all(entry.is_directory for entry in kept):
             raise SourceUnreadableError(f"not one of the files can be read: {_some(left_out)}")
         log.warning("%r: left out because it cannot be read: %s", _short(source.name), _some(left_out))
@@ -45,18 +48,6 @@ class ReportingStorage(LocalStorage):
         reported = ReportedSource(source.root, source.name, report, text)
         # No date: what may be read changes with the rights of this service as well, which no file tells.
         return Manifest(tuple(sorted([*kept, report])), reported, changed_ns=None)
-
-
-def _unopenable(source: LocalSource, entries: Collection[Entry]) -> Iterator[str]:
-    """The names of files that cannot be opened. Only opening them tells: rights may be kept in lists, on
-    another machine, or a disk may be broken."""
-    with source.reader() as reader:
-        for entry in entries:
-            if not entry.is_directory:
-                try:
-                    os.close(reader.open(entry))
-                except SourceUnreadableError:
-                    yield entry.member_name
 
 
 def _entry(found: Collection[Entry], text: bytes) -> Entry:

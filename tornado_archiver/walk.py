@@ -6,35 +6,47 @@ Blocking: for worker threads. Nothing looks at the disk again to find out *what*
 import errno
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from tornado_archiver.beneath import (
+    GONE,
     OUR_OWN,
+    OpenDirectories,
     followed,
     leads_out,
     opened_directory,
     source_errors,
     translated,
 )
-from tornado_archiver.errors import SourceUnreadableError
+from tornado_archiver.cancellation import check_cancelled
+from tornado_archiver.errors import (
+    SourceGoneError,
+    SourceUnreadableError,
+    TooLargeError,
+)
 from tornado_archiver.manifest import Entry
 from tornado_archiver.member_names import portable_name, sibling_names
 from tornado_archiver.selection import Selection
 
 _NOWHERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 _PACKED = (stat.S_IFREG, stat.S_IFDIR)
+# Programs unpack by path, and the zip program reads by path: PATH_MAX (limits.h) is 4,096, and there is some
+# directory in front. It bounds the names as well: those of n directories, one in the other, take n * n bytes.
+_MAX_PATH_BYTES = 4000
+_MAX_PART_BYTES = 256  # of a member's name beneath its directory
+_AMOUNT_STEP = 256
 
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """A directory still to be listed. `chain`: the directories on the way to it, to stop link loops."""
+    """A directory still to be listed, so many directories deep."""
 
     source_name: bytes
     member_name: str
-    chain: frozenset[bytes]
+    depth: int
 
 
 # Name, source name, mode, size, times of modification and of change in nanoseconds. A plain tuple: there are
@@ -57,62 +69,101 @@ class Walked(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Notes:
-    """What is found out by the way; see `Walked`."""
+class _Scan:
+    """What a scan knows on its way; see `Walked`.
 
+    `root`: the descriptor of the directory. `folders` leads to what is listed, `targets` to where links lead.
+    `way`: the directories from the root to the one that is being listed, to stop link loops. `gone`: member
+    names of directories that have vanished since their parents were listed.
+    """
+
+    root: int
+    selection: Selection
+    folders: OpenDirectories
+    targets: OpenDirectories
+    entries: list[Entry] = field(default_factory=list)
+    size: int = 0
+    changed_ns: int = 0
+    way: list[bytes] = field(default_factory=list)
+    gone: set[str] = field(default_factory=set)
     unlistable: dict[str, str] = field(default_factory=dict)
     follows_links: bool = False
+
+    def check_amount(self, more: int = 0) -> None:
+        """Raise TooLargeError if these entries and so many more are more than the selection takes."""
+        self.selection.check_amount(len(self.entries) + more, self.size)
 
 
 def walk(directory: int, selection: Selection) -> Walked:
     """The entries beneath the directory that descriptor `directory` stands for, in byte order.
 
-    Raises SourceUnreadableError when that itself cannot be listed, SourceChangedError for a directory in it
-    that vanishes under the walk, TooLargeError as soon as there is more than the selection takes. A file
-    that vanishes is left out: it was never promised to anyone.
+    Raises SourceUnreadableError when that itself cannot be listed, SourceGoneError when it is gone,
+    TooLargeError as soon as there is more than the selection takes, or a path is too long. A file or a
+    directory in it that vanishes under the walk, or is replaced by something else, is left out: it was never
+    promised to anyone. Stops when `check_cancelled` raises.
     """
-    entries: list[Entry] = []
-    notes = _Notes()
-    size = 0
-    changed_ns = os.fstat(directory).st_ctime_ns
-    pending = [_Folder(b"", "", frozenset({b""}))]
+    with (
+        source_errors("the directory"),
+        opened_directory(directory, b"") as root,
+        OpenDirectories(root) as folders,
+        OpenDirectories(root) as targets,
+    ):
+        scan = _Scan(root, selection, folders, targets, changed_ns=os.fstat(root).st_ctime_ns)
+        _list_all(scan)
+    # Code points sort as their UTF-8 bytes do.
+    in_order = without(scan.gone, sorted(scan.entries, key=_member_name))
+    return Walked(in_order, scan.changed_ns, scan.unlistable, scan.follows_links)
+
+
+def without(names: Collection[str], entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """The entries but for those with these member names."""
+    return tuple(entry for entry in entries if entry.member_name not in names) if names else tuple(entries)
+
+
+def _list_all(scan: _Scan) -> None:
+    pending = [_Folder(b"", "", 0)]
     while pending:
-        folder = pending.pop()
-        children = _seen_children(directory, folder, selection, notes)
+        folder = pending.pop()  # depth first, so that `folders` has its parent open
+        scan.way[folder.depth :] = [folder.source_name]
+        children = _seen_children(scan, folder)
         listed = _entries(folder, children)
-        entries += listed
-        size += sum(entry.size for entry in listed)
-        selection.check_amount(len(entries), size)
-        changed_ns = max(changed_ns, *map(_change_ns, children), 0)
+        _check_paths(folder, listed)
+        scan.entries += listed
+        scan.size += sum(entry.size for entry in listed)
+        scan.check_amount()
+        scan.changed_ns = max(scan.changed_ns, *map(_change_ns, children), 0)
         pending += [
-            _Folder(entry.source_name, entry.member_name, folder.chain | {entry.source_name})
+            _Folder(entry.source_name, entry.member_name, folder.depth + 1)
             for entry in listed
             if entry.is_directory
         ]
-    # Code points sort as their UTF-8 bytes do.
-    in_order = tuple(sorted(entries, key=_member_name))
-    return Walked(in_order, changed_ns, notes.unlistable, notes.follows_links)
 
 
-def _seen_children(directory: int, folder: _Folder, selection: Selection, notes: _Notes) -> list[_Child]:
+def _check_paths(folder: _Folder, listed: Iterable[Entry]) -> None:
+    if len(folder.member_name.encode()) + _MAX_PART_BYTES <= _MAX_PATH_BYTES:
+        return
+    if any(len(entry.member_name.encode()) > _MAX_PATH_BYTES for entry in listed):
+        raise TooLargeError(
+            f"a path in the directory, {folder.depth + 1} names deep, has more than {_MAX_PATH_BYTES} bytes:"
+            " most programs could not unpack it; use shorter names, or fewer directories within each other"
+        )
+
+
+def _seen_children(scan: _Scan, folder: _Folder) -> list[_Child]:
     """What is in the folder; of one in the source that does not tell, a note."""
     try:
-        return _opened_children(directory, folder, selection, notes)
+        with source_errors(folder.member_name or "the directory"):
+            return _children(scan, scan.folders.open(folder.source_name), folder)
+    except SourceGoneError:
+        if not folder.member_name:
+            raise
+        scan.gone.add(folder.member_name)
     except SourceUnreadableError as error:
         if not folder.member_name:
             raise
-        notes.unlistable[folder.member_name] = str(
-            error
-        )  # the error itself would keep the walk's frames alive
-        return []
-
-
-def _opened_children(directory: int, folder: _Folder, selection: Selection, notes: _Notes) -> list[_Child]:
-    with (
-        source_errors(folder.member_name or "the directory"),
-        opened_directory(directory, folder.source_name) as descriptor,
-    ):
-        return _children(directory, descriptor, folder, selection, notes)
+        # the error itself would keep the walk's frames alive
+        scan.unlistable[folder.member_name] = str(error)
+    return []
 
 
 def _entries(folder: _Folder, children: Sequence[_Child]) -> list[Entry]:
@@ -125,67 +176,63 @@ def _entries(folder: _Folder, children: Sequence[_Child]) -> list[Entry]:
     ]
 
 
-def _children(
-    directory: int, descriptor: int, folder: _Folder, selection: Selection, notes: _Notes
-) -> list[_Child]:
-    found = []
+def _children(scan: _Scan, descriptor: int, folder: _Folder) -> list[_Child]:
+    found: list[_Child] = []
     prefix = folder.source_name + b"/" if folder.source_name else b""
-    for name, status in _statuses(descriptor, selection):
+    for name, status in _statuses(descriptor, scan.selection):
         path = prefix + name
-        if selection.follow_symlinks and stat.S_ISLNK(status.st_mode):
-            target = _noted_target(directory, descriptor, name, folder, notes)
+        if scan.selection.follow_symlinks and stat.S_ISLNK(status.st_mode):
+            target = _noted_target(scan, descriptor, name, folder)
             path, status = target or (path, status)
         mode = status.st_mode
         if stat.S_IFMT(mode) in _PACKED:
             found.append((name, path, mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+            if len(found) % _AMOUNT_STEP == 0:
+                scan.check_amount(len(found))
     return found
 
 
 def _statuses(descriptor: int, selection: Selection) -> Iterator[tuple[bytes, os.stat_result]]:
     with os.scandir(descriptor) as listing:
         for item in listing:
+            check_cancelled()
             name = item.name.encode("utf-8", "surrogateescape")
             if selection.wants(name):
                 try:
                     status = item.stat(follow_symlinks=False)
-                except FileNotFoundError:
-                    continue
+                except OSError as error:
+                    if error.errno in GONE:
+                        continue
+                    raise
                 yield name, status
 
 
 def _noted_target(
-    directory: int, descriptor: int, link: bytes, folder: _Folder, notes: _Notes
+    scan: _Scan, descriptor: int, link: bytes, folder: _Folder
 ) -> tuple[bytes, os.stat_result] | None:
     """`_link_target`, with a note that there was one, or that it does not tell."""
     try:
-        target = _link_target(directory, descriptor, link, folder.chain)
+        target = _link_target(scan, descriptor, link)
     except OSError as error:
         if error.errno in OUR_OWN:
             raise
         name = folder.member_name + portable_name(link)
-        notes.unlistable[name] = str(translated(name, error))
+        scan.unlistable[name] = str(translated(name, error))
         return None
-    notes.follows_links |= target is not None
+    scan.follows_links |= target is not None
     return target
 
 
-def _link_target(
-    directory: int, folder: int, link: bytes, chain: frozenset[bytes]
-) -> tuple[bytes, os.stat_result] | None:
+def _link_target(scan: _Scan, folder: int, link: bytes) -> tuple[bytes, os.stat_result] | None:
     """The path of what the link in `folder` stands for, and what it is; None when it leads outside, nowhere
     or round. OSError for what is inside and cannot be seen."""
     try:
-        path = followed(directory, folder, link)
-        if path is None or path in chain:
+        path = followed(scan.root, folder, link)
+        if path is None or path in scan.way:
             return None
-        return path, _status_beneath(directory, path)
+        parent, _, name = path.rpartition(b"/")
+        return path, os.stat(name, dir_fd=scan.targets.open(parent), follow_symlinks=False)
     except OSError as error:
-        if error.errno in _NOWHERE or (error.errno not in OUR_OWN and leads_out(directory, folder, link)):
+        if error.errno in _NOWHERE or (error.errno not in OUR_OWN and leads_out(scan.root, folder, link)):
             return None
         raise
-
-
-def _status_beneath(directory: int, path: bytes) -> os.stat_result:
-    parent, name = os.path.split(path)
-    with opened_directory(directory, parent) as descriptor:
-        return os.stat(name, dir_fd=descriptor, follow_symlinks=False)

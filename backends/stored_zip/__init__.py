@@ -3,7 +3,6 @@
 Photos do not get smaller by deflating them again, so contents are stored as they are. It needs no program.
 """
 
-import asyncio
 from typing import ClassVar
 
 from backends.stored_zip.layout import StoredZipLayout
@@ -11,6 +10,7 @@ from tornado_archiver.backend import Archive, Backend, BackendOptions
 from tornado_archiver.crc_cache import CrcCache
 from tornado_archiver.manifest import Manifest
 from tornado_archiver.planned import PlannedArchive, Plans
+from tornado_archiver.threads import run_in_thread
 
 
 class StoredZip(Backend):
@@ -24,5 +24,5 @@ class StoredZip(Backend):
         self._plans = Plans(lambda manifest: StoredZipLayout(manifest, options.stored_threshold))
 
     async def open(self, manifest: Manifest) -> Archive:
-        plan = await asyncio.to_thread(self._plans.of, manifest)
+        plan = await run_in_thread(self._plans.of, manifest)
         return PlannedArchive(plan, manifest, self._crcs)

@@ -12,6 +12,7 @@ from functools import partial
 from backends.stored_zip import records
 from backends.stored_zip.records import DEFLATED, DESCRIPTOR_FOLLOWS, STORED, UTF8, Member
 from tornado_archiver.byterange import ByteRange
+from tornado_archiver.cancellation import with_checkpoints
 from tornado_archiver.contents import Contents
 from tornado_archiver.errors import PackingError
 from tornado_archiver.layout import Layout
@@ -50,7 +51,7 @@ class StoredZipLayout(Layout):
         self.add_lengths(
             [
                 _LOCAL_BYTES + name + entry.size if entry.size <= self._plain_size else self.length_of(index)
-                for index, (entry, name) in enumerate(zip(self.entries, names, strict=True))
+                for index, (entry, name) in enumerate(with_checkpoints(zip(self.entries, names, strict=True)))
             ]
         )
         self.add_lengths(
@@ -58,7 +59,9 @@ class StoredZipLayout(Layout):
                 _CENTRAL_BYTES + name + (_ZIP64_THREE_BYTES if at >= records.MAX_32 else 0)
                 if entry.size <= self._plain_size
                 else self.length_of(count + index)
-                for index, (entry, name, at) in enumerate(zip(self.entries, names, self.starts, strict=False))
+                for index, (entry, name, at) in enumerate(
+                    with_checkpoints(zip(self.entries, names, self.starts, strict=False))
+                )
             ]
         )
         self.add_lengths([self.length_of(2 * count)])

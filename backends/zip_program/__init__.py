@@ -29,11 +29,13 @@ from backends.zip_program.modes import ArchiveEnd
 from backends.zip_program.naming import Naming, naming_of
 from tornado_archiver import confinement
 from tornado_archiver.backend import Archive, ArchiveInfo, Backend, ByteRange
+from tornado_archiver.cancellation import check_cancelled
 from tornado_archiver.cleanup import finished
 from tornado_archiver.errors import BackendUnavailableError, PackingError
 from tornado_archiver.local_storage import LocalReader, LocalSource
 from tornado_archiver.manifest import Entry, Manifest
 from tornado_archiver.process import Program
+from tornado_archiver.threads import finish_in_thread
 
 log = logging.getLogger(__name__)
 
@@ -78,16 +80,16 @@ class _ZipArchive(Archive):
     async def chunks(self, byte_range: ByteRange | None = None) -> AsyncGenerator[bytes, None]:
         resources = ExitStack()
         try:
-            reader = await finished(asyncio.to_thread(self._reader, resources))
-            naming = await finished(asyncio.to_thread(naming_of, self._entries, reader, resources))
-            rules = await finished(asyncio.to_thread(_rules, [reader.directory], resources))
+            reader = await finish_in_thread(self._reader, resources)
+            naming = await finish_in_thread(naming_of, self._entries, reader, resources)
+            rules = await finish_in_thread(_rules, [reader.directory], resources)
             end = ArchiveEnd(self._entries)
             async with aclosing(self._packed(naming, reader, rules)) as packed:
                 async for chunk in packed:
                     for settled in end.push(chunk):
                         yield settled
-            await finished(asyncio.to_thread(reader.verify, self._entries, self._changed_ns))
-            yield await finished(asyncio.to_thread(end.finish))
+            await finish_in_thread(reader.verify, self._entries, self._changed_ns)
+            yield await finish_in_thread(end.finish)
         except OSError as error:
             raise PackingError(f"zip could not be set to work: {error.strerror}") from error
         finally:
@@ -109,7 +111,7 @@ class _ZipArchive(Archive):
             inherited=naming.inherited,
             rules=rules,
             chatter=_CHATTER,
-            when_silent=lambda: finished(asyncio.to_thread(reader.verify, self._entries)),
+            when_silent=lambda: finish_in_thread(reader.verify, self._entries),
         )
         try:
             async with program, aclosing(program.output()) as output:
@@ -118,7 +120,7 @@ class _ZipArchive(Archive):
                 _check_total(program.said, self._entries)
         except PackingError:
             # of a file that is gone it says that there is no such file, and not which
-            await finished(asyncio.to_thread(_find_fault, reader, self._entries))
+            await finish_in_thread(_find_fault, reader, self._entries)
             raise
 
 
@@ -148,7 +150,7 @@ async def _try_out() -> None:
     """Raises BackendUnavailableError unless it starts, with no more rights than for a download."""
     try:
         with ExitStack() as resources:
-            rules = await finished(asyncio.to_thread(_rules, (), resources))
+            rules = await finish_in_thread(_rules, (), resources)
             program = Program(["zip", "-h"], directory="/", environment=_ENVIRONMENT, rules=rules)
             async with program, aclosing(program.output()) as output:
                 async for _ in output:
@@ -165,6 +167,7 @@ def _find_fault(reader: LocalReader, entries: Sequence[Entry]) -> None:
     what the manifest says."""
     reader.verify(entries)
     for entry in entries:
+        check_cancelled()
         if not entry.is_directory:
             with closing(reader.content(entry)) as content:
                 content.check()

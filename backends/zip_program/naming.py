@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from tornado_archiver.cancellation import check_cancelled, with_checkpoints
 from tornado_archiver.local_storage import LocalReader
 from tornado_archiver.manifest import Entry
 from tornado_archiver.scratch import make_scratch
@@ -32,7 +33,8 @@ class Naming:
 
 
 def naming_of(entries: Sequence[Entry], reader: LocalReader, resources: ExitStack) -> Naming:
-    """What to hand to the program for these entries; `resources` puts it away. Blocking.
+    """What to hand to the program for these entries; `resources` puts it away. Blocking; stops when
+    `check_cancelled` raises.
 
     Raises SourceChangedError, SourceUnreadableError, PackingError.
     """
@@ -48,7 +50,7 @@ def _list(entries: Iterable[Entry], resources: ExitStack) -> int:
     listed = os.memfd_create("names")
     resources.callback(os.close, listed)
     with os.fdopen(listed, "wb", closefd=False) as file:
-        file.writelines(f"./{entry.member_name}\n".encode() for entry in entries)
+        file.writelines(f"./{entry.member_name}\n".encode() for entry in with_checkpoints(entries))
     os.lseek(listed, 0, os.SEEK_SET)
     return listed
 
@@ -56,6 +58,7 @@ def _list(entries: Iterable[Entry], resources: ExitStack) -> int:
 def _opened(entries: Iterable[Entry], reader: LocalReader, resources: ExitStack) -> dict[str, int]:
     files: dict[str, int] = {}
     for entry in entries:
+        check_cancelled()
         if not entry.is_directory:
             files[entry.member_name] = reader.open(entry)
             resources.callback(os.close, files[entry.member_name])
@@ -67,13 +70,13 @@ def _view(entries: Sequence[Entry], files: dict[str, int], resources: ExitStack)
     view = make_scratch()
     resources.callback(os.rmdir, view)
     directories = [entry for entry in entries if entry.is_directory]
-    for entry in directories:
+    for entry in with_checkpoints(directories):
         os.mkdir(os.path.join(view, entry.member_name), stat.S_IRWXU)
         resources.callback(os.rmdir, os.path.join(view, entry.member_name))
-    for name, descriptor in files.items():
+    for name, descriptor in with_checkpoints(files.items()):
         os.symlink(f"/proc/self/fd/{descriptor}", os.path.join(view, name))
         resources.callback(os.unlink, os.path.join(view, name))
-    for entry in reversed(directories):
+    for entry in with_checkpoints(reversed(directories)):
         _dress(os.path.join(view, entry.member_name), entry, resources)
     return view
 

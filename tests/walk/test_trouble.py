@@ -27,8 +27,8 @@ def deep_root(root: Path) -> Iterator[Path]:
     """A file and a link beneath so many directories that no path of theirs may be joined or recursed into."""
     descriptor = os.open(root, os.O_RDONLY)
     for _ in range(DEEP):
-        os.mkdir("deeper", dir_fd=descriptor)
-        below = os.open("deeper", os.O_RDONLY, dir_fd=descriptor)
+        os.mkdir("d", dir_fd=descriptor)
+        below = os.open("d", os.O_RDONLY, dir_fd=descriptor)
         os.close(descriptor)
         descriptor = below
     os.close(os.open("file", os.O_WRONLY | os.O_CREAT, dir_fd=descriptor))
@@ -41,7 +41,7 @@ def deep_root(root: Path) -> Iterator[Path]:
 def test_deeper_than_python_recurses(deep_root: Path) -> None:
     found = walked(deep_root, FOLLOW)
     assert len(found) >= DEEP + 1
-    assert found[DEEP].member_name == "deeper/" * DEEP + "file"
+    assert found[DEEP].member_name == "d/" * DEEP + "file"
     assert found[DEEP].source_name.decode() == found[DEEP].member_name
 
 

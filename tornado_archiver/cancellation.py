@@ -1,0 +1,36 @@
+"""Cancellation of blocking work in worker threads: a thread cannot be stopped from outside, so the work asks.
+
+`threads.run_in_thread` and `threads.finish_in_thread` start such work.
+"""
+
+import asyncio
+import threading
+from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
+from itertools import islice
+from typing import TypeVar
+
+_Item = TypeVar("_Item")
+
+_BATCH = 256
+
+cancelled_event: ContextVar[threading.Event | None] = ContextVar("cancelled_event", default=None)
+
+
+def check_cancelled() -> None:
+    """Raise CancelledError if the task that this thread works for was cancelled.
+
+    It takes a tenth of a microsecond: call it for each file and each directory. In a thread that works for no
+    task it does nothing.
+    """
+    cancelled = cancelled_event.get()
+    if cancelled is not None and cancelled.is_set():
+        raise asyncio.CancelledError  # not an Exception, so that only cleanup catches it
+
+
+def with_checkpoints(items: Iterable[_Item]) -> Iterator[_Item]:
+    """Return the items, with `check_cancelled` before each few hundred: for a loop without system calls."""
+    iterator = iter(items)
+    while batch := tuple(islice(iterator, _BATCH)):
+        check_cancelled()
+        yield from batch
