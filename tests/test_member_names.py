@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from tornado_archiver import member_names
 from tornado_archiver.member_names import _all_fine, portable_name, sibling_names
 
 NFC, NFD = "é.jpg".encode(), "e\u0301.jpg".encode()
@@ -159,6 +160,23 @@ def test_names_cut_to_the_same_are_told_apart() -> None:
     given_names = sibling_names(names)
     assert len(set(given_names.values())) == 3000
     assert all(is_valid_everywhere(name) and name.endswith(".jpg") for name in given_names.values())
+
+
+def test_sibling_names_long_and_alike_in_pairs_take_few_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each pair is one but for its case, and all are alike where there is still room for a number."""
+    pairs, keys = 300, 0
+    key_of = member_names._collision_key
+
+    def counted(name: str) -> str:
+        nonlocal keys
+        keys += 1
+        return key_of(name)
+
+    monkeypatch.setattr(member_names, "_collision_key", counted)
+    stems = [b"p" * 245 + b"%06d" % number for number in range(pairs)]
+    chosen = sibling_names([stem + suffix for stem in stems for suffix in (b".jpg", b".JPG")])
+    assert len({name.lower() for name in chosen.values()}) == 2 * pairs
+    assert keys < 10 * pairs
 
 
 def test_a_number_finds_room_beside_a_long_suffix() -> None:

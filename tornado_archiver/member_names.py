@@ -32,6 +32,7 @@ _NOT_PORTABLE = re.compile(
 # ASCII, and what may not stand at the beginning, in lower case. Far faster than one expression for it all.
 _FINE = b"\0" + bytes(set(range(0x20, 0x7F)) - _REPLACEMENTS.keys())
 _SOME_RESERVED = re.compile(rb"\0(?:con|prn|aux|nul|conin\$|conout\$|com[0-9]|lpt[0-9]) *[\0.]")
+_MAX_NUMBER_BYTES = len(" (99999999)")
 _MAX_SUFFIX_BYTES = 20  # what is longer is no suffix but a name with a dot in it
 
 
@@ -107,14 +108,17 @@ def _all_fine(names: list[bytes]) -> dict[bytes, str] | None:
 
 
 def _numbered(name: str, taken: dict[str, int]) -> str:
-    key = _collision_key(name)
+    """A long name is cut as if for the longest number, so that names which differ only after that share a
+    count, and none of them tries all numbers of the others."""
     stem, suffix = _split(name)
-    candidate = name
+    stem = _shortened(stem, MAX_NAME_BYTES - _MAX_NUMBER_BYTES - len(suffix.encode()))
+    key = _collision_key(stem + suffix)
+    candidate, number = name, taken.get(key, 1)
     while _collision_key(candidate) in taken:
-        taken[key] += 1
-        mark = f" ({taken[key]})"
-        candidate = _shortened(stem, MAX_NAME_BYTES - len((mark + suffix).encode())) + mark + suffix
+        number += 1
+        candidate = f"{stem} ({number}){suffix}"
     taken[_collision_key(candidate)] = 1
+    taken[key] = number
     return candidate
 
 
