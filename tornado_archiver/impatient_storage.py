@@ -10,7 +10,7 @@ from tornado_archiver.storage import Storage
 class ImpatientStorage(Storage):
     """Another storage, as long as a walk takes no longer than `patience_s` seconds; 0 waits for ever.
 
-    What hangs in a thread, on a mount whose server is gone, hangs on; the visitor need not.
+    The scan stops then. Only a thread that hangs, on a mount whose server is gone, hangs on.
     """
 
     def __init__(self, storage: Storage, patience_s: float) -> None:

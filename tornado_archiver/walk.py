@@ -123,6 +123,7 @@ def without(names: Collection[str], entries: Iterable[Entry]) -> tuple[Entry, ..
 def _list_all(scan: _Scan) -> None:
     pending = [_Folder(b"", "", 0)]
     while pending:
+        check_cancelled()
         folder = pending.pop()  # depth first, so that `folders` has its parent open
         scan.way[folder.depth :] = [folder.source_name]
         children = _seen_children(scan, folder)

@@ -58,3 +58,14 @@ def test_it_keeps_nobody_who_is_still_to_be_promised_something(photos: Path, ser
     assert status == b"503"
     assert "the directory could not be looked through within 3 s" in server.log()
     assert fetch(server.port, HEALTHY).startswith(b"PK")
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o600], ids=["while it is packed", "while it is scanned"])
+def test_sigterm_with_hanging_thread_ends_without_kill(photos: Path, server: Server, mode: int) -> None:
+    """A file that not everybody may read is opened by the scan already."""
+    (photos / "hanging/0000.jpg").chmod(mode)
+    with visit(server) as visitor:
+        visitor.wait(timeout=40)
+    server.process.terminate()
+    assert server.process.wait(timeout=60) == 0
+    assert "killing" not in server.log()
