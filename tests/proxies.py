@@ -19,6 +19,7 @@ error_log stderr;
 events {{}}
 http {{
     access_log off;
+    {http}
     client_body_temp_path client_body;
     proxy_temp_path proxy;
     fastcgi_temp_path fastcgi;
@@ -30,7 +31,8 @@ http {{
 
 
 @contextmanager
-def nginx(ports: Sequence[int], directory: Path) -> Iterator[int]:
+def nginx(ports: Sequence[int], directory: Path, http: str = "") -> Iterator[int]:
+    """`http`: directives for the http block around the file."""
     program, port = tool("nginx"), free_port()
     lines = {"listen 8080;": f"listen 127.0.0.1:{port};"}
     if len(ports) == 1:
@@ -42,7 +44,7 @@ def nginx(ports: Sequence[int], directory: Path) -> Iterator[int]:
     # as root its workers would be nobody, who may not look in here
     user = "user root;" if os.geteuid() == 0 else ""
     snippet = _configuration("nginx.conf", lines)
-    (directory / "nginx.conf").write_text(_AROUND_NGINX.format(user=user, snippet=snippet))
+    (directory / "nginx.conf").write_text(_AROUND_NGINX.format(user=user, http=http, snippet=snippet))
     command: list[str | Path] = [program, "-e", "stderr", "-p", directory, "-c", directory / "nginx.conf"]
     with _running(command, port, directory):
         yield port

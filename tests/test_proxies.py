@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.proxies import PROXIES
+from tests.proxies import PROXIES, nginx
 from tests.servers import (
     Server,
     contents,
@@ -98,6 +98,17 @@ def test_an_error_page_comes_through(port: int, archiver: Server, tmp_path: Path
         pages.append((status, page.read_bytes()))
     assert pages[0] == pages[1]
     assert pages[0][0].startswith("404 ")
+
+
+def test_nginx_that_sets_expires_elsewhere_leaves_cache_control_as_it_is(
+    archiver: Server, tmp_path: Path
+) -> None:
+    """Left to itself, nginx would replace it by max-age, and browsers would reuse an old archive."""
+    with nginx([archiver.port], tmp_path, http="expires 30d;") as port:
+        head = subprocess.check_output(curl(port, f"/archive/{ALBUM}/", "-I"), text=True).lower()
+    assert "\ncache-control: private, no-cache, no-transform\n" in head
+    assert head.count("cache-control") == 1
+    assert "\nexpires:" not in head
 
 
 # not Caddy, whose address names a host here

@@ -67,7 +67,9 @@ class Judge:
             yield f"status {answer.status}"
         if not answer.is_whole and not (told.left or told.reset):
             yield "cut, and no reset tells so"
-        if answer.headers:  # Tornado's own refusal has none, nor a body
+        if answer.headers.keys() - {
+            "x-robots-tag"
+        }:  # a refusal that no handler makes has no other, nor a body
             yield from self._head_faults(answer)
             yield from self._page_faults(answer) if not _is_archive(answer) else self._archive_faults(answer)
         elif answer.body:

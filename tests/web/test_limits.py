@@ -263,8 +263,25 @@ def test_who_has_been_answered_and_says_no_more_is_hung_up_on(impatient: Server)
 def test_who_says_too_much_is_told(impatient: Server, path: str) -> None:
     for asked_for, headers in ((path, ""), (SMALL, f"X-Long: {'a' * 12_000}\r\n")):
         with knock(impatient, asked_for, headers=headers) as visitor:
-            assert rest_of(visitor) == b"HTTP/1.1 431 Request Header Fields Too Large\r\n\r\n"
+            answer = parsed(rest_of(visitor))
+            assert (answer.status, answer.headers) == (431, ("X-Robots-Tag: noindex, nofollow",))
     assert asked(impatient, SMALL).status == 200
+
+
+MALFORMED = {
+    "no host": f"GET {SMALL} HTTP/1.1\r\n\r\n",
+    "two hosts": f"GET {SMALL} HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    "no colon": f"GET {SMALL} HTTP/1.1\r\nHost: a\r\nnonsense\r\n\r\n",
+    "many arguments": f"GET {SMALL}?{'a&' * 1500} HTTP/1.1\r\nHost: a\r\n\r\n",
+    "long body": f"GET {SMALL} HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("said", MALFORMED.values(), ids=MALFORMED.keys())
+def test_malformed_request_for_an_archive_is_refused_and_not_indexed(impatient: Server, said: str) -> None:
+    with knock(impatient, said.encode()) as visitor:
+        answer = parsed(rest_of(visitor))
+    assert (answer.status, answer.headers, answer.body) == (400, ("X-Robots-Tag: noindex, nofollow",), b"")
 
 
 def test_a_long_line_in_a_body_is_no_long_head(impatient: Server) -> None:

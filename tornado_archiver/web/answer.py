@@ -12,6 +12,11 @@ from tornado_archiver.backend import ArchiveInfo
 from tornado_archiver.byterange import ByteRange, content_range, parse_range, unsatisfied
 from tornado_archiver.conditional import Outcome, Validators, evaluate, http_date, range_applies
 
+# no-cache, because without it a cache reuses an archive for a tenth of the album's age and does not ask
+# (RFC 9111 4.2.2), though photos were added, the album was removed or the link has expired.
+# no-transform, because a proxy that compressed the body would break its length and its ranges.
+_CACHE_CONTROL = "private, no-cache, no-transform"
+
 # What a body consists of, one behind the other: bytes as they are, a range of the archive, None for the whole
 Parts = list[bytes | ByteRange | None]
 
@@ -52,7 +57,10 @@ def answer_to(method: str, headers: Mapping[str, str], info: ArchiveInfo, media_
 
 
 def _common_headers(info: ArchiveInfo, validators: Validators) -> dict[str, str]:
-    headers = {"Accept-Ranges": "none" if info.length is None else "bytes"}
+    headers = {
+        "Accept-Ranges": "none" if info.length is None else "bytes",
+        "Cache-Control": _CACHE_CONTROL,
+    }
     if validators.etag is not None:
         headers["ETag"] = f'"{validators.etag}"'
     if validators.last_modified is not None:

@@ -139,8 +139,6 @@ class ArchiveHandler(BaseHandler):
         for header, value in answer.headers.items():
             self.set_header(header, value)
         self.set_header("Content-Disposition", attachment(self._service.file_name(name, backend)))
-        # no-transform: a proxy that compressed the body once more would break its length and its ranges
-        self.set_header("Cache-Control", "private, no-transform")
         self.set_header("X-Accel-Buffering", "no")  # nginx would else spool up to 1 GiB of it to its disk
         self.record.promised = answer.length
         self.record.is_range = answer.status == 206

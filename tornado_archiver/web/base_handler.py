@@ -38,6 +38,9 @@ class BaseHandler(RequestHandler):
         self.set_header("X-Request-ID", self.record.request_id)
         self.clear_header("Server")  # its version is nobody's business
         self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header(
+            "X-Robots-Tag", "noindex, nofollow"
+        )  # links are secret: no response is for a search engine
 
     def compute_etag(self) -> str | None:
         return None  # a hash of what happens to be in the buffer validates nothing
@@ -48,6 +51,7 @@ class BaseHandler(RequestHandler):
         self.record.outcome = Outcome.REFUSED
         self.record.reason = (isinstance(error, RefusedError) and error.reason) or _reason(status_code)
         self.set_status(status_code)  # Tornado has put the error's reason into the status line
+        # an error page has no validator to ask with, and a cache may keep a 404, 405 or 410 (RFC 9110 15.1)
         self.set_header("Cache-Control", "no-store")
         self.set_header("Vary", "Accept")
         if isinstance(error, RefusedError):

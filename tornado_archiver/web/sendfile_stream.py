@@ -25,7 +25,11 @@ from tornado_archiver.errors import SourceChangedError, SourceUnreadableError
 _UNSENT_BYTES = 256 * 1024
 _MOST_UNREAD, _READ_BYTES = 1024 * 1024, 64 * 1024
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, for 0 seconds
-_HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\n\r\n"  # RFC 6585 5
+# Responses to requests that no handler sees, with the headers that a handler would set
+_HEADERS = b"X-Robots-Tag: noindex, nofollow\r\n\r\n"
+_HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\n" + _HEADERS  # RFC 6585 5
+_BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\n"
+_TORNADO_BAD_REQUEST = _BAD_REQUEST + b"\r\n"
 
 # How a connection ends; whatever else sendfile(2) says is about the file
 _LEAVING = (ConnectionError, TimeoutError)
@@ -87,7 +91,7 @@ class SendfileStream(IOStream):
             done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             done.set_result(None)
             return done
-        return super().write(data)
+        return super().write(_BAD_REQUEST + _HEADERS if data == _TORNADO_BAD_REQUEST else data)
 
     async def send(self, chunk: Chunk, timeout_s: Callable[[], float | None]) -> int:
         """Send the chunk, when all that was given to `write` has gone out; return how many bytes the socket

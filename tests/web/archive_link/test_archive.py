@@ -41,7 +41,8 @@ async def test_a_link_gives_the_directory_as_a_download(
         "Content-Type": MEDIA_TYPES[backend],
         "Content-Disposition": f'attachment; filename="{ALBUM}{SUFFIXES[backend]}"',
         "X-Accel-Buffering": "no",
-        "Cache-Control": "private, no-transform",
+        "Cache-Control": "private, no-cache, no-transform",
+        "X-Robots-Tag": "noindex, nofollow",
         "X-Content-Type-Options": "nosniff",
         "Accept-Ranges": "bytes" if backend in KNOWN_LENGTH else "none",
     }
