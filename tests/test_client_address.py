@@ -24,8 +24,10 @@ PROXIES = [ip_network("127.0.0.1"), ip_network("::1"), ip_network("10.0.0.0/8"),
         ("fd00::1", "2001:db8::7", "2001:db8::7"),
         ("::ffff:127.0.0.1", "198.51.100.1", "198.51.100.1"),
         ("127.0.0.1", "198.51.100.1, unknown", "127.0.0.1"),
-        ("127.0.0.1", "198.51.100.1, 10.0.0.1:8080", "127.0.0.1"),
+        ("127.0.0.1", "198.51.100.1:443, 10.0.0.1:8080", "198.51.100.1"),
+        ("127.0.0.1", "198.51.100.1, unix:", "198.51.100.1"),  # nginx, of a peer on a Unix socket
         ("127.0.0.1", ",,", "127.0.0.1"),
+        ("127.0.0.1", "198.51.100.1, ,\t,", "198.51.100.1"),  # RFC 9110 5.6.1.2: empty elements
         ("", "198.51.100.1", ""),
     ],
 )
@@ -33,6 +35,63 @@ def test_the_last_word_of_a_proxy_that_may_say_so_counts(
     peer: str, forwarded_for: str, expected: str
 ) -> None:
     assert client_address(peer, forwarded_for, PROXIES) == expected
+
+
+IPV4, IPV6 = "203.0.113.1", "2001:db8::1"
+FORMS = {
+    "203.0.113.1": IPV4,
+    " \t203.0.113.1 ": IPV4,
+    "203.0.113.1:51000": IPV4,  # Azure, AWS, IIS
+    "203.0.113.1:": IPV4,  # RFC 3986 3.2.3: a port may be empty
+    "203.0.113.1:_port-1": IPV4,  # RFC 7239 6: it may be obfuscated
+    '"203.0.113.1"': IPV4,
+    '"203.0.113.1:51000"': IPV4,
+    "::ffff:203.0.113.1": IPV4,
+    "::ffff:cb00:7101": IPV4,
+    "::ffff:203.0.113.1:51000": IPV4,
+    "[::ffff:203.0.113.1]:51000": IPV4,
+    "2001:db8::1": IPV6,
+    "2001:DB8:0:0:0:0:0:1": IPV6,
+    "[2001:db8::1]": IPV6,
+    "[2001:db8::1]:51000": IPV6,
+    '"[2001:db8::1]"': IPV6,
+    '"[2001:db8::1]:51000"': IPV6,
+    ' "[2001:db8::1]:_x" ': IPV6,
+    "2001:db8:0:0:0:0:0:1:443": IPV6,  # a ninth group is a port
+    "2001:db8::1:51000": IPV6,  # five digits are no group
+    "2001:db8::1:8080": "2001:db8::1:8080",  # four may be one
+    "fe80::1%eth0": "fe80::1",
+    "[fe80::1%eth0]:51000": "fe80::1",
+    "[fe80::1%25eth0]": "fe80::1",  # RFC 6874, as in a URL
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_address_in_any_form_of_a_proxy_is_the_client(form: str) -> None:
+    assert client_address("127.0.0.1", f"198.51.100.9, {form}", PROXIES) == FORMS[form]
+    assert client_address("127.0.0.1", f"{form},10.0.0.1", PROXIES) == FORMS[form]
+
+
+@pytest.mark.parametrize(
+    "node",
+    "unknown unknown:80 _hidden _hidden:_x proxy.test 203.0.113.01 203.0.113.1:http 203.0.113.1:123456 "
+    '203.0.113.1:٣ 203.0.113.256 for=203.0.113.1 [] : "'.split(),
+)
+def test_node_without_an_address_is_reported_with_the_proxy_that_named_it(node: str) -> None:
+    reported: list[tuple[str, str]] = []
+    client = client_address(
+        "127.0.0.1", f"{node}, 10.0.0.1", PROXIES, lambda proxy, node: reported.append((proxy, node))
+    )
+    assert client == "10.0.0.1"
+    assert reported == [("10.0.0.1", node)]
+
+
+def test_node_without_an_address_that_the_visitor_wrote_is_not_reported() -> None:
+    reported: list[tuple[str, str]] = []
+    for peer, field in (("127.0.0.1", "unknown, 192.0.2.1"), ("192.0.2.1", "unknown")):
+        address = client_address(peer, field, PROXIES, lambda proxy, node: reported.append((proxy, node)))
+        assert address == "192.0.2.1"
+    assert reported == []
 
 
 @given(st.lists(st.one_of(st.ip_addresses().map(str), st.just("127.0.0.1"), st.text()), max_size=5))

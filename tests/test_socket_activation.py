@@ -74,6 +74,34 @@ def test_a_socket_is_enough_without_an_address(photos: Path, tmp_path: Path) -> 
             assert server.wait(timeout=60) == 0
 
 
+def test_proxy_on_a_unix_socket_is_trusted_as_one_on_this_machine(photos: Path, tmp_path: Path) -> None:
+    path = str(tmp_path / "archiver.sock")
+    with socket.socket(socket.AF_UNIX) as held, open(tmp_path / "log", "w+") as log:
+        held.bind(path)
+        held.listen()
+        command = [sys.executable, "-c", HANDED_OVER, str(held.fileno()), sys.executable]
+        command += [f"{PROJECT}/server.py", "--photos-dir", str(photos), "--log-format", "json"]
+        with (
+            subprocess.Popen(
+                [*command, "--enable-logging"],
+                env=plain_environment(),
+                pass_fds=[held.fileno()],
+                stderr=log,
+            ) as server,
+            socket.socket(socket.AF_UNIX) as proxy,
+        ):
+            proxy.settimeout(60)
+            proxy.connect(path)
+            named = "X-Forwarded-For: 192.0.2.1\r\nConnection: close\r\n"
+            proxy.sendall(request("/archive/album/", headers=named))
+            assert rest_of(proxy).startswith(b"HTTP/1.1 200 ")
+            server.terminate()
+            assert server.wait(timeout=60) == 0
+    said = (tmp_path / "log").read_text()
+    assert '"client": "192.0.2.1"' in said
+    assert "WARNING" not in said
+
+
 def test_what_is_meant_for_another_process_is_left_alone(photos: Path) -> None:
     env = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"}
     with running_server(photos, env=env, port=free_port()) as server:

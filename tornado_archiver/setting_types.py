@@ -15,6 +15,7 @@ from typing import Any
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_MAPPED_PREFIX = 96  # of an IPv4 address as an IPv6 one (RFC 4291 2.5.5.2)
 _MIN_SECRET_CHARACTERS = 16
 # the beginning of a line for .env or the config file; base64 has a = at its end alone
 _ASSIGNMENT = re.compile(r"[A-Za-z_][\w-]{2,}=[^=]|ARCHIVER_\w+=")
@@ -128,8 +129,16 @@ def _optional_path(text: str) -> Path | None:
 
 
 def _networks(text: str) -> tuple[Network, ...]:
+    return tuple(_network(part.strip()) for part in text.split(",")) if text else ()
+
+
+def _network(text: str) -> Network:
     # a host's address is the network that holds it alone; a network's host bits have to be 0
-    return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",")) if text else ()
+    network = ipaddress.ip_network(text)
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is None or network.prefixlen < _MAPPED_PREFIX:
+        return network
+    return ipaddress.ip_network((mapped, network.prefixlen - _MAPPED_PREFIX))  # as peers are compared
 
 
 def secret_fault(key: str) -> str:

@@ -14,7 +14,7 @@ STATUSES = {100, 200, 206, 304, 400, 404, 405, 410, 412, 416, 431}
 _PATIENCE_S = 30
 CANARY = "zq7canary"  # stands in requests, alone and within what would be markup
 _MARKED = re.compile(rb"[<\"'`]" + CANARY.encode())
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:@+/=~-]{1,64}", re.ASCII)
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
