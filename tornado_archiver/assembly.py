@@ -18,6 +18,8 @@ from tornado_archiver.registry import Registry, installed
 from tornado_archiver.selection import Selection
 from tornado_archiver.service import Service
 from tornado_archiver.settings import UNSET, Settings
+from tornado_archiver.shared_scan import SharedScanStorage
+from tornado_archiver.storage import Storage
 from tornado_archiver.unreadable import ReportingStorage
 from tornado_archiver.web.app import ArchiverApplication
 from tornado_archiver.web.metrics import Metrics
@@ -41,9 +43,7 @@ async def make_service(settings: Settings, ledger: Ledger | None = None) -> Serv
         settings.max_bytes,
     )
     service = Service(
-        storage=ImpatientStorage(
-            _STORAGES[settings.on_unreadable](settings.photos_dir, selection), settings.stall_timeout
-        ),
+        storage=_storage(settings, selection),
         backends=await _backends(settings),
         admission=Admission(ledger, settings.queue_timeout),
         pacing=_pacing(settings, ledger),
@@ -52,6 +52,11 @@ async def make_service(settings: Settings, ledger: Ledger | None = None) -> Serv
     )
     ledger.limits = Limits(settings.max_downloads, settings.max_downloads_per_client)
     return service
+
+
+def _storage(settings: Settings, selection: Selection) -> Storage:
+    local = _STORAGES[settings.on_unreadable](settings.photos_dir, selection)
+    return ImpatientStorage(SharedScanStorage(local), settings.stall_timeout)
 
 
 def make_app(settings: Settings, service: Service, metrics: Metrics) -> ArchiverApplication:

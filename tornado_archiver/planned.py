@@ -2,6 +2,7 @@
 falls out of the layout: the length is the sum of its segments, a range is a slice of them."""
 
 import hashlib
+import threading
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import closing
 from weakref import WeakKeyDictionary
@@ -39,13 +40,15 @@ class Plans:
     def __init__(self, make_layout: Callable[[Manifest], Layout]) -> None:
         self._make_layout = make_layout
         self._plans: WeakKeyDictionary[Manifest, Plan] = WeakKeyDictionary()
+        self._lock = threading.Lock()  # one is laid out at a time: many threads would take longer, and memory
 
     def of(self, manifest: Manifest) -> Plan:
         """The plan of this very manifest. Blocking; safe to call from many threads."""
-        plan = self._plans.get(manifest)
-        if plan is None or plan.crcs.is_stale:
-            plan = self._plans[manifest] = Plan(self._make_layout(manifest), manifest)
-        return plan
+        with self._lock:
+            plan = self._plans.get(manifest)
+            if plan is None or plan.crcs.is_stale:
+                plan = self._plans[manifest] = Plan(self._make_layout(manifest), manifest)
+            return plan
 
 
 class PlannedArchive(Archive):

@@ -7,6 +7,7 @@ from contextlib import aclosing
 
 from tornado.iostream import StreamClosedError
 
+from tornado_archiver import heap
 from tornado_archiver.backend import Archive, Backend
 from tornado_archiver.byterange import ByteRange
 from tornado_archiver.client_address import client_group
@@ -190,6 +191,7 @@ class ArchiveHandler(BaseHandler):
         stop = wanted.stop if wanted else archive.info.length
         written = body.written
         while not await self._send_chunks(archive, wanted, body):
+            heap.trim_soon()
             await body.client_reads()
             assert stop is not None  # noqa: S101 - only a body of known length waits for a client
             wanted = ByteRange(start + body.written - written, stop)
