@@ -11,6 +11,10 @@ from collections.abc import Iterable
 
 MAX_NAME_BYTES = 255  # of one part of a path, on ext4, XFS, APFS and NTFS alike
 
+# Of a downloaded file. Clients add to it: browsers ` (1)` and `.crdownload`, aria2 `.aria2`. wget keeps 19
+# bytes free for such (CHOMP_BUFFER in its url.c), and cuts the suffix off a longer name.
+MAX_DOWNLOAD_BYTES = MAX_NAME_BYTES - 19
+
 _FULLWIDTH_OFFSET = 0xFEE0
 _CONTROL_PICTURES = 0x2400
 _REPLACEMENTS = (
@@ -42,6 +46,17 @@ def portable_name(name: bytes) -> str:
     if _NOT_PORTABLE.search(text):
         text = _made_portable(text)
     return _shortened(text, MAX_NAME_BYTES)
+
+
+def download_name(stem: str, suffix: str) -> str:
+    """The name of a download under the rules of `portable_name`, in at most MAX_DOWNLOAD_BYTES of UTF-8: a
+    stem that is too long is cut, the suffix stays."""
+    stem = _made_portable(stem + suffix).removesuffix(suffix)
+    room = MAX_DOWNLOAD_BYTES - len(suffix.encode())
+    if len(stem.encode()) > room:
+        # what may replace the last character is 2 bytes longer
+        stem = _with_sound_end(stem.encode()[: room - 2].decode("utf-8", "ignore"))
+    return stem + suffix
 
 
 def _made_portable(text: str) -> str:

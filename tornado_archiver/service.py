@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tornado_archiver.admission import Admission
 from tornado_archiver.backend import Backend
+from tornado_archiver.member_names import download_name
 from tornado_archiver.pacing import Pacing
 from tornado_archiver.signed_link import LinkKeys
 from tornado_archiver.storage import Storage
@@ -31,4 +32,4 @@ class Service:
 
     def file_name(self, source_hash: str, backend: Backend) -> str:
         """What the download is saved as."""
-        return self.download_name.format(hash=source_hash) + backend.suffix
+        return download_name(self.download_name.format(hash=source_hash), backend.suffix)
