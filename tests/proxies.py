@@ -19,7 +19,6 @@ error_log stderr;
 events {{}}
 http {{
     access_log off;
-    {http}
     client_body_temp_path client_body;
     proxy_temp_path proxy;
     fastcgi_temp_path fastcgi;
@@ -33,7 +32,7 @@ http {{
 @contextmanager
 def nginx(ports: Sequence[int], directory: Path, http: str = "") -> Iterator[int]:
     """`http`: directives for the http block around the file."""
-    program, port = tool("nginx"), free_port()
+    port = free_port()
     lines = {"listen 8080;": f"listen 127.0.0.1:{port};"}
     if len(ports) == 1:
         lines["    server 127.0.0.1:7777;"] = f"    server 127.0.0.1:{ports[0]};"
@@ -41,13 +40,27 @@ def nginx(ports: Sequence[int], directory: Path, http: str = "") -> Iterator[int
         lines["    server 127.0.0.1:7777;"] = "    #"
         lines["# server 127.0.0.1:7777 "] = f"server 127.0.0.1:{ports[0]} "
         lines["# server 127.0.0.1:7778 "] = f"server 127.0.0.1:{ports[1]} "
+    with nginx_with(http + _configuration("nginx.conf", lines), port, directory):
+        yield port
+
+
+@contextmanager
+def nginx_with(snippet: str, port: int, directory: Path) -> Iterator[None]:
+    """An nginx whose http block is the snippet, which has to listen on that port."""
     # as root its workers would be nobody, who may not look in here
     user = "user root;" if os.geteuid() == 0 else ""
-    snippet = _configuration("nginx.conf", lines)
-    (directory / "nginx.conf").write_text(_AROUND_NGINX.format(user=user, http=http, snippet=snippet))
-    command: list[str | Path] = [program, "-e", "stderr", "-p", directory, "-c", directory / "nginx.conf"]
-    with _running(command, port, directory):
-        yield port
+    (directory / "nginx.conf").write_text(_AROUND_NGINX.format(user=user, snippet=snippet))
+    command: list[str | Path] = [
+        tool("nginx"),
+        "-e",
+        "stderr",
+        "-p",
+        directory,
+        "-c",
+        directory / "nginx.conf",
+    ]
+    with running(command, port, directory):
+        yield
 
 
 @contextmanager
@@ -60,7 +73,7 @@ def haproxy(ports: Sequence[int], directory: Path) -> Iterator[int]:
         "server two 127.0.0.1:7778": second,
     }
     (directory / "haproxy.cfg").write_text(_configuration("haproxy.cfg", lines))
-    with _running([program, "-db", "-f", directory / "haproxy.cfg"], port, directory):
+    with running([program, "-db", "-f", directory / "haproxy.cfg"], port, directory):
         yield port
 
 
@@ -74,7 +87,7 @@ def caddy(ports: Sequence[int], directory: Path) -> Iterator[int]:
     file = directory / "Caddyfile"
     file.write_text(_configuration("Caddyfile", lines))
     command: list[str | Path] = [program, "run", "--config", file, "--adapter", "caddyfile"]
-    with _running(command, port, directory):
+    with running(command, port, directory):
         yield port
 
 
@@ -90,7 +103,7 @@ def _configuration(name: str, lines: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def _running(command: Sequence[str | Path], port: int, home: Path) -> Iterator[None]:
+def running(command: Sequence[str | Path], port: int, home: Path) -> Iterator[None]:
     """What a program writes down somewhere, it writes into `home`."""
     environment = {**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home), "XDG_DATA_HOME": str(home)}
     with subprocess.Popen(command, env=environment) as process:

@@ -22,6 +22,8 @@ NOTICES = [
     pages.FAILED,
     pages.UNAVAILABLE,
     pages.unknown_format(["zip", "tar.gz"]),
+    pages.old_protocol(["stored-zip", "tar"]),
+    pages.old_protocol([]),
 ]
 CHROMIUM = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 EXAMPLE = "http://photos.test:7777/archive/<hash>/"
@@ -87,7 +89,8 @@ def test_notice_as_text(notice: Notice) -> None:
 
 
 def test_notices_have_the_status_they_are_named_for() -> None:
-    assert [notice.status for notice in NOTICES] == [400, 404, 405, 410, 412, 413, 416, 503, 500, 503, 400]
+    statuses = [notice.status for notice in NOTICES]
+    assert statuses == [400, 404, 405, 410, 412, 413, 416, 503, 500, 503, 400, 505, 505]
 
 
 def test_markup_in_a_notice_is_shown_and_not_run() -> None:
@@ -101,6 +104,11 @@ def test_unknown_format_lists_the_offered_ones_and_the_default() -> None:
     message = pages.unknown_format(["zip", "tar.gz"]).message
     assert "zip, tar.gz" in message
     assert message.endswith("gives zip.")
+
+
+def test_old_protocol_names_the_formats_that_work() -> None:
+    assert 'stored-zip, tar ("?format=stored-zip"' in pages.old_protocol(["stored-zip", "tar"]).message
+    assert "format" not in pages.old_protocol([]).message
 
 
 @pytest.mark.parametrize("name", sorted(os.listdir(TEMPLATES)))
@@ -120,6 +128,7 @@ def test_home_tells_what_a_link_looks_like_and_how_nginx_sends_it_here() -> None
     assert "&lt;photos-dir&gt;/&lt;hash&gt;" in page
     assert "location /archive/ {\n    proxy_pass http://127.0.0.1:7777;\n" in page  # indented, to be copied
     assert "proxy_buffering off;" in page
+    assert 'proxy_set_header Via "$server_protocol nginx";' in page
 
 
 def test_home_offers_the_demo_album_when_there_is_one() -> None:

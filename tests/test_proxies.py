@@ -42,7 +42,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def archiver(photos: Path) -> Iterator[Server]:
     tool("zip")
-    with running_server(photos, "--backend", "zip", "--formats", "stored-zip") as server:
+    with running_server(photos, "--backend", "zip", "--formats", "stored-zip", "--enable-logging") as server:
         yield server
 
 
@@ -66,9 +66,11 @@ def curl(port: int, path: str, *options: str | Path) -> list[str | Path]:
 
 
 @contextmanager
-def download_under_way(server: Server, port: int, saved: Path) -> Iterator[subprocess.Popen[bytes]]:
+def download_under_way(
+    server: Server, port: int, saved: Path, *options: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """A curl that has got some of the archive, while the program that packs the rest is still running."""
-    with subprocess.Popen(curl(port, f"/archive/{ALBUM}/", *UNDER_WAY, "-o", saved)) as visitor:
+    with subprocess.Popen(curl(port, f"/archive/{ALBUM}/", *UNDER_WAY, *options, "-o", saved)) as visitor:
         try:
             assert eventually(lambda: saved.exists() and saved.stat().st_size > 0, timeout_s=30)
             assert zips_of(server)
@@ -77,9 +79,14 @@ def download_under_way(server: Server, port: int, saved: Path) -> Iterator[subpr
             visitor.kill()
 
 
-def test_a_whole_archive_comes_through(port: int, photos: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("port", "query"),
+    [*((proxy, "?format=stored-zip") for proxy in PROXIES), ("nginx", ""), ("haproxy", "")],
+    indirect=["port"],
+)
+def test_a_whole_archive_comes_through(port: int, query: str, photos: Path, tmp_path: Path) -> None:
     saved, head = tmp_path / "saved.zip", tmp_path / "head"
-    subprocess.run(curl(port, f"/archive/{ALBUM}/", "--fail", "-o", saved, "-D", head), check=True)
+    subprocess.run(curl(port, f"/archive/{ALBUM}/{query}", "--fail", "-o", saved, "-D", head), check=True)
     assert contents_of_zip(saved) == contents(photos / ALBUM)
     assert "content-disposition: attachment" in head.read_text().lower()
     assert "content-encoding" not in head.read_text().lower()
@@ -126,12 +133,36 @@ def test_a_head_that_is_too_large_is_the_visitors_doing(port: int, tmp_path: Pat
     assert subprocess.check_output(command) in (b"431", b"400")
 
 
-# not Caddy 2.6, as config/Caddyfile says
-@pytest.mark.parametrize("port", ["nginx", "haproxy"], indirect=True)
-def test_a_transfer_broken_in_the_middle_does_not_pass_for_a_whole_one(
-    port: int, archiver: Server, tmp_path: Path
+@pytest.mark.parametrize(
+    ("port", "version"),
+    [(proxy, "--http1.0") for proxy in PROXIES] + [("caddy", "--http1.1")],  # as config/Caddyfile says
+    indirect=["port"],
+)
+def test_an_archive_whose_broken_end_nobody_could_see_is_refused(
+    port: int, version: str, tmp_path: Path
 ) -> None:
-    with download_under_way(archiver, port, tmp_path / "saved.zip") as visitor:
+    page = tmp_path / "page"
+    command = curl(port, f"/archive/{ALBUM}/", version, "-o", page, "-w", "%{http_code}")
+    assert subprocess.check_output(command) == b"505"
+    assert "Formats that work: stored-zip" in page.read_text()
+
+
+@pytest.mark.parametrize("port", ["nginx", "haproxy"], indirect=True)
+def test_a_proxy_further_out_counts_as_well(port: int, tmp_path: Path) -> None:
+    command = curl(port, f"/archive/{ALBUM}/", "-H", "Via: 1.0 outer", "-o", tmp_path / "page")
+    assert subprocess.check_output([*command, "-w", "%{http_code}"]) == b"505"
+
+
+# not Caddy 2.6, as config/Caddyfile says
+@pytest.mark.parametrize(
+    ("port", "version"),
+    [("nginx", "--http1.1"), ("haproxy", "--http1.1"), ("haproxy", "--http2-prior-knowledge")],
+    indirect=["port"],
+)
+def test_a_transfer_broken_in_the_middle_does_not_pass_for_a_whole_one(
+    port: int, version: str, archiver: Server, tmp_path: Path
+) -> None:
+    with download_under_way(archiver, port, tmp_path / "saved.zip", version) as visitor:
         for program in zips_of(archiver):
             program.kill()
         assert visitor.wait(timeout=60) in BROKEN
@@ -146,7 +177,19 @@ def test_nor_does_one_whose_length_was_known(port: int, archiver: Server, tmp_pa
         assert visitor.wait(timeout=60) in BROKEN
 
 
+@pytest.mark.parametrize("port", ["nginx", "haproxy"], indirect=True)
 def test_nothing_is_packed_for_a_visitor_who_has_left(port: int, archiver: Server, tmp_path: Path) -> None:
     with download_under_way(archiver, port, tmp_path / "saved.zip") as visitor:
         visitor.kill()
         assert eventually(lambda: not zips_of(archiver), timeout_s=30)
+
+
+def test_an_archive_of_known_length_is_left_with_its_visitor(
+    port: int, archiver: Server, tmp_path: Path
+) -> None:
+    saved = tmp_path / "saved.zip"
+    command = curl(port, f"/archive/{ALBUM}/?format=stored-zip", *UNDER_WAY, "-o", saved)
+    with subprocess.Popen(command) as visitor:
+        assert eventually(lambda: saved.exists() and saved.stat().st_size > 0)
+        visitor.kill()
+    assert eventually(lambda: " left" in archiver.log())

@@ -70,6 +70,15 @@ def test_what_happened_is_what_is_counted(admin: Admin, photos: Path, backend: s
     assert sum(found["archiver_downloads_started_total", name] for name in BACKENDS) == 4
 
 
+def test_an_archive_refused_to_an_old_protocol_is_counted_and_logged_as_that(photos: Path) -> None:
+    with administered(photos, "--backend", "tar.gz", "--enable-logging") as admin:
+        with knock(admin.server, "/archive/album/", headers="Via: 1.0 x\r\nConnection: close\r\n") as client:
+            assert rest_of(client).startswith(b"HTTP/1.1 505 ")
+        assert admin.count("requests_refused_total", "old protocol") == 1
+        assert eventually(lambda: "refused (old protocol)" in admin.server.log())
+        assert " ERROR " not in admin.server.log()
+
+
 @pytest.mark.parametrize("backend", PLANNED)
 def test_a_resumed_download_is_counted_as_a_range(admin: Admin, backend: str) -> None:
     headers = "Connection: close\r\nRange: bytes=1000-1999\r\n"

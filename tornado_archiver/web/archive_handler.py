@@ -14,6 +14,7 @@ from tornado_archiver.client_address import client_group
 from tornado_archiver.conditional import http_date
 from tornado_archiver.disposition import attachment
 from tornado_archiver.errors import ArchiverError, SourceNotFoundError
+from tornado_archiver.manifest import Manifest
 from tornado_archiver.service import Service
 from tornado_archiver.sourcepath import source_hash
 from tornado_archiver.web import access_log, pages
@@ -23,8 +24,10 @@ from tornado_archiver.web.body_writer import BodyWriter, chunks_of, stream_of
 from tornado_archiver.web.chunk_size import ChunkSize
 from tornado_archiver.web.http_errors import REFUSALS, RefusedError, refused
 from tornado_archiver.web.link_check import check_link
+from tornado_archiver.web.metrics import OLD_PROTOCOL
 from tornado_archiver.web.record import Outcome
 from tornado_archiver.web.sendfile_stream import SendfileStream, reset
+from tornado_archiver.web.via import shows_aborts
 from tornado_archiver.web.watch import Download, Watch
 
 log = logging.getLogger(__name__)
@@ -105,8 +108,11 @@ class ArchiveHandler(BaseHandler):
         backend = self._backend()
         details = self._details(name)
         async with self._service.admission.place(client_group(self.record.client), details) as row:
-            archive = await backend.open(await self._service.storage.manifest(name))
+            manifest = await self._service.storage.manifest(name)
+            archive = await backend.open(manifest)
             parts = self._set_head(archive, backend, name)
+            if parts and self.record.promised is None:
+                await self._refuse_old_protocol(manifest)
             if self.request.method == "HEAD" or not parts:
                 await self.flush()  # as it stands: finish() would add a Content-Length of 0
                 return
@@ -144,6 +150,16 @@ class ArchiveHandler(BaseHandler):
         self.record.promised = answer.length
         self.record.is_range = answer.status == 206
         return answer.parts
+
+    async def _refuse_old_protocol(self, manifest: Manifest) -> None:
+        """Raise RefusedError if the client could not see an abort of a body of unknown length."""
+        if not shows_aborts(self.request.headers.get("Via", "")):
+            names = [
+                backend.name
+                for backend in self._service.backends
+                if (await backend.open(manifest)).info.length is not None
+            ]
+            raise RefusedError(pages.old_protocol(names), reason=OLD_PROTOCOL)
 
     def _details(self, name: str) -> dict[str, str]:
         """What the admin may know of this download; the hash would open it to him as well."""

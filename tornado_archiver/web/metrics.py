@@ -14,11 +14,12 @@ from tornado_archiver.tally import Key, Tally
 from tornado_archiver.web.record import Outcome, Record
 
 WORKER_DIED = "worker died"
+OLD_PROTOCOL = "old protocol"
 OTHER = "other"
 SUM = "sum"  # stands where a histogram has the bound of a bucket
 
 # All that may stand in a label: a word of a plugin's own could be another one each time
-REASONS = {"", "internal", "bad request", WORKER_DIED, OTHER} | {
+REASONS = {"", "internal", "bad request", WORKER_DIED, OLD_PROTOCOL, OTHER} | {
     error.reason
     for error in vars(errors).values()
     if isinstance(error, type) and issubclass(error, errors.ArchiverError)

@@ -96,6 +96,20 @@ def unknown_format(offered: Sequence[str]) -> Notice:
     )
 
 
+def old_protocol(formats: Sequence[str]) -> Notice:
+    """Return the notice for a client to which an aborted archive of unknown length would look complete.
+
+    `formats` are the offered ones of known length, which may be none.
+    """
+    message = (
+        "A broken download would look complete. Use a current browser, or tell the owner of the site that a "
+        "proxy uses HTTP/1.0."
+    )
+    if formats:
+        message += f' Formats that work: {", ".join(formats)} ("?format={formats[0]}" in the link).'
+    return Notice(505, "This archive cannot be sent over HTTP/1.0", message)
+
+
 def prefers_html(accept_header: str) -> bool:
     """Whether an answer to a request with this Accept header ("" when it has none) should be a page.
 
