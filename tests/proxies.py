@@ -28,12 +28,23 @@ http {{
 }}
 """
 
+_BEFORE_CADDY = """
+{
+	admin off
+	servers {
+		protocols h1 h2c
+	}
+}
+
+"""
+
 
 @contextmanager
 def nginx(ports: Sequence[int], directory: Path, http: str = "") -> Iterator[int]:
     """`http`: directives for the http block around the file."""
     port = free_port()
-    lines = {"listen 8080;": f"listen 127.0.0.1:{port};"}
+    # nginx before 1.25 speaks HTTP/2 without TLS only on an address that speaks nothing else
+    lines = {"listen 8080;": f"listen 127.0.0.1:{port}; listen 127.0.0.2:{port} http2;"}
     if len(ports) == 1:
         lines["    server 127.0.0.1:7777;"] = f"    server 127.0.0.1:{ports[0]};"
     else:
@@ -81,7 +92,7 @@ def haproxy(ports: Sequence[int], directory: Path) -> Iterator[int]:
 def caddy(ports: Sequence[int], directory: Path) -> Iterator[int]:
     program, port = tool("caddy"), free_port()
     lines = {
-        "\n:8080 {": f"\n{{\n\tadmin off\n}}\n\nhttp://127.0.0.1:{port} {{",
+        "\n:8080 {": f"{_BEFORE_CADDY}http://127.0.0.1:{port} {{",
         " 127.0.0.1:7777 {": "".join(f" 127.0.0.1:{upstream}" for upstream in ports) + " {",
     }
     file = directory / "Caddyfile"

@@ -102,12 +102,12 @@ def old_protocol(formats: Sequence[str]) -> Notice:
     `formats` are the offered ones of known length, which may be none.
     """
     message = (
-        "A broken download would look complete. Use a current browser, or tell the owner of the site that a "
-        "proxy uses HTTP/1.0."
+        "A broken download would look complete. Use a current browser; if you do, tell the owner "
+        "of the site: a proxy uses HTTP/1.0 or hides errors."
     )
     if formats:
         message += f' Formats that work: {", ".join(formats)} ("?format={formats[0]}" in the link).'
-    return Notice(505, "This archive cannot be sent over HTTP/1.0", message)
+    return Notice(505, "This archive cannot be sent this way", message)
 
 
 def prefers_html(accept_header: str) -> bool:

@@ -1,0 +1,23 @@
+"""`python -m tests.behind_proxies` prints what clients see behind proxies; `--write`: to docs/proxies.md."""
+
+import contextlib
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.behind_proxies import page
+from tests.behind_proxies.configurations import CONFIGURATIONS
+from tests.behind_proxies.trial import archiver
+
+rows = {}
+with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as running:
+    running.enter_context(contextlib.redirect_stdout(None))  # the server prints its log at its end
+    server = running.enter_context(archiver(Path(directory)))
+    for number, (name, start) in enumerate(CONFIGURATIONS.items()):
+        home = Path(directory, str(number))
+        home.mkdir()
+        with start(server.port, home) as port:
+            rows[name] = [server.seen(port, *cell) for cell in page.CELLS]
+        print(name, *rows[name], sep=" | ", flush=True, file=sys.__stdout__)
+if "--write" in sys.argv:
+    page.write(rows)
