@@ -3,7 +3,7 @@
 The compressor is ISA-L's, several times as fast as zlib's at the ratio of its quick levels.
 """
 
-from collections.abc import AsyncGenerator, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from typing import ClassVar
 
 from isal import isal_zlib
@@ -13,7 +13,7 @@ from tornado_archiver.manifest import Manifest
 from tornado_archiver.tar_header import BLOCK, END, header_of
 from tornado_archiver.threads import pulled
 
-_READ_BYTES = 256 * 1024
+_READ_BYTES = 64 * 1024
 _CHUNK_BYTES = 128 * 1024
 _SILENT_BYTES = 16 * 1024 * 1024  # packed without a chunk to show for it, before a cancellation is let in
 _GZIP_WINDOW = 31  # zlib's windowBits: the largest window (15), and 16 for a gzip header and trailer
@@ -42,10 +42,13 @@ class _TarGzArchive(Archive):
         self._level = level
 
     def chunks(self, byte_range: ByteRange | None = None) -> AsyncGenerator[bytes, None]:
-        return pulled(_compressed(_tar(self._manifest), self._level))
+        blocks = _tar(self._manifest)
+        return pulled(_compressed(blocks, self._level, lambda: min(_CHUNK_BYTES, self.chunk_bytes)))
 
 
-def _compressed(blocks: Iterator[bytes | memoryview], level: int) -> Generator[bytes, None, None]:
+def _compressed(
+    blocks: Iterator[bytes | memoryview], level: int, chunk_bytes: Callable[[], int]
+) -> Generator[bytes, None, None]:
     """One gzip member in chunks; an empty chunk now and then while much goes in and little comes out."""
     compressor = isal_zlib.compressobj(level, isal_zlib.DEFLATED, _GZIP_WINDOW)
     ready: list[bytes] = []
@@ -54,9 +57,9 @@ def _compressed(blocks: Iterator[bytes | memoryview], level: int) -> Generator[b
         ready.append(compressor.compress(block))
         size += len(ready[-1])
         taken += len(block)
-        if size >= _CHUNK_BYTES or taken >= _SILENT_BYTES:
-            yield b"".join(ready)
-            ready.clear()
+        if size >= chunk_bytes() or taken >= _SILENT_BYTES:
+            ready = [b"".join(ready)]
+            yield ready.pop()  # while this waits, only the reader holds it
             size = taken = 0
     ready.append(compressor.flush())
     yield b"".join(ready)

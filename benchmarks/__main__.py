@@ -15,7 +15,15 @@ from benchmarks.check import missing_programs
 from benchmarks.client import BrokenDownloadError
 from benchmarks.compare import compare
 from benchmarks.contenders import HERE, Contender, contenders, own_names
-from benchmarks.data import MIB, WARM_UP, directories, hundred_gib, make_source_text, portraits
+from benchmarks.data import (
+    MIB,
+    WARM_UP,
+    directories,
+    hundred_gib,
+    make_source_text,
+    slow_albums,
+    stalled_albums,
+)
 from benchmarks.first_byte import first_bytes
 from benchmarks.load import load
 from benchmarks.overhead import overheads
@@ -106,28 +114,29 @@ def _range(place: Workplace, options: argparse.Namespace, results: Results) -> N
 
 
 def _stalled(place: Workplace, options: argparse.Namespace, results: Results) -> None:
-    photos = directories(options.scale)[0]
-    photos.make(place.photos)
-    for backend in _chosen_backends(options):
-        # each of these is a process
-        count = options.stalled // 10 if backend == "zip" else options.stalled
-        try:
-            results.stalled.append(stalled(place, photos, backend, count))
-        except (BrokenDownloadError, NotStartedError, OSError) as error:
-            results.problems.append(f"stalled downloads, {backend}: {error}")
+    for album in stalled_albums(options.scale):
+        album.make(place.photos)
+        for backend in _chosen_backends(options):
+            # each of these is a process
+            count = options.stalled // 10 if backend == "zip" else options.stalled
+            try:
+                results.stalled.append(stalled(place, album, backend, count))
+            except (BrokenDownloadError, NotStartedError, OSError) as error:
+                results.problems.append(f"stalled downloads, {backend}, {album.title}: {error}")
 
 
 def _load(place: Workplace, options: argparse.Namespace, results: Results) -> None:
-    photos, few = directories(options.scale)[0], portraits(options.scale)
-    for directory in (photos, few):
-        directory.make(place.photos)
-    for backend in _chosen_backends(options):
-        if backend == "zip":  # a process each, and no two archives need be the same
-            continue
-        try:
-            results.loads.append(load(place, few, photos, backend, options.slow))
-        except (BrokenDownloadError, NotStartedError, OSError) as error:
-            results.problems.append(f"load, {backend}: {error}")
+    photos = directories(options.scale)[0]
+    photos.make(place.photos)
+    for album in slow_albums(options.scale):
+        album.make(place.photos)
+        for backend in _chosen_backends(options):
+            if backend == "zip":  # a process each, and no two archives need be the same
+                continue
+            try:
+                results.loads.append(load(place, album, photos, backend, options.slow))
+            except (BrokenDownloadError, NotStartedError, OSError) as error:
+                results.problems.append(f"load, {backend}, {album.title}: {error}")
 
 
 _PARTS = {

@@ -71,14 +71,14 @@ def own_names() -> list[str]:
     return [point.name for point in backends.ENTRY_POINTS]
 
 
-def own(backend: str) -> Contender:
-    """The service with this backend, and no other setting but that one client may have as much as he likes:
-    here all of them come from one address."""
+def own(backend: str, *flags: str) -> Contender:
+    """The service with this backend, and no other setting but `flags` and that one client may have as much as
+    it likes: here all of them come from one address."""
 
     def command(place: Place) -> list[str]:
         server = [sys.executable, str(PROJECT / "server.py"), "-P", str(place.port)]
         limits = ["--max-downloads", "0", "--max-downloads-per-client", "0"]
-        return [*server, "--photos-dir", str(place.photos), "--backend", backend, *limits]
+        return [*server, "--photos-dir", str(place.photos), "--backend", backend, *limits, *flags]
 
     suffix = ".zip" if "zip" in backend else f".{backend}"
     return Contender(backend, command, suffix=suffix, missing=_program("zip") if backend == "zip" else None)

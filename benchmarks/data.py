@@ -55,9 +55,25 @@ def directories(scale: float, film: float = 1) -> tuple[Directory, ...]:
     )
 
 
-def portraits(scale: float) -> Directory:
-    """A small album, which a slow visitor takes a minute for."""
-    return _several("portraits", 12, MIB // 2, scale)
+SLOW_THRESHOLD = 4 * MIB  # of the server for slow clients, so that a clip they can wait for is above it
+
+
+def slow_albums(scale: float) -> tuple[Directory, ...]:
+    """Small albums of every kind, each of which a slow client takes a minute for: files that are sent as
+    slices, tiny ones, some that are just read whole, and one above SLOW_THRESHOLD."""
+    return (
+        _several("portraits", 12, MIB // 2, scale),
+        _several("icons", 6000, KIB, scale),
+        _several("small-thumbnails", 600, 10 * KIB, scale),
+        _several("previews", 48, 128 * KIB, scale),
+        _one("clip", 6 * MIB, max(scale, 1)),
+    )
+
+
+def stalled_albums(scale: float) -> tuple[Directory, ...]:
+    """What a client that reads nothing asks for."""
+    photos, thumbnails, film = directories(scale)
+    return photos, thumbnails, _several("previews", 48, 128 * KIB, scale), film
 
 
 def hundred_gib(scale: float) -> tuple[Directory, ...]:

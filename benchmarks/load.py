@@ -1,6 +1,7 @@
 """What a fast visitor and one who has just come notice of a thousand slow ones, and what all of them cost.
 
-`python -m benchmarks.load [BACKEND [DOWNLOADS]]` measures it alone.
+`python -m benchmarks.load [BACKEND [DOWNLOADS]]` measures it alone,
+with slow clients of every kind of album.
 """
 
 import json
@@ -18,7 +19,7 @@ from subprocess import PIPE, Popen
 from benchmarks.client import BrokenDownloadError, asked, download
 from benchmarks.contenders import HERE, own
 from benchmarks.crowd import BEGUN, SlowVisitor
-from benchmarks.data import WARM_UP, Directory, directories, portraits
+from benchmarks.data import SLOW_THRESHOLD, WARM_UP, Directory, directories, slow_albums
 from benchmarks.process_tree import MemoryWatch, cpu_s, proportional_bytes
 from benchmarks.servers import Running, running
 from benchmarks.stalled import allow_descriptors
@@ -39,6 +40,7 @@ class Load:
     the slow ones alone take of a core. `extra_bytes`: the most memory above that of the idle server."""
 
     backend: str
+    title: str
     downloads: int
     whole: int
     seconds: float
@@ -56,7 +58,7 @@ def load(place: Workplace, slow: Directory, fast: Directory, backend: str, count
     Raises BrokenDownloadError.
     """
     allow_descriptors(count + 100)
-    contender = own(backend)
+    contender = own(backend, "--stored-threshold", str(SLOW_THRESHOLD))
     path, fast_path = (contender.path.format(directory.name) for directory in (slow, fast))
     with running(contender, place) as server:
         idle = proportional_bytes(server.pid)
@@ -71,6 +73,7 @@ def load(place: Workplace, slow: Directory, fast: Directory, backend: str, count
             seconds = time.monotonic() - began
         return Load(
             backend,
+            slow.title,
             count,
             whole,
             seconds,
@@ -147,12 +150,14 @@ def _how_many_have(expected: tuple[int, int], visitors: "Popen[str]") -> int:
 
 
 def main(backend: str = "stored-zip", downloads: str = "1000") -> None:
-    photos, few = directories(1)[0], portraits(1)
+    photos = directories(1)[0]
     with tempfile.TemporaryDirectory(prefix="tornado-archiver-bench-") as root:
         place = Workplace.within(Path(root))
-        for directory in (WARM_UP, photos, few):
+        for directory in (WARM_UP, photos):
             place.add(directory, zipped=False)
-        print(load(place, few, photos, backend, int(downloads)))
+        for album in slow_albums(1):
+            place.add(album, zipped=False)
+            print(load(place, album, photos, backend, int(downloads)), flush=True)
 
 
 if __name__ == "__main__":

@@ -29,9 +29,10 @@ _HEADS = {
     " | first byte ms | memory MiB",
     "overhead": "what | program MB/s | backend MB/s | ratio | program's archive MB | backend's archive MB",
     "range": "backend | contents | first byte ms | most ms",
-    "stalled": "backend | downloads | memory KiB each | kernel's socket memory KiB each | all begun within s",
-    "load": "backend | slow downloads | whole | all done within s | fast one alone MB/s | beside them MB/s"
-    " | first byte ms | 95th percentile ms | core of the slow ones alone | memory MiB",
+    "stalled": "backend | contents | downloads | memory KiB each | kernel's socket memory KiB each"
+    " | all begun within s",
+    "load": "backend | contents | slow downloads | whole | all done within s | fast one alone MB/s"
+    " | beside them MB/s | first byte ms | 95th percentile ms | core of the slow ones alone | memory MiB",
 }
 
 _LOAD_NOTE = f"""\
@@ -157,14 +158,14 @@ def _first_byte(found: FirstByte) -> str:
 
 def _stalled(found: Stalled) -> str:
     return (
-        f"{found.backend} | {found.downloads:,} | {found.own_bytes / KIB:,.0f}"
+        f"{found.backend} | {found.title} | {found.downloads:,} | {found.own_bytes / KIB:,.0f}"
         f" | {found.kernel_bytes / KIB:,.0f} | {found.ready_s:.1f}"
     )
 
 
 def _load(found: Load) -> str:
     return (
-        f"{found.backend} | {found.downloads:,} | {found.whole:,} | {found.seconds:.0f}"
+        f"{found.backend} | {found.title} | {found.downloads:,} | {found.whole:,} | {found.seconds:.0f}"
         f" | {found.alone_bytes_per_s / 1e6:,.0f} | {found.beside_bytes_per_s / 1e6:,.0f}"
         f" | {found.first_byte_s * 1000:.1f} | {found.first_byte_p95_s * 1000:.1f}"
         f" | {found.cpu_share:.2f} | {found.extra_bytes / MIB:.1f}"

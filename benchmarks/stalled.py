@@ -1,6 +1,6 @@
-"""What many visitors cost who have asked for an archive and do not read it.
+"""Memory of many clients that have asked for an archive and do not read it.
 
-`python -m benchmarks.stalled [BACKEND [DOWNLOADS]]` measures it alone.
+`python -m benchmarks.stalled [BACKEND [DOWNLOADS]]` measures it alone, over every kind of album.
 """
 
 import resource
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.client import BrokenDownloadError, asked, read_head
 from benchmarks.contenders import own
-from benchmarks.data import KIB, WARM_UP, Directory, directories
+from benchmarks.data import KIB, WARM_UP, Directory, stalled_albums
 from benchmarks.process_tree import cpu_s, proportional_bytes
 from benchmarks.servers import running
 from benchmarks.workplace import Workplace
@@ -29,6 +29,7 @@ class Stalled:
     """Bytes are per download. `kernel_bytes` is what both ends of its connection hold on the way."""
 
     backend: str
+    title: str
     downloads: int
     own_bytes: float
     kernel_bytes: float
@@ -53,6 +54,7 @@ def stalled(place: Workplace, directory: Directory, backend: str, count: int) ->
         _wait_until_quiet(server.pid)
         return Stalled(
             backend,
+            directory.title,
             count,
             (proportional_bytes(server.pid) - before) / count,
             (_kernel_bytes() - kernel_before) / count,
@@ -83,12 +85,12 @@ def _kernel_bytes() -> int:
 
 
 def main(backend: str = "stored-zip", downloads: str = "1000") -> None:
-    photos = directories(1)[0]
     with tempfile.TemporaryDirectory(prefix="tornado-archiver-bench-") as root:
         place = Workplace.within(Path(root))
-        for directory in (WARM_UP, photos):
-            place.add(directory, zipped=False)
-        print(stalled(place, photos, backend, int(downloads)))
+        place.add(WARM_UP, zipped=False)
+        for album in stalled_albums(1):
+            place.add(album, zipped=False)
+            print(stalled(place, album, backend, int(downloads)), flush=True)
 
 
 if __name__ == "__main__":
