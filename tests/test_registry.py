@@ -184,6 +184,8 @@ def test_what_is_no_backend_is_refused(value: str, words: str) -> None:
         ("suffix", ".."),
         ("suffix", ""),
         ("suffix", "./../zip"),
+        ("suffix", "." + "z" * 300),
+        ("suffix", ".z" * 150),
         ("media_type", "text/html\r\nSet-Cookie: a=b"),
         ("media_type", "application/x-good\n"),
         ("media_type", "good"),

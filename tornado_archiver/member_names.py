@@ -11,10 +11,6 @@ from collections.abc import Iterable
 
 MAX_NAME_BYTES = 255  # of one part of a path, on ext4, XFS, APFS and NTFS alike
 
-# Of a downloaded file. Clients add to it: browsers ` (1)` and `.crdownload`, aria2 `.aria2`. wget keeps 19
-# bytes free for such (CHOMP_BUFFER in its url.c), and cuts the suffix off a longer name.
-MAX_DOWNLOAD_BYTES = MAX_NAME_BYTES - 19
-
 _FULLWIDTH_OFFSET = 0xFEE0
 _CONTROL_PICTURES = 0x2400
 _REPLACEMENTS = (
@@ -42,24 +38,18 @@ _MAX_SUFFIX_BYTES = 20  # what is longer is no suffix but a name with a dot in i
 
 def portable_name(name: bytes) -> str:
     """One part of a path (no `/`) as a name that any system can hold; unchanged where that is possible."""
-    text = name.decode("utf-8", "surrogateescape")
-    if _NOT_PORTABLE.search(text):
-        text = _made_portable(text)
-    return _shortened(text, MAX_NAME_BYTES)
+    return _shortened(_made_portable(name.decode("utf-8", "surrogateescape")), MAX_NAME_BYTES)
 
 
-def download_name(stem: str, suffix: str) -> str:
-    """The name of a download under the rules of `portable_name`, in at most MAX_DOWNLOAD_BYTES of UTF-8: a
-    stem that is too long is cut, the suffix stays."""
-    stem = _made_portable(stem + suffix).removesuffix(suffix)
-    room = MAX_DOWNLOAD_BYTES - len(suffix.encode())
-    if len(stem.encode()) > room:
-        # what may replace the last character is 2 bytes longer
-        stem = _with_sound_end(stem.encode()[: room - 2].decode("utf-8", "ignore"))
-    return stem + suffix
+def portable_file_name(stem: str, suffix: str, max_bytes: int) -> str:
+    """The name of a file that any system can hold, in at most `max_bytes` of UTF-8. The suffix has its dot,
+    is portable itself, and stays whole."""
+    return _cut(_made_portable(stem + suffix).removesuffix(suffix), suffix, max_bytes)
 
 
 def _made_portable(text: str) -> str:
+    if not _NOT_PORTABLE.search(text):
+        return text
     text = _with_sound_end(text.translate(_REPLACEMENTS))
     return _RESERVED.sub(r"\1_", text, count=1) if _RESERVED.match(text) else text
 
@@ -71,9 +61,12 @@ def _with_sound_end(text: str) -> str:
 def _shortened(text: str, max_bytes: int) -> str:
     """`text` in at most `max_bytes` of UTF-8, cut before its suffix; not cut after a dot or a space, which
     would be one more name that Windows refuses (`con    .txt` among them)."""
-    if len(text.encode()) <= max_bytes:
-        return text
-    stem, suffix = _split(text)
+    return _cut(*_split(text), max_bytes)
+
+
+def _cut(stem: str, suffix: str, max_bytes: int) -> str:
+    if len((stem + suffix).encode()) <= max_bytes:
+        return stem + suffix
     room = max_bytes - len(suffix.encode()) - 2  # what may replace the last character is 2 bytes longer
     return _with_sound_end(stem.encode()[:room].decode("utf-8", "ignore")) + suffix
 

@@ -18,7 +18,7 @@ GROUP = "tornado_archiver.backends"
 ALLOWED = {
     "name": re.compile(r"[a-z0-9][a-z0-9.+-]*"),
     "media_type": re.compile(r"[a-z]+/[a-z0-9.+-]+"),
-    "suffix": re.compile(r"(\.[a-z0-9]+)+"),
+    "suffix": re.compile(r"(\.[a-z0-9]{1,16}){1,4}"),  # bounded, because a file name has to hold more than it
 }
 
 

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 
 from tornado_archiver.admission import Admission
 from tornado_archiver.backend import Backend
-from tornado_archiver.member_names import download_name
+from tornado_archiver.member_names import MAX_NAME_BYTES, portable_file_name
 from tornado_archiver.pacing import Pacing
 from tornado_archiver.signed_link import LinkKeys
 from tornado_archiver.storage import Storage
+
+# Less than a file system takes, because clients add to the name: browsers ` (1)` and `.crdownload`, aria2
+# `.aria2`. wget keeps 19 bytes free for such (CHOMP_BUFFER in its url.c), and cuts off the suffix otherwise.
+_MAX_FILE_NAME_BYTES = MAX_NAME_BYTES - 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,5 +35,6 @@ class Service:
         return next((backend for backend in self.backends if backend.name == name), None)
 
     def file_name(self, source_hash: str, backend: Backend) -> str:
-        """What the download is saved as."""
-        return download_name(self.download_name.format(hash=source_hash), backend.suffix)
+        """What the download is saved as, on any system."""
+        stem = self.download_name.format(hash=source_hash)
+        return portable_file_name(stem, backend.suffix, _MAX_FILE_NAME_BYTES)

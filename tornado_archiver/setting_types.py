@@ -16,6 +16,7 @@ from typing import Any
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _MAPPED_PREFIX = 96  # of an IPv4 address as an IPv6 one (RFC 4291 2.5.5.2)
+_BIDIRECTIONAL_CONTROLS = "LRE RLE LRO RLO PDF LRI RLI FSI PDI".split()
 _MIN_SECRET_CHARACTERS = 16
 # the beginning of a line for .env or the config file; base64 has a = at its end alone
 _ASSIGNMENT = re.compile(r"[A-Za-z_][\w-]{2,}=[^=]|ARCHIVER_\w+=")
@@ -175,16 +176,22 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _file_name(text: str) -> str:
-    # Cc and Cs are control characters and bytes that are no text; Zl and Zp end a line like a control
-    if not text.strip() or any(
-        char in "/\\" or unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in text
-    ):
+    if not text.strip() or any(_is_control(char) or char in "/\\" for char in text):
         raise ValueError(text)
     # a bare {hash} is the only placeholder: no format, no conversion, nothing else to look up
     for _, field, form, conversion in string.Formatter().parse(text):
         if field not in (None, "hash") or form or conversion:
             raise ValueError(text)
     return text
+
+
+def _is_control(char: str) -> bool:
+    # Cc and Cs are control characters and bytes that are no text; Zl and Zp end a line like a control; the
+    # bidirectional ones could show a suffix as another one (UAX 9, 2)
+    return (
+        unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")
+        or unicodedata.bidirectional(char) in _BIDIRECTIONAL_CONTROLS
+    )
 
 
 SWITCH = Kind(_switch, "yes or no (or true/false, on/off, 1/0)")

@@ -70,6 +70,8 @@ BAD: dict[str, list[str]] = {
         "{hash[0]}",
         "\udcff",
         "a\u2028b",
+        "a\u202egpj",
+        "a\u2067b",
     ],
     "include_hidden": ["maybe"],
     "include_litter": ["2"],

@@ -97,8 +97,8 @@ async def test_the_end_of_an_archive_is_seen_by_a_client_of_another_version(
     [
         ({"download_name": "photos-{hash}"}, f'attachment; filename="photos-{ALBUM}{{suffix}}"'),
         (
-            {"download_name": 'Вы"'},
-            "attachment; filename=\"___{suffix}\"; filename*=UTF-8''%D0%92%D1%8B%EF%BC%82{suffix}",
+            {"download_name": 'é "1"'},
+            "attachment; filename=\"_ _1_{suffix}\"; filename*=UTF-8''%C3%A9%20%EF%BC%821%EF%BC%82{suffix}",
         ),
     ],
     ids=["ascii", "other"],
