@@ -9,8 +9,8 @@ import pytest
 
 from tests.servers import Server, running_server, tool
 
-# Each saves under the name that the response has, and fails where the file system refuses it. GNU wget has a test
-# of its own, because it cuts a long name itself, suffix included.
+# Each saves under the name that the response has, and fails where the file system refuses it. GNU wget has a
+# test of its own, because it cuts a long name itself, suffix included.
 CLIENTS = {
     "curl": "curl -sS --noproxy * --fail -OJ",
     "wget2": "wget2 -q --no-proxy --tries=1 --content-disposition",
