@@ -19,8 +19,8 @@ _END: Any = object()  # None would make the end of what a careless generator yie
 async def run_in_thread(function: Callable[[*_Arguments], _Result], *arguments: *_Arguments) -> _Result:
     """Return what the blocking function returns in a worker thread.
 
-    When this task is cancelled, `check_cancelled` raises in the thread. Nobody waits for that: a thread
-    that hangs in a dead mount stays behind. So the function has to close what it opens.
+    When this task is cancelled, `check_cancelled` raises in the thread. The caller does not wait for that: a
+    thread that hangs in a dead mount stays behind. So the function has to close what it opens.
     """
     cancelled = threading.Event()
     try:

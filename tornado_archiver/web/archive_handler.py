@@ -213,7 +213,7 @@ class ArchiveHandler(BaseHandler):
             wanted = ByteRange(start + body.written - written, stop)
 
     async def _send_chunks(self, archive: Archive, wanted: ByteRange | None, body: BodyWriter) -> bool:
-        """Whether all was sent; else the client stands still."""
+        """Whether all was sent; else the client is too slow for the memory that waits for it."""
         handed_out = chunks_of(archive, wanted)
         async with aclosing(self._service.pacing.paced(handed_out, self._fail)) as chunks:
             return await body.write_all(chunks)

@@ -18,7 +18,7 @@ from tornado_archiver.web.chunk_size import ChunkSize
 from tornado_archiver.web.sendfile_stream import SendfileStream, SentBytes
 
 _READ_BYTES = 256 * 1024
-STANDSTILL_S = 2  # without a byte taken, after which a client's memory is given back
+MAX_WAIT_S = 2  # of a chunk in memory for its client
 _KEPT_BYTES = 16 * 1024  # are not worth making them again
 
 
@@ -27,7 +27,7 @@ class BodyWriter:
 
     For a slow client nothing is made before its connection takes something, so that no chunk waits in
     memory. A chunk that waits all the same, because the client was fast before, is dropped after
-    STANDSTILL_S, and made again when the client reads on.
+    MAX_WAIT_S, and made again when the client reads on.
     """
 
     def __init__(self, handler: BaseHandler, archive: Archive, chunk_size: ChunkSize) -> None:
@@ -40,9 +40,10 @@ class BodyWriter:
     async def write_all(self, chunks: AsyncGenerator[Chunk, None]) -> bool:
         """Write the chunks, each when the connection has taken the one before: that is the back-pressure.
 
-        Return False when the client stands still: the caller closes the chunks, which gives back their
-        memory, waits for `client_reads`, and asks for those from `written` on. Raise StreamClosedError,
-        PackingError for what is no chunk or was not promised, and what reading a file slice raises.
+        Return False when the client is too slow for what waits for it: the caller closes the chunks, which
+        gives back their memory, waits for `client_reads`, and asks for those from `written` on. Raise
+        StreamClosedError, PackingError for what is no chunk or was not promised, and what reading a file
+        slice raises.
         """
         while True:
             self._archive.chunk_bytes = self._chunk_size.bytes
@@ -67,8 +68,8 @@ class BodyWriter:
             await stream.writable()
 
     async def write(self, chunk: Chunk | bytes) -> bool:
-        """Return whether all of the chunk was taken; False only for a client that stands still while memory
-        waits for it. Raise as `write_all`."""
+        """Return whether all of the chunk was taken; False only for a client that is too slow for the
+        memory that waits for it. Raise as `write_all`."""
         self._check(chunk)
         if self._record.first_byte_s is None:
             self._record.first_byte_s = self._handler.request.request_time()
@@ -97,7 +98,12 @@ class BodyWriter:
             raise PackingError(f"the backend promised {promised} bytes and hands out no more than these")
 
     async def _send(self, stream: SendfileStream, chunk: Chunk) -> int:
-        count = await stream.send(chunk, lambda: STANDSTILL_S if self._holds_memory(chunk) else None)
+        deadline = time.monotonic() + MAX_WAIT_S
+
+        def time_left() -> float | None:
+            return max(0, deadline - time.monotonic()) if self._holds_memory(chunk) else None
+
+        count = await stream.send(chunk, time_left)
         # Tornado counts what goes past it, and closes a connection that got less than its Content-Length.
         connection_of(self._handler).write(cast(bytes, SentBytes(count)))
         return count

@@ -95,7 +95,8 @@ class SendfileStream(IOStream):
 
     async def send(self, chunk: Chunk, timeout_s: Callable[[], float | None]) -> int:
         """Send the chunk, when all that was given to `write` has gone out; return how many bytes the socket
-        took. These are fewer only when it took none for `timeout_s()` seconds, None for no limit.
+        took. These are fewer only when it takes none for `timeout_s()` seconds, asked before each wait; None
+        is for no limit.
 
         Raise StreamClosedError, SourceChangedError, SourceUnreadableError. The stream is not closed here:
         Tornado would cancel the caller before it could see the error.
