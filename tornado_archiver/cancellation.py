@@ -7,7 +7,7 @@ import asyncio
 import threading
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
-from itertools import islice
+from itertools import chain, islice
 from typing import TypeVar
 
 _Item = TypeVar("_Item")
@@ -30,7 +30,10 @@ def check_cancelled() -> None:
 
 def with_checkpoints(items: Iterable[_Item]) -> Iterator[_Item]:
     """Return the items, with `check_cancelled` before each few hundred: for a loop without system calls."""
-    iterator = iter(items)
-    while batch := tuple(islice(iterator, _BATCH)):
+    return chain.from_iterable(_batches(iter(items)))
+
+
+def _batches(items: Iterator[_Item]) -> Iterator[tuple[_Item, ...]]:
+    while batch := tuple(islice(items, _BATCH)):
         check_cancelled()
-        yield from batch
+        yield batch

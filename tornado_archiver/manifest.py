@@ -40,11 +40,20 @@ def with_owner_access(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     Without write access to a directory (0555 on a CD or a snapshot) many programs cannot unpack what is in
     it, and no user can delete it; a file of mode 0 (a share with access control lists) cannot be opened.
     """
+    # without a call for the usual entry, because there are thousands before the first byte
     return tuple(
-        entry if entry.mode & needed == needed else entry._replace(mode=entry.mode | needed)
-        for entry in entries
-        for needed in (_DIRECTORY_ACCESS if entry.is_directory else _FILE_ACCESS,)
+        [
+            entry
+            if entry.mode & _FILE_ACCESS == _FILE_ACCESS and entry.member_name[-1] != "/"
+            else _with_access(entry)
+            for entry in entries
+        ]
     )
+
+
+def _with_access(entry: Entry) -> Entry:
+    mode = entry.mode | (_DIRECTORY_ACCESS if entry.is_directory else _FILE_ACCESS)
+    return entry if mode == entry.mode else entry._replace(mode=mode)
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
