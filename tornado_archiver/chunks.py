@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tornado_archiver.errors import SourceChangedError
 
-MIN_CHUNK_BYTES = 32 * 1024  # for a client that does not keep up
+MIN_CHUNK_BYTES = 64 * 1024  # for a client that does not keep up
 MAX_CHUNK_BYTES = 1024 * 1024
 
 

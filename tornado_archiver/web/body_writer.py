@@ -47,13 +47,15 @@ class BodyWriter:
         """
         while True:
             self._archive.chunk_bytes = self._chunk_size.bytes
+            began, written = time.monotonic(), self.written
             if self._chunk_size.is_smallest:
                 await self.client_reads()
+            asked = time.monotonic()
             try:
                 chunk = await anext(chunks)
             except StopAsyncIteration:
                 return True
-            began, written = time.monotonic(), self.written
+            began += time.monotonic() - asked  # the time of the backend is not the client's
             is_whole = await self.write(chunk)
             del chunk  # or it would stay in memory until the next one is here
             self._chunk_size.sent(self.written - written, time.monotonic() - began)
