@@ -66,7 +66,7 @@ def slow_albums(scale: float) -> tuple[Directory, ...]:
         _several("icons", 6000, KIB, scale),
         _several("small-thumbnails", 600, 10 * KIB, scale),
         _several("previews", 48, 128 * KIB, scale),
-        _one("clip", 6 * MIB, max(scale, 1)),
+        _one("clip", 6 * MIB, scale),
     )
 
 
