@@ -7,11 +7,16 @@ has found out itself; where two downloads find different ones, the content has c
 import threading
 from array import array
 from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 
 from tornado_archiver.errors import SourceChangedError
 
 UNKNOWN = -1
+
+# More than two chunks hold parts of, the one that is being sent and the one prepared: an entry that is not
+# read whole has more than an eighth of a chunk
+_MOST_SENT = 32
 
 
 class CrcTable:
@@ -52,7 +57,8 @@ class Checksums:
         self.table = table
         self.partial: tuple[int, int, int] = (UNKNOWN, 0, 0)  # entry, bytes of it so far, their CRC-32
         self.summed: tuple[int, Hashable] = (UNKNOWN, None)  # entry read for its CRC-32 last, its identity
-        self.sent: tuple[int, Hashable] = (UNKNOWN, None)  # entry opened for sending last, its identity
+        self.sent: OrderedDict[int, Hashable] = OrderedDict()  # entries opened for sending, their identities
+        self.unchecked: list[int] = []  # entries that a pause has closed before all of them was checked
         self._starts: list[int] = []  # of the known runs, in order; they neither overlap nor touch
         self._stops: list[int] = []
 
@@ -68,6 +74,20 @@ class Checksums:
 
     def knows(self, index: int) -> bool:
         return self._known_until(index) > index
+
+    def is_identified(self, index: int) -> bool:
+        return index in self.sent or self.summed[0] == index
+
+    def may_be(self, index: int, identity: Hashable) -> bool:
+        """Return whether the content may be the one that this download has read or sent a part of before."""
+        is_same = self.sent.get(index, identity) == identity
+        return is_same and (self.summed[0] != index or self.summed[1] == identity)
+
+    def add_sent(self, index: int, identity: Hashable) -> None:
+        """Note that the content is about to be sent."""
+        self.sent[index] = identity
+        if len(self.sent) > _MOST_SENT:
+            self.sent.popitem(last=False)
 
     def _known_until(self, index: int) -> int:
         run = bisect_right(self._starts, index) - 1

@@ -92,20 +92,26 @@ class Contents:
     def _identify(self, index: int, content: Content) -> None:
         """Raise SourceChangedError unless the content is the one that this download has read or sent a part
         of before: for its CRC-32, or before a pause."""
-        known = self._checksums
-        if any(
-            seen == index and identity != content.identity for seen, identity in (known.summed, known.sent)
-        ):
+        if not self._checksums.may_be(index, content.identity):
             raise SourceChangedError(f"{self.entries[index].member_name!r} was replaced")
-        known.sent = index, content.identity
+        self._checksums.add_sent(index, content.identity)
+
+    def check_sent(self) -> None:
+        """Raise SourceChangedError unless all that was open before a pause is as it was."""
+        for index in self._checksums.unchecked:
+            self.opened(index).close()
+        self._checksums.unchecked.clear()
 
     def check_open(self) -> None:
         """Raise SourceChangedError unless everything still open is as it was when it was opened; close it."""
         self._close_until(0)
 
     def close(self) -> None:
+        """Close what is open. `check_sent` of the next pass checks it: this one may end for a dead disk."""
         while self._open:
-            self._open.popleft()[1].close()
+            index, content = self._open.popleft()
+            self._checksums.unchecked.append(index)
+            content.close()
 
     def _close_until(self, left: int) -> None:
         while len(self._open) > left:
@@ -118,6 +124,14 @@ class Contents:
             for _ in self.crc32_steps(index):
                 pass
         return self._checksums.get(index, index + 1)[0]
+
+    def is_identified(self, index: int) -> bool:
+        """Whether the content was opened, so that another one in its place would be noticed."""
+        return self._checksums.is_identified(index)
+
+    def has_crc32(self, index: int) -> bool:
+        """Whether this download has found it out already."""
+        return self._checksums.knows(index)
 
     def knows_crc32(self, index: int) -> bool:
         """Whether it is known already, or as soon as a small entry has been read."""

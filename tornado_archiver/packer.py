@@ -63,6 +63,7 @@ class Packer:
 
     def _made(self) -> Iterator[Chunk]:
         """All chunks but the last, which stays in `_pieces`: it goes out when all has been checked."""
+        self._contents.check_sent()
         record = self._layout.record_at(self._wanted.start)
         end = self._layout.record_at(self._wanted.stop - 1) + 1
         while record < end:
@@ -103,16 +104,19 @@ class Packer:
                 self._add(segment.data[start:stop])
             elif isinstance(segment, FramedContent):
                 yield from self._framed(segment, start, stop)
-            elif self._is_small(segment, start):
+            elif self._is_small(segment):
                 self._add(self._contents.whole(segment.entry)[start:stop])
             else:
                 yield from self._sliced(segment, start, stop)
         self._contents.forget_whole()
 
-    def _is_small(self, segment: FileContent, start: int) -> bool:
-        """Whether the content is read whole. One that goes on after a pause always is where it can be: its
-        CRC-32 then shows that it is still what its first part was taken from."""
-        return segment.length <= (SMALL_BYTES if start else self._contents.small_bytes)
+    def _is_small(self, segment: FileContent) -> bool:
+        """Whether the content is read whole. One that goes on after a pause is what it was before: the same
+        opened file, or of the same CRC-32, for one that was read whole."""
+        contents, entry = self._contents, segment.entry
+        if contents.is_identified(entry):
+            return False
+        return segment.length <= (SMALL_BYTES if contents.has_crc32(entry) else contents.small_bytes)
 
     def _awaited(self, segment: Late) -> Iterator[Chunk]:
         """Has the CRC-32 found out that a segment needs. What has gathered goes out before a long wait."""

@@ -1,7 +1,7 @@
 """Planned archives of every layout, the bytes of their ranges, and manifests of anything."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 
 import pytest
 
@@ -40,7 +40,7 @@ def archive_of(make: MakeLayout, manifest: Manifest, crcs: CrcCache | None = Non
     return PlannedArchive(Plan(make(manifest), manifest), manifest, crcs or CrcCache())
 
 
-def pulls(archive: PlannedArchive, start: int = 0, stop: int | None = None) -> Iterator[Chunk]:
+def pulls(archive: PlannedArchive, start: int = 0, stop: int | None = None) -> Generator[Chunk, None, None]:
     """What the worker thread makes of a range, pull by pull, pauses included."""
     return archive._packed(ByteRange(start, length_of(archive) if stop is None else stop))
 

@@ -84,3 +84,21 @@ def test_album_that_changes_during_a_standstill_is_aborted(tmp_path: Path, size:
             rewritten(path)
         with pytest.raises(ConnectionResetError):
             all_of(client)
+
+
+def test_file_of_which_a_part_was_sent_is_not_mixed_with_another(tmp_path: Path) -> None:
+    """The chunk that was prepared when the client stopped holds the next files, and opens one of them."""
+    album, start = tmp_path / "album", b"o" * MIB
+    for name, size in (
+        ("1.mp4", 20 * MIB),
+        *((f"2-{n}.jpg", 20 * KIB) for n in range(10)),
+        ("3.mp4", 20 * MIB),
+    ):
+        trees.write(album / name, start)
+        os.truncate(album / name, size)
+    with running_server(tmp_path, "--backend", "tar") as server, ExitStack() as clients:
+        client = stand_still(server, "/archive/album/", clients, after=19 * MIB)
+        assert has_closed(server, "album")
+        rewritten(album / "1.mp4")
+        with pytest.raises(ConnectionResetError):
+            all_of(client)
