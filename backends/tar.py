@@ -19,7 +19,7 @@ _END = Literal(END)
 class Tar(Backend):
     name: ClassVar[str] = "tar"
     media_type: ClassVar[str] = "application/x-tar"
-    suffix: ClassVar[str] = ".tar"
+    extension: ClassVar[str] = ".tar"
 
     def __init__(self, options: BackendOptions) -> None:
         super().__init__(options)

@@ -11,7 +11,7 @@ from isal import isal_zlib
 from tornado_archiver.backend import Archive, ArchiveInfo, Backend, ByteRange
 from tornado_archiver.manifest import Manifest
 from tornado_archiver.tar_header import BLOCK, END, header_of
-from tornado_archiver.threads import pulled
+from tornado_archiver.threads import iterate_in_thread
 
 _READ_BYTES = 64 * 1024
 _CHUNK_BYTES = 128 * 1024
@@ -23,10 +23,10 @@ _ISAL_LEVELS = 3
 class TarGz(Backend):
     name: ClassVar[str] = "tar.gz"
     media_type: ClassVar[str] = "application/gzip"
-    suffix: ClassVar[str] = ".tar.gz"
+    extension: ClassVar[str] = ".tar.gz"
 
     async def open(self, manifest: Manifest) -> Archive:
-        return _TarGzArchive(manifest, isal_level(self.options.level))
+        return _TarGzArchive(manifest, isal_level(self.options.compress_level))
 
 
 def isal_level(level: int) -> int:
@@ -43,7 +43,9 @@ class _TarGzArchive(Archive):
 
     def chunks(self, byte_range: ByteRange | None = None) -> AsyncGenerator[bytes, None]:
         blocks = _tar(self._manifest)
-        return pulled(_compressed(blocks, self._level, lambda: min(_CHUNK_BYTES, self.chunk_bytes)))
+        return iterate_in_thread(
+            _compressed(blocks, self._level, lambda: min(_CHUNK_BYTES, self.chunk_bytes))
+        )
 
 
 def _compressed(
@@ -70,6 +72,6 @@ def _tar(manifest: Manifest) -> Iterator[bytes | memoryview]:
         for entry in manifest.entries:
             yield header_of(entry)
             if not entry.is_directory:
-                yield from reader.blocks(entry, _READ_BYTES)
+                yield from reader.iter_blocks(entry, _READ_BYTES)
                 yield bytes(-entry.size % BLOCK)
     yield END

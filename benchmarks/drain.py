@@ -14,12 +14,12 @@ import backends
 from tornado_archiver.backend import BackendOptions
 from tornado_archiver.local_storage import LocalStorage
 from tornado_archiver.registry import Registry
-from tornado_archiver.selection import Selection
+from tornado_archiver.selection import SourceFilter
 
 
 async def drained(photos: Path, source_hash: str, name: str, level: int) -> tuple[float, int]:
     """From the opening of the archive to its last byte: the seconds, and the bytes."""
-    manifest = await LocalStorage(photos, Selection()).manifest(source_hash)
+    manifest = await LocalStorage(photos, SourceFilter()).scan(source_hash)
     backend = Registry(backends.ENTRY_POINTS).create(name, BackendOptions(level))
     started, received = time.perf_counter(), 0
     archive = await backend.open(manifest)

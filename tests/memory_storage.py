@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from tornado_archiver.manifest import Entry, Manifest
-from tornado_archiver.storage import Content, Reader, Source
+from tornado_archiver.storage import Reader, Source, SourceFile
 
 MTIME_NS = 1_600_000_000 * 10**9
 Read = Callable[[int, int], bytes]  # the bytes from start up to and without stop
@@ -33,14 +33,14 @@ class _MemoryReader(Reader):
     def __init__(self, source: MemorySource) -> None:
         self._source = source
 
-    def blocks(self, entry: Entry, max_bytes: int) -> Iterator[memoryview]:
+    def iter_blocks(self, entry: Entry, max_bytes: int) -> Iterator[memoryview]:
         for start in range(0, entry.size, max_bytes):
             yield memoryview(self._read(entry, start, min(start + max_bytes, entry.size)))
 
-    def whole(self, entry: Entry) -> bytes:
+    def read_all(self, entry: Entry) -> bytes:
         return self._read(entry, 0, entry.size)
 
-    def content(self, entry: Entry) -> Content:
+    def open_file(self, entry: Entry) -> SourceFile:
         return _MemoryContent(self._source, entry)
 
     def verify(self, entries: Iterable[Entry], changed_ns: int | None = None) -> None:
@@ -51,11 +51,11 @@ class _MemoryReader(Reader):
         return self._source.reads[entry.member_name](start, stop)
 
 
-class _MemoryContent(Content):
+class _MemoryContent(SourceFile):
     def __init__(self, source: MemorySource, entry: Entry) -> None:
         self._source, self._entry = source, entry
         self._is_open = True
-        self.identity: Hashable = (entry.member_name, entry.size, entry.mtime_ns)
+        self.cache_key: Hashable = (entry.member_name, entry.size, entry.mtime_ns)
         source.opened.append(entry.member_name)
 
     def read(self, start: int, stop: int) -> bytes:
@@ -64,10 +64,10 @@ class _MemoryContent(Content):
         self._source.read_bytes += stop - start
         return self._source.reads[self._entry.member_name](start, stop)
 
-    def chunk(self, head: bytes, start: int, stop: int) -> bytes:
+    def slice(self, head: bytes, start: int, stop: int) -> bytes:
         return head + self.read(start, stop)
 
-    def check(self) -> None:
+    def verify(self) -> None:
         assert self._is_open
 
     def close(self) -> None:

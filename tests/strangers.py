@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.unprivileged import unprivileged
 from tornado_archiver.local_storage import LocalStorage
 from tornado_archiver.manifest import Entry, Manifest
-from tornado_archiver.selection import Selection
+from tornado_archiver.selection import SourceFilter
 from tornado_archiver.testing import trees
 from tornado_archiver.unreadable import ReportingStorage
 
@@ -38,19 +38,19 @@ def album_in(photos: Path) -> Path:
 class Stranger(ReportingStorage):
     """Walks without root's right to read everything."""
 
-    def _walked(self, name: bytes) -> Manifest:
+    def _scan(self, name: bytes) -> Manifest:
         with unprivileged():
-            return super()._walked(name)
+            return super()._scan(name)
 
 
 class StrictStranger(LocalStorage):
-    def _walked(self, name: bytes) -> Manifest:
+    def _scan(self, name: bytes) -> Manifest:
         with unprivileged():
-            return super()._walked(name)
+            return super()._scan(name)
 
 
 def manifest(album: Path, storage: type[LocalStorage] = Stranger) -> Manifest:
-    return asyncio.run(storage(album.parent, Selection()).manifest(album.name))
+    return asyncio.run(storage(album.parent, SourceFilter()).scan(album.name))
 
 
 def names(found: Manifest) -> list[str]:
@@ -64,4 +64,4 @@ def report_of(found: Manifest) -> Entry:
 
 def text_of(found: Manifest) -> str:
     with found.source.reader() as reader:
-        return reader.whole(report_of(found)).decode()
+        return reader.read_all(report_of(found)).decode()

@@ -10,9 +10,9 @@ import pytest
 import backends
 from tests.plugins import packaged
 from tornado_archiver import assembly
-from tornado_archiver.assembly import make_service
+from tornado_archiver.assembly import create_services
 from tornado_archiver.backend import Archive, Backend
-from tornado_archiver.errors import ArchiverError, BackendUnavailableError, PackingError, RegistryError
+from tornado_archiver.errors import ArchiverError, BackendError, BackendLoadError, BackendUnavailableError
 from tornado_archiver.manifest import Manifest
 from tornado_archiver.registry import GROUP
 from tornado_archiver.settings import UNSET, Settings
@@ -23,7 +23,7 @@ ORIGIN = f"{__name__}:Checked of package archiver-broken"
 class Checked(Backend):
     name = "checked"
     media_type = "application/x-checked"
-    suffix = ".checked"
+    extension = ".checked"
     trouble: ClassVar[BaseException | None] = None
 
     async def check(self) -> None:
@@ -46,20 +46,20 @@ async def wait_for_ever(backend: Backend) -> None:
 @pytest.fixture(autouse=True)
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[EntryPoint]:
     points = packaged(tmp_path, checked=f"{__name__}:Checked")
-    monkeypatch.setattr(assembly, "installed", lambda: points)
+    monkeypatch.setattr(assembly, "installed_entry_points", lambda: points)
     return points
 
 
 def refusal(error: type[ArchiverError] = BackendUnavailableError, **values: object) -> str:
     """What a start with such settings says."""
     with pytest.raises(error) as caught:
-        asyncio.run(make_service(Settings(**values)))  # type: ignore[arg-type]
+        asyncio.run(create_services(Settings(**values)))  # type: ignore[arg-type]
     assert type(caught.value) is error
     return str(caught.value)
 
 
 def test_a_backend_that_passes_its_check_is_offered() -> None:
-    service = asyncio.run(make_service(Settings(formats=("checked",))))
+    service = asyncio.run(create_services(Settings(formats=("checked",))))
     assert [backend.name for backend in service.backends] == ["stored-zip", "checked"]
 
 
@@ -69,8 +69,8 @@ def test_a_backend_that_passes_its_check_is_offered() -> None:
         (BackendUnavailableError("install rar"), "install rar"),
         (BackendUnavailableError(), "it cannot work here and does not say why"),
         (OwnError("rar", "rarlab"), "install rar from rarlab"),
-        (PackingError("rar ended with 1"), "its check failed: PackingError('rar ended with 1')"),
-        (RegistryError("mine"), "its check failed: RegistryError('mine')"),
+        (BackendError("rar ended with 1"), "its check failed: BackendError('rar ended with 1')"),
+        (BackendLoadError("mine"), "its check failed: BackendLoadError('mine')"),
         (PermissionError(13, "No"), "its check failed: PermissionError(13, 'No')"),
         (TimeoutError("mine"), "its check failed: TimeoutError('mine')"),
         (ZeroDivisionError("a\nb"), "its check failed: ZeroDivisionError('a\\nb')"),
@@ -87,7 +87,7 @@ def test_a_check_that_fails_is_told_with_its_package(
 
 def test_a_check_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Checked, "check", wait_for_ever)
-    monkeypatch.setattr(assembly, "_CHECK_S", 0.01)
+    monkeypatch.setattr(assembly, "_CHECK_TIMEOUT_S", 0.01)
     problem = "its check does not answer within 0.01 s"
     assert refusal(backend="checked") == f"backend: 'checked' ({UNSET}): {ORIGIN}: {problem}"
 
@@ -103,6 +103,6 @@ def test_a_backend_in_the_box_needs_no_package(
 
 def test_two_packages_with_one_name_stop_only_who_asks_for_it(installed: list[EntryPoint]) -> None:
     installed.append(EntryPoint("checked", f"{__name__}:Other", GROUP))
-    asyncio.run(make_service(Settings(formats=("tar",))))
-    told = refusal(RegistryError, formats=("checked",))
+    asyncio.run(create_services(Settings(formats=("tar",))))
+    told = refusal(BackendLoadError, formats=("checked",))
     assert told.startswith(f"formats: 'checked' ({UNSET}): two backends are called 'checked': {ORIGIN} and ")

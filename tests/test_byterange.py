@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tornado_archiver.byterange import MAX_RANGES, ByteRange, content_range, parse_range, unsatisfied
+from tornado_archiver.byterange import MAX_RANGES, ByteRange, content_range, parse_range, unsatisfied_range
 
 WHOLE, NOTHING = None, list[tuple[int, int]]()
 HUGE = "9" * 5000  # int() takes 4300 digits
@@ -186,7 +186,7 @@ def test_content_range() -> None:
     assert content_range(ByteRange(42, 1234), 1234) == "bytes 42-1233/1234"
     assert content_range(ByteRange(0, 500), 1234) == "bytes 0-499/1234"
     assert content_range(ByteRange(1234 - 500, 1234), 1234) == "bytes 734-1233/1234"
-    assert unsatisfied(1234) == "bytes */1234"
+    assert unsatisfied_range(1234) == "bytes */1234"
 
 
 @pytest.mark.parametrize("length", range(1, 13))

@@ -17,12 +17,12 @@ from backends.tar import TarLayout
 from backends.zip_program.naming import naming_of
 from tests.memory_storage import entry, manifest_of
 from tests.test_cleanup import quietly
-from tornado_archiver.cancellation import cancelled_event, check_cancelled, with_checkpoints
+from tornado_archiver.cancellation import cancel_event, check_cancelled, with_checkpoints
 from tornado_archiver.errors import StorageUnavailableError
 from tornado_archiver.impatient_storage import ImpatientStorage
 from tornado_archiver.local_storage import LocalSource, LocalStorage, unopenable
 from tornado_archiver.manifest import Manifest
-from tornado_archiver.selection import Selection
+from tornado_archiver.selection import SourceFilter
 from tornado_archiver.testing import trees
 from tornado_archiver.testing.footprint import nothing_left_open
 from tornado_archiver.threads import finish_in_thread, run_in_thread
@@ -167,8 +167,8 @@ def test_scan_whose_request_is_gone_stops(
     monkeypatch.setattr(os, "scandir", held_scandir)
 
     async def main() -> None:
-        storage = ImpatientStorage(LocalStorage(tmp_path, Selection()), 0.2 if is_late else 0)
-        task = asyncio.create_task(storage.manifest("album"))
+        storage = ImpatientStorage(LocalStorage(tmp_path, SourceFilter()), 0.2 if is_late else 0)
+        task = asyncio.create_task(storage.scan("album"))
         assert await asyncio.to_thread(at_third.wait, 60)
         if not is_late:
             task.cancel()
@@ -189,7 +189,7 @@ def cancelled_at_once(work: Callable[[], object]) -> None:
     def run() -> None:
         event = threading.Event()
         event.set()
-        cancelled_event.set(event)
+        cancel_event.set(event)
         with pytest.raises(asyncio.CancelledError):
             work()
 

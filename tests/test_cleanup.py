@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tornado_archiver.cleanup import finished
+from tornado_archiver.cleanup import shielded
 
 
 def quietly(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -38,9 +38,9 @@ async def failing() -> str:
 
 def test_the_result_comes_through() -> None:
     async def main() -> None:
-        assert await finished(value()) == "value"
-        assert await finished(asyncio.ensure_future(value())) == "value"
-        assert await finished(asyncio.get_running_loop().run_in_executor(None, str, 5)) == "5"
+        assert await shielded(value()) == "value"
+        assert await shielded(asyncio.ensure_future(value())) == "value"
+        assert await shielded(asyncio.get_running_loop().run_in_executor(None, str, 5)) == "5"
 
     quietly(main)
 
@@ -48,7 +48,7 @@ def test_the_result_comes_through() -> None:
 def test_the_error_comes_through() -> None:
     async def main() -> None:
         with pytest.raises(ZeroDivisionError):
-            await finished(failing())
+            await shielded(failing())
 
     quietly(main)
 
@@ -57,7 +57,7 @@ def test_what_is_done_already() -> None:
     async def main() -> None:
         done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         done.set_result("value")
-        assert await finished(done) == "value"
+        assert await shielded(done) == "value"
 
     quietly(main)
 
@@ -67,7 +67,7 @@ def test_work_that_is_cancelled_itself() -> None:
         work = asyncio.ensure_future(asyncio.sleep(60))
         asyncio.get_running_loop().call_soon(work.cancel)
         with pytest.raises(asyncio.CancelledError):
-            await finished(work)
+            await shielded(work)
 
     quietly(main)
 
@@ -86,7 +86,7 @@ def test_a_cancelled_task_waits_for_the_thread_and_is_cancelled_then(times: int,
 
     async def wait() -> None:
         try:
-            await finished(asyncio.to_thread(work))
+            await shielded(asyncio.to_thread(work))
         finally:
             ended.append("waiting")
 
@@ -112,7 +112,7 @@ def test_a_timeout_still_counts() -> None:
     async def main() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):
-                await finished(asyncio.sleep(0.1))
+                await shielded(asyncio.sleep(0.1))
 
     quietly(main)
 
@@ -128,7 +128,7 @@ def test_a_cancellation_leaves_nothing_to_the_collector() -> None:
     async def send() -> None:
         chunk = Chunk()
         kept.append(weakref.ref(chunk))
-        await finished(asyncio.sleep(0.01))
+        await shielded(asyncio.sleep(0.01))
 
     async def leave() -> None:
         sending = asyncio.create_task(send())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tornado_archiver.client_address import client_address, client_group, is_trusted
+from tornado_archiver.client_address import client_host, client_key, is_trusted
 
 PROXIES = [ip_network("127.0.0.1"), ip_network("::1"), ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
 
@@ -34,7 +34,7 @@ PROXIES = [ip_network("127.0.0.1"), ip_network("::1"), ip_network("10.0.0.0/8"),
 def test_the_last_word_of_a_proxy_that_may_say_so_counts(
     peer: str, forwarded_for: str, expected: str
 ) -> None:
-    assert client_address(peer, forwarded_for, PROXIES) == expected
+    assert client_host(peer, forwarded_for, PROXIES) == expected
 
 
 IPV4, IPV6 = "203.0.113.1", "2001:db8::1"
@@ -68,8 +68,8 @@ FORMS = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_address_in_any_form_of_a_proxy_is_the_client(form: str) -> None:
-    assert client_address("127.0.0.1", f"198.51.100.9, {form}", PROXIES) == FORMS[form]
-    assert client_address("127.0.0.1", f"{form},10.0.0.1", PROXIES) == FORMS[form]
+    assert client_host("127.0.0.1", f"198.51.100.9, {form}", PROXIES) == FORMS[form]
+    assert client_host("127.0.0.1", f"{form},10.0.0.1", PROXIES) == FORMS[form]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_address_in_any_form_of_a_proxy_is_the_client(form: str) -> None:
 )
 def test_node_without_an_address_is_reported_with_the_proxy_that_named_it(node: str) -> None:
     reported: list[tuple[str, str]] = []
-    client = client_address(
+    client = client_host(
         "127.0.0.1", f"{node}, 10.0.0.1", PROXIES, lambda proxy, node: reported.append((proxy, node))
     )
     assert client == "10.0.0.1"
@@ -89,25 +89,25 @@ def test_node_without_an_address_is_reported_with_the_proxy_that_named_it(node: 
 def test_node_without_an_address_that_the_visitor_wrote_is_not_reported() -> None:
     reported: list[tuple[str, str]] = []
     for peer, field in (("127.0.0.1", "unknown, 192.0.2.1"), ("192.0.2.1", "unknown")):
-        address = client_address(peer, field, PROXIES, lambda proxy, node: reported.append((proxy, node)))
+        address = client_host(peer, field, PROXIES, lambda proxy, node: reported.append((proxy, node)))
         assert address == "192.0.2.1"
     assert reported == []
 
 
 @given(st.lists(st.one_of(st.ip_addresses().map(str), st.just("127.0.0.1"), st.text()), max_size=5))
 def test_what_a_visitor_writes_himself_changes_nothing(written: list[str]) -> None:
-    assert client_address("127.0.0.1", ", ".join([*written, "192.0.2.1"]), PROXIES) == "192.0.2.1"
+    assert client_host("127.0.0.1", ", ".join([*written, "192.0.2.1"]), PROXIES) == "192.0.2.1"
 
 
 @given(st.text(), st.text())
 def test_any_text_is_survived(peer: str, forwarded_for: str) -> None:
-    assert isinstance(client_address(peer, forwarded_for, PROXIES), str)
-    assert isinstance(client_group(peer), str)
+    assert isinstance(client_host(peer, forwarded_for, PROXIES), str)
+    assert isinstance(client_key(peer), str)
 
 
 def test_without_trusted_proxies_nobody_is_one() -> None:
     assert not is_trusted("127.0.0.1", [])
-    assert client_address("127.0.0.1", "198.51.100.1", []) == "127.0.0.1"
+    assert client_host("127.0.0.1", "198.51.100.1", []) == "127.0.0.1"
 
 
 @pytest.mark.parametrize(
@@ -120,4 +120,4 @@ def test_without_trusted_proxies_nobody_is_one() -> None:
     ],
 )
 def test_who_counts_as_one_client(one: str, other: str, same: bool) -> None:
-    assert (client_group(one) == client_group(other)) is same
+    assert (client_key(one) == client_key(other)) is same

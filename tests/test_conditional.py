@@ -5,14 +5,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.moments import AFTER, BEFORE, MODIFIED, NOW, SECOND
-from tornado_archiver.conditional import Outcome, Validators, evaluate, range_applies
+from tornado_archiver.conditional import (
+    PreconditionResult,
+    Validators,
+    evaluate_preconditions,
+    if_range_matches,
+)
 
 FULL = Validators(etag="abc", last_modified=SECOND)
 TAG_ONLY = Validators(etag="abc")
 DATE_ONLY = Validators(last_modified=SECOND)
 BARE = Validators()
 
-PROCEED, NOT_MODIFIED, FAILED = Outcome.PROCEED, Outcome.NOT_MODIFIED, Outcome.FAILED
+PROCEED, NOT_MODIFIED, FAILED = (
+    PreconditionResult.PROCEED,
+    PreconditionResult.NOT_MODIFIED,
+    PreconditionResult.PRECONDITION_FAILED,
+)
 
 
 @pytest.mark.parametrize(
@@ -72,17 +81,17 @@ PROCEED, NOT_MODIFIED, FAILED = Outcome.PROCEED, Outcome.NOT_MODIFIED, Outcome.F
     ],
 )
 def test_lists_of_entity_tags(field: str, strong: bool, weak: bool) -> None:
-    assert evaluate({"If-Match": field}, FULL, NOW) is (PROCEED if strong else FAILED)
-    assert evaluate({"If-None-Match": field}, FULL, NOW) is (NOT_MODIFIED if weak else PROCEED)
+    assert evaluate_preconditions({"If-Match": field}, FULL, NOW) is (PROCEED if strong else FAILED)
+    assert evaluate_preconditions({"If-None-Match": field}, FULL, NOW) is (NOT_MODIFIED if weak else PROCEED)
 
 
 @pytest.mark.parametrize("tag", ["", "!", ",", "W/", "a,b", "#$%&'()*+-./:;<=>?@[\\]^_`{|}~", "\x80\xe9\xff"])
 def test_a_tag_of_any_legal_character(tag: str) -> None:
     for field in (f'"{tag}"', f'"x", "{tag}"', f'"{tag}", "x"', f'"x","{tag}","y"'):
-        assert evaluate({"If-Match": field}, Validators(tag), NOW) is PROCEED
-        assert evaluate({"If-None-Match": field}, Validators(tag), NOW) is NOT_MODIFIED
-    assert evaluate({"If-Match": f'W/"{tag}"'}, Validators(tag), NOW) is FAILED
-    assert range_applies(f'"{tag}"', Validators(tag), NOW)
+        assert evaluate_preconditions({"If-Match": field}, Validators(tag), NOW) is PROCEED
+        assert evaluate_preconditions({"If-None-Match": field}, Validators(tag), NOW) is NOT_MODIFIED
+    assert evaluate_preconditions({"If-Match": f'W/"{tag}"'}, Validators(tag), NOW) is FAILED
+    assert if_range_matches(f'"{tag}"', Validators(tag), NOW)
 
 
 @pytest.mark.parametrize(
@@ -111,14 +120,14 @@ def test_a_tag_of_any_legal_character(tag: str) -> None:
         (f"{BEFORE}; length=1024", PROCEED, PROCEED),
     ],
 )
-def test_dates(field: str, modified_since: Outcome, unmodified_since: Outcome) -> None:
+def test_dates(field: str, modified_since: PreconditionResult, unmodified_since: PreconditionResult) -> None:
     for validators in (FULL, DATE_ONLY):
-        assert evaluate({"If-Modified-Since": field}, validators, NOW) is modified_since
-        assert evaluate({"If-Unmodified-Since": field}, validators, NOW) is unmodified_since
+        assert evaluate_preconditions({"If-Modified-Since": field}, validators, NOW) is modified_since
+        assert evaluate_preconditions({"If-Unmodified-Since": field}, validators, NOW) is unmodified_since
     # RFC 9110 13.1.3, 13.1.4: ignored where no modification date is available
     for validators in (TAG_ONLY, BARE):
-        assert evaluate({"If-Modified-Since": field}, validators, NOW) is PROCEED
-        assert evaluate({"If-Unmodified-Since": field}, validators, NOW) is PROCEED
+        assert evaluate_preconditions({"If-Modified-Since": field}, validators, NOW) is PROCEED
+        assert evaluate_preconditions({"If-Unmodified-Since": field}, validators, NOW) is PROCEED
 
 
 @pytest.mark.parametrize(
@@ -150,8 +159,8 @@ def test_dates(field: str, modified_since: Outcome, unmodified_since: Outcome) -
         ({"If-None-Match": 'W/"abc"', "If-Modified-Since": "rubbish"}, NOT_MODIFIED),
     ],
 )
-def test_the_order_of_the_preconditions(headers: dict[str, str], expected: Outcome) -> None:
-    assert evaluate(headers, FULL, NOW) is expected
+def test_the_order_of_the_preconditions(headers: dict[str, str], expected: PreconditionResult) -> None:
+    assert evaluate_preconditions(headers, FULL, NOW) is expected
 
 
 @pytest.mark.parametrize("validators", [BARE, DATE_ONLY])
@@ -172,9 +181,9 @@ def test_the_order_of_the_preconditions(headers: dict[str, str], expected: Outco
     ],
 )
 def test_an_archive_without_an_entity_tag(
-    headers: dict[str, str], expected: Outcome, validators: Validators
+    headers: dict[str, str], expected: PreconditionResult, validators: Validators
 ) -> None:
-    assert evaluate(headers, validators, NOW) is expected
+    assert evaluate_preconditions(headers, validators, NOW) is expected
 
 
 @pytest.mark.parametrize(
@@ -206,7 +215,7 @@ def test_an_archive_without_an_entity_tag(
     ],
 )
 def test_if_range(if_range: str | None, validators: Validators, expected: bool) -> None:
-    assert range_applies(if_range, validators, NOW) is expected
+    assert if_range_matches(if_range, validators, NOW) is expected
 
 
 @given(
@@ -219,13 +228,13 @@ def test_if_range(if_range: str | None, validators: Validators, expected: bool) 
 )
 def test_any_text_has_an_outcome(headers: dict[str, str]) -> None:
     for validators in (FULL, TAG_ONLY, DATE_ONLY, BARE):
-        outcome = evaluate(headers, validators, NOW)
+        outcome = evaluate_preconditions(headers, validators, NOW)
         assert outcome is not FAILED or {"If-Match", "If-Unmodified-Since"} & headers.keys()
         assert outcome is not NOT_MODIFIED or {"If-None-Match", "If-Modified-Since"} & headers.keys()
         for text in headers.values():
             is_tag = text.strip(" \t") == '"abc"' == f'"{validators.etag}"'
             is_date = text == MODIFIED and validators.last_modified is not None
-            assert range_applies(text, validators, NOW) is (is_tag or is_date)
+            assert if_range_matches(text, validators, NOW) is (is_tag or is_date)
 
 
 ETAGC = st.characters(min_codepoint=0x21, max_codepoint=0xFF, exclude_characters='"\x7f')
@@ -237,7 +246,9 @@ def test_every_tag_of_a_list_is_found(tags: list[tuple[bool, str]], data: st.Dat
     field = "".join(("W/" if weak else "") + f'"{tag}"' + data.draw(commas) for weak, tag in tags)
     wanted = data.draw(st.sampled_from([tag for _, tag in tags]) | st.text(ETAGC))
     is_weak, is_strong = wanted in [tag for _, tag in tags], (False, wanted) in tags
-    assert evaluate({"If-None-Match": field}, Validators(wanted), NOW) is (
+    assert evaluate_preconditions({"If-None-Match": field}, Validators(wanted), NOW) is (
         NOT_MODIFIED if is_weak else PROCEED
     )
-    assert evaluate({"If-Match": field}, Validators(wanted), NOW) is (PROCEED if is_strong else FAILED)
+    assert evaluate_preconditions({"If-Match": field}, Validators(wanted), NOW) is (
+        PROCEED if is_strong else FAILED
+    )

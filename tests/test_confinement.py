@@ -14,8 +14,8 @@ import pytest
 
 from tests.servers import missing
 from tornado_archiver import confinement
-from tornado_archiver.errors import PackingError
-from tornado_archiver.process import Program
+from tornado_archiver.errors import BackendError
+from tornado_archiver.process import Subprocess
 from tornado_archiver.testing.footprint import nothing_left_open
 
 SECRET = b"this lies outside\n"
@@ -23,7 +23,7 @@ SECRET = b"this lies outside\n"
 
 @pytest.fixture(autouse=True)
 def _there_is_landlock() -> None:
-    if not confinement.version():
+    if not confinement.abi_version():
         missing("this kernel has no Landlock")
 
 
@@ -57,8 +57,8 @@ def rules_for(*directories: Path, programs: Sequence[str] = ()) -> Iterator[int]
 
 def printed(command: Sequence[str], rules: int | None, inherited: Sequence[int] = ()) -> bytes:
     async def run() -> bytes:
-        program = Program(command, directory="/", rules=rules, inherited=inherited)
-        async with program, aclosing(program.output()) as output:
+        program = Subprocess(command, cwd="/", landlock_ruleset=rules, pass_fds=inherited)
+        async with program, aclosing(program.stdout_chunks()) as output:
             return b"".join([chunk async for chunk in output])
 
     with nothing_left_open():
@@ -71,7 +71,7 @@ def confined(script: str, *directories: Path, inherited: Sequence[int] = ()) -> 
 
 
 def refused(script: str, *directories: Path) -> str:
-    with pytest.raises(PackingError) as caught:
+    with pytest.raises(BackendError) as caught:
         confined(script, *directories)
     return str(caught.value)
 
@@ -107,9 +107,9 @@ def test_a_folder_that_is_replaced_while_the_program_runs(inside: Path, outside:
     script = f"echo started; while [ ! -h {inside}/folder ]; do sleep 0.01; done; cat {inside}/folder/file"
 
     async def run(rules: int | None) -> bytes:
-        program = Program(["/bin/sh", "-c", script], directory="/", rules=rules)
+        program = Subprocess(["/bin/sh", "-c", script], cwd="/", landlock_ruleset=rules)
         got = b""
-        async with program, aclosing(program.output()) as output:
+        async with program, aclosing(program.stdout_chunks()) as output:
             assert await anext(output) == b"started\n"
             (inside / "folder").rename(inside / "elsewhere")
             (inside / "folder").symlink_to(outside)
@@ -117,7 +117,7 @@ def test_a_folder_that_is_replaced_while_the_program_runs(inside: Path, outside:
                 got += chunk
         return got
 
-    with rules_for(inside) as rules, pytest.raises(PackingError, match="Permission denied"):
+    with rules_for(inside) as rules, pytest.raises(BackendError, match="Permission denied"):
         asyncio.run(run(rules))
     (inside / "folder").unlink()
     (inside / "elsewhere").rename(inside / "folder")
@@ -129,7 +129,7 @@ def test_the_rules_hold_for_the_directory_whatever_it_is_called(inside: Path, ou
         inside.rename(inside.with_name("renamed"))
         outside.rename(inside)
         assert printed(["cat", f"{inside.with_name('renamed')}/folder/file"], rules) == b"content\n"
-        with pytest.raises(PackingError, match="Permission denied"):
+        with pytest.raises(BackendError, match="Permission denied"):
             printed(["cat", f"{inside}/file"], rules)
 
 
@@ -141,7 +141,7 @@ def test_an_open_descriptor_is_opened_anew_only_within(inside: Path, outside: Pa
         numbers = [mine.fileno(), other.fileno(), memory]
         names = [f"/proc/self/fd/{number}" for number in numbers]
         assert confined(f"cat {names[0]} {names[2]}", inside, inherited=numbers) == b"content\nmemory\n"
-        with pytest.raises(PackingError, match="Permission denied"):
+        with pytest.raises(BackendError, match="Permission denied"):
             confined(f"cat {names[1]}", inside, inherited=numbers)
     os.close(memory)
 
@@ -187,12 +187,12 @@ def test_a_program_from_elsewhere_runs_only_when_it_is_the_one(tmp_path: Path) -
     for named in (script, tmp_path / "link"):
         with rules_for(programs=[str(named)]) as rules:
             assert printed([str(script)], rules) == b"it runs\n"
-    with rules_for() as rules, pytest.raises(PackingError, match="could not be started: Permission denied"):
+    with rules_for() as rules, pytest.raises(BackendError, match="could not be started: Permission denied"):
         printed([str(script)], rules)
 
 
 def test_nobody_is_called(inside: Path) -> None:
-    if confinement.version() < 4:
+    if confinement.abi_version() < 4:
         pytest.skip("this kernel's Landlock knows no network")
     if shutil.which("curl") is None:
         missing("curl is not installed")
@@ -203,7 +203,7 @@ def test_nobody_is_called(inside: Path) -> None:
 
 
 def test_nobody_is_ended() -> None:
-    if confinement.version() < 6:
+    if confinement.abi_version() < 6:
         pytest.skip("this kernel's Landlock knows no signals")
     assert "ermitted" in refused(f"kill -0 {os.getpid()}")
 
@@ -230,15 +230,15 @@ def test_two_at_once_are_confined_each_to_its_own(inside: Path, outside: Path) -
 
     first, second, third = asyncio.run(both())
     assert (first, second) == (b"content\n", SECRET)
-    assert isinstance(third, PackingError)
+    assert isinstance(third, BackendError)
 
 
 def printed_loosely(command: Sequence[str], rules: int) -> bytes:
     """Without a look at the descriptors, which others open and close meanwhile."""
 
     async def run() -> bytes:
-        program = Program(command, directory="/", rules=rules)
-        async with program, aclosing(program.output()) as output:
+        program = Subprocess(command, cwd="/", landlock_ruleset=rules)
+        async with program, aclosing(program.stdout_chunks()) as output:
             return b"".join([chunk async for chunk in output])
 
     return asyncio.run(run())
@@ -248,12 +248,12 @@ def printed_loosely(command: Sequence[str], rules: int) -> bytes:
 
 
 def test_a_rule_that_cannot_be_made_is_an_error() -> None:
-    with nothing_left_open(), pytest.raises(PackingError, match="landlock_add_rule"):
+    with nothing_left_open(), pytest.raises(BackendError, match="landlock_add_rule"):
         confinement.ruleset([9999], [])
 
 
 def test_rules_that_cannot_be_kept_are_an_error() -> None:
-    with open("/dev/null") as no_rules, pytest.raises(PackingError, match="landlock_restrict_self"):
+    with open("/dev/null") as no_rules, pytest.raises(BackendError, match="landlock_restrict_self"):
         printed(["true"], no_rules.fileno())
 
 
@@ -262,7 +262,7 @@ def test_older_versions_are_asked_only_for_what_they_know(
     monkeypatch: pytest.MonkeyPatch, inside: Path, outside: Path, version: int
 ) -> None:
     """This kernel takes whatever an older one would."""
-    monkeypatch.setattr(confinement, "version", lambda: version)
+    monkeypatch.setattr(confinement, "abi_version", lambda: version)
     assert confined(f"cat {inside}/folder/file", inside) == b"content\n"
     assert "Permission denied" in refused(f"cat {outside}/file", inside)
     sizes = {1: 8, 2: 8, 3: 8, 4: 16, 5: 16, 6: 24}  # of their struct landlock_ruleset_attr
@@ -275,6 +275,6 @@ def test_a_system_without_it(monkeypatch: pytest.MonkeyPatch, number: int) -> No
         raise OSError(number, os.strerror(number), call)
 
     monkeypatch.setattr(confinement, "_landlock", refuse)
-    assert confinement.version() == 0
-    with pytest.raises(PackingError, match="cannot be settled"):
+    assert confinement.abi_version() == 0
+    with pytest.raises(BackendError, match="cannot be settled"):
         confinement.ruleset([], [])

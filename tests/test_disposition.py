@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tornado_archiver.disposition import attachment
+from tornado_archiver.disposition import content_disposition
 
 
 def read_back(value: str) -> tuple[str, str]:
@@ -44,14 +44,14 @@ def read_back(value: str) -> tuple[str, str]:
     ],
 )
 def test_the_header(name: str, header: str) -> None:
-    assert attachment(name) == header
+    assert content_disposition(name) == header
 
 
 @given(
     st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"], exclude_characters="/"), min_size=1)
 )
 def test_any_reader_finds_the_name(name: str) -> None:
-    value = attachment(name)
+    value = content_disposition(name)
     assert value.isascii()
     assert value.isprintable()
     assert read_back(value) == ("attachment", name)

@@ -19,7 +19,7 @@ class Slow(Storage):
     def __init__(self) -> None:
         self.go_on = asyncio.Event()
 
-    async def manifest(self, source_hash: str) -> Manifest:
+    async def scan(self, source_hash: str) -> Manifest:
         await self.go_on.wait()
         if source_hash != "album":
             raise SourceNotFoundError("there is none")
@@ -29,7 +29,7 @@ class Slow(Storage):
 async def ask(patience_s: float, source_hash: str = "album", answer_after_s: float = 0) -> Manifest:
     slow = Slow()
     asyncio.get_running_loop().call_later(answer_after_s, slow.go_on.set)
-    return await ImpatientStorage(slow, patience_s).manifest(source_hash)
+    return await ImpatientStorage(slow, patience_s).scan(source_hash)
 
 
 def test_who_does_not_answer_is_given_up() -> None:

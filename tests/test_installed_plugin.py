@@ -11,12 +11,12 @@ import pytest
 
 from tests.documentation import write_documented_package
 from tests.servers import PROJECT, contents, fetch, plain_environment, running_server
-from tornado_archiver.registry import installed
+from tornado_archiver.registry import installed_entry_points
 
 
 def test_nothing_is_installed_that_the_service_does_not_know_of() -> None:
     """What the tests stand on: this environment has no plugin of its own."""
-    assert not list(installed())
+    assert not list(installed_entry_points())
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def test_the_documented_suite_runs_over_the_installed_plugin(plugins: Path, tmp_
         "-p",
         "no:cacheprovider",
         "-k",
-        "says_what or single_empty",
+        "metadata or single_empty",
     ]
     env = plain_environment({"PYTHONPATH": f"{plugins}:{PROJECT}"})
     ended = subprocess.run(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tornado_archiver.errors import BusyError
+from tornado_archiver.errors import TooManyDownloadsError
 from tornado_archiver.ledger import MAX_WAITING, Ledger, Limits
 
 
@@ -60,7 +60,7 @@ def test_one_client_cannot_fill_the_queue() -> None:
     ledger = Ledger(Limits(total=10, per_client=2))
     for _ in range(4):  # two run, two wait
         ledger.join("a")
-    with pytest.raises(BusyError):
+    with pytest.raises(TooManyDownloadsError):
         ledger.join("a")
     assert len(ledger.rows()) == 4
     assert ledger.runs(ledger.join("b"))
@@ -70,7 +70,7 @@ def test_the_queue_has_an_end() -> None:
     ledger = Ledger(Limits(total=1))
     for number in range(MAX_WAITING + 1):
         ledger.join(str(number))
-    with pytest.raises(BusyError):
+    with pytest.raises(TooManyDownloadsError):
         ledger.join("one more")
     ledger.leave(0)
     ledger.join("one more")
@@ -80,7 +80,7 @@ def test_a_full_book_refuses() -> None:
     ledger = Ledger(capacity=2)
     ledger.join("a")
     ledger.join("b")
-    with pytest.raises(BusyError):
+    with pytest.raises(TooManyDownloadsError):
         ledger.join("c")
 
 
@@ -206,7 +206,7 @@ def test_turns_are_taken_in_the_order_of_coming(limits: Limits, steps: list[str 
         else:
             try:
                 model.rows.append((ledger.join(step), step, False))
-            except BusyError:
+            except TooManyDownloadsError:
                 continue
         model.promote()
         assert {row.number: row.is_running for row in ledger.rows()} == {

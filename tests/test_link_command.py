@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.servers import PROJECT, plain_environment, tool
-from tornado_archiver.signed_link import LinkKeys
+from tornado_archiver.signed_link import LinkSigner
 
 PAGE = (PROJECT / "docs" / "signed-links.md").read_text("utf-8")
 KEY, OLD_KEY = "a-key-that-signs-links", "an-old-key-that-signed-links"
@@ -61,7 +61,7 @@ def test_it_prints_a_link_that_lives_as_long_as_asked_for(tmp_path: Path) -> Non
     link = made(ALBUM, "--expires", "7d", cwd=tmp_path, env={"ARCHIVER_LINK_SECRET": f"{KEY},{OLD_KEY}"})
     expires = expires_of(link)
     assert before + 7 * DAY <= expires <= time.time() + 7 * DAY + 1
-    signature = LinkKeys((KEY,)).signature(ALBUM, str(expires))
+    signature = LinkSigner((KEY,)).signature(ALBUM, str(expires))
     assert link == f"/archive/{ALBUM}/?expires={expires}&signature={signature}"
 
 
@@ -81,7 +81,7 @@ def test_it_prints_a_whole_address_and_asks_for_a_format(tmp_path: Path, base: s
     options = ("--format", "tar.gz", "--base-url", base)
     environment = {"ARCHIVER_LINK_SECRET": KEY, "ARCHIVER_FORMATS": "tar,tar.gz"}
     link = made(ALBUM, "--expires", "1h", *options, cwd=tmp_path, env=environment)
-    signature = LinkKeys((KEY,)).signature(ALBUM, str(expires_of(link)))
+    signature = LinkSigner((KEY,)).signature(ALBUM, str(expires_of(link)))
     path = f"/archive/{ALBUM}/?expires={expires_of(link)}&signature={signature}&format=tar.gz"
     assert link == base.rstrip("/") + path
 
@@ -100,7 +100,7 @@ def test_it_reads_the_key_from_where_the_service_does(tmp_path: Path, source: st
     if source == ".env":
         (tmp_path / ".env").write_text(f"ARCHIVER_LINK_SECRET='{KEY}'\n")
     link = made(ALBUM, "--expires", "1h", *args, cwd=tmp_path, env=env)
-    assert link.endswith(LinkKeys((KEY,)).signature(ALBUM, str(expires_of(link))))
+    assert link.endswith(LinkSigner((KEY,)).signature(ALBUM, str(expires_of(link))))
 
 
 # What it warns of
@@ -233,5 +233,5 @@ def test_the_recipe_makes_the_link_that_the_command_makes(tmp_path: Path, file_n
     assert for_us == ours
     in_a_week = expires_of(its_own)
     assert abs(in_a_week - time.time() - 7 * DAY) < 60
-    assert its_own == LinkKeys((KEY,)).link(ALBUM, in_a_week)
+    assert its_own == LinkSigner((KEY,)).sign(ALBUM, in_a_week)
     assert done.stderr == ""

@@ -92,8 +92,8 @@ def test_fields_keep_their_types() -> None:
 
 UNCAUGHT = """
 import threading, warnings
-from tornado_archiver.logs import set_up_logging
-set_up_logging("{format}")
+from tornado_archiver.logs import configure_logging
+configure_logging("{format}")
 warnings.warn("careful")
 class Ugly:
     def __del__(self): raise KeyError("del")

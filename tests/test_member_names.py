@@ -8,7 +8,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tornado_archiver import member_names
-from tornado_archiver.member_names import _all_fine, portable_name, sibling_names
+from tornado_archiver.member_names import _all_portable, portable_name, unique_names
 
 NFC, NFD = "é.jpg".encode(), "e\u0301.jpg".encode()
 DEVICES = ["con", "prn", "aux", "nul", "conin$", "conout$"]
@@ -151,13 +151,13 @@ def test_a_name_that_is_too_long_keeps_its_suffix(name: bytes, suffix: str) -> N
     ],
 )
 def test_no_two_alike(names: dict[bytes, str]) -> None:
-    assert sibling_names(names) == names
+    assert unique_names(names) == names
 
 
 def test_names_cut_to_the_same_are_told_apart() -> None:
     """Long names in another encoding, with what tells them apart at the end."""
     names = [b"\xc6" * 200 + b"%04d.jpg" % number for number in range(3000)]
-    given_names = sibling_names(names)
+    given_names = unique_names(names)
     assert len(set(given_names.values())) == 3000
     assert all(is_valid_everywhere(name) and name.endswith(".jpg") for name in given_names.values())
 
@@ -174,19 +174,19 @@ def test_sibling_names_long_and_alike_in_pairs_take_few_attempts(monkeypatch: py
 
     monkeypatch.setattr(member_names, "_collision_key", counted)
     stems = [b"p" * 245 + b"%06d" % number for number in range(pairs)]
-    chosen = sibling_names([stem + suffix for stem in stems for suffix in (b".jpg", b".JPG")])
+    chosen = unique_names([stem + suffix for stem in stems for suffix in (b".jpg", b".JPG")])
     assert len({name.lower() for name in chosen.values()}) == 2 * pairs
     assert keys < 10 * pairs
 
 
 def test_a_number_finds_room_beside_a_long_suffix() -> None:
-    names = sibling_names([b"a." + b"B" * 253, b"a." + b"b" * 253])
+    names = unique_names([b"a." + b"B" * 253, b"a." + b"b" * 253])
     assert all(is_valid_everywhere(name) for name in names.values())
 
 
 def test_the_order_of_the_listing_does_not_matter() -> None:
     names = [b"a", b"A", b"a (2)", b"\xff", b"%ff", NFC, NFD]
-    assert sibling_names(names) == sibling_names(reversed(names))
+    assert unique_names(names) == unique_names(reversed(names))
 
 
 # The odd ones on purpose: random bytes alone would hardly ever make a device or two that collide.
@@ -208,7 +208,7 @@ NAMES = st.one_of(
 @given(st.sets(NAMES, min_size=1, max_size=12))
 @example({b"con", b"CON", b"con_", b"con_ (2)"})
 def test_every_name_is_valid_and_its_own(names: set[bytes]) -> None:
-    found = sibling_names(names)
+    found = unique_names(names)
     assert found.keys() == names
     assert all(is_valid_everywhere(name) for name in found.values())
     assert len({unicodedata.normalize("NFC", name.casefold()) for name in found.values()}) == len(names)
@@ -229,10 +229,10 @@ def test_what_is_valid_everywhere_stays(name: bytes) -> None:
         text = ""
     assume(text and is_valid_everywhere(text))
     assert portable_name(name) == text
-    assert sibling_names([name]) == {name: text}
+    assert unique_names([name]) == {name: text}
 
 
 def test_ordinary_names_take_the_short_way() -> None:
     """Not to be seen from outside, but in what thousands of them cost."""
-    assert _all_fine([b"1.jpg", b"IMG_0001 (2).JPG", b"a"]) is not None
-    assert _all_fine([NFC]) is None
+    assert _all_portable([b"1.jpg", b"IMG_0001 (2).JPG", b"a"]) is not None
+    assert _all_portable([NFC]) is None

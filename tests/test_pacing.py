@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tornado_archiver.chunks import Chunk, FileSlice, as_bytes
-from tornado_archiver.errors import PackingError
+from tornado_archiver.chunks import Chunk, FileSlice, read_chunk
+from tornado_archiver.errors import BackendError
 from tornado_archiver.ledger import Ledger
 from tornado_archiver.pacing import Pacing
-from tornado_archiver.threads import pulled
+from tornado_archiver.threads import iterate_in_thread
 
 DATA = os.urandom(300_000)
 
@@ -48,7 +48,7 @@ class Given:
 
 
 async def taken(chunks: AsyncGenerator[Chunk, None]) -> list[bytes]:
-    return [as_bytes(chunk) async for chunk in chunks]
+    return [read_chunk(chunk) async for chunk in chunks]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ async def taken(chunks: AsyncGenerator[Chunk, None]) -> list[bytes]:
 def test_the_bytes_stay_the_same(chunks: list[Chunk], limits: dict[str, int]) -> None:
     given = Given(chunks)
     found = asyncio.run(taken(Pacing(Ledger(), **limits).paced(given())))
-    assert b"".join(found) == b"".join(map(as_bytes, chunks))
+    assert b"".join(found) == b"".join(map(read_chunk, chunks))
     assert given.closed
 
 
@@ -92,7 +92,7 @@ def test_what_never_comes_is_not_waited_for(chunks: list[Chunk]) -> None:
             yield chunk
             await asyncio.sleep(3600)
 
-    with pytest.raises(PackingError, match=r"^nothing came from the backend for 0\.1 s$"):
+    with pytest.raises(BackendError, match=r"^nothing came from the backend for 0\.1 s$"):
         asyncio.run(taken(Pacing(Ledger(), patience_s=0.1).paced(stopped())))
     assert given.closed
 
@@ -104,12 +104,12 @@ def test_it_is_told_although_the_backend_hangs_on(chunks: list[Chunk]) -> None:
         yield chunks[0]
         gone_on.wait(20)
 
-    def give_up(error: PackingError) -> None:
+    def give_up(error: BackendError) -> None:
         told.append((str(error), gone_on.is_set()))
         gone_on.set()
 
-    with pytest.raises(PackingError):
-        asyncio.run(taken(Pacing(Ledger(), patience_s=0.1).paced(pulled(hanging()), give_up)))
+    with pytest.raises(BackendError):
+        asyncio.run(taken(Pacing(Ledger(), patience_s=0.1).paced(iterate_in_thread(hanging()), give_up)))
     assert told == [("nothing came from the backend for 0.1 s", False)]
 
 

@@ -7,7 +7,7 @@ from html import escape
 import pytest
 
 from tornado_archiver.web import pages
-from tornado_archiver.web.pages import Notice
+from tornado_archiver.web.pages import ErrorPage
 
 TEMPLATES = os.path.join(os.path.dirname(pages.__file__), "templates")
 NOTICES = [
@@ -72,8 +72,8 @@ def test_who_gets_a_page(accept: str, expected: bool) -> None:
 
 
 @pytest.mark.parametrize("notice", NOTICES, ids=lambda notice: notice.title)
-def test_notice_as_html(notice: Notice) -> None:
-    page = pages.as_html(notice).decode()
+def test_notice_as_html(notice: ErrorPage) -> None:
+    page = pages.render_html(notice).decode()
     assert f"<title>{escape(notice.title)}</title>" in page
     assert f"<h1>{escape(notice.title)}</h1>" in page
     assert f"<p>{escape(notice.message)}</p>" in page
@@ -81,8 +81,8 @@ def test_notice_as_html(notice: Notice) -> None:
 
 
 @pytest.mark.parametrize("notice", NOTICES, ids=lambda notice: notice.title)
-def test_notice_as_text(notice: Notice) -> None:
-    text = pages.as_text(notice)
+def test_notice_as_text(notice: ErrorPage) -> None:
+    text = pages.render_text(notice)
     assert text == f"{notice.title}\n{notice.message}\n"
     assert text.count("\n") == 2
     assert len(text) < 250
@@ -94,7 +94,7 @@ def test_notices_have_the_status_they_are_named_for() -> None:
 
 
 def test_markup_in_a_notice_is_shown_and_not_run() -> None:
-    page = pages.as_html(Notice(400, "<b>bold</b>", "<script>alert('&')</script>")).decode()
+    page = pages.render_html(ErrorPage(400, "<b>bold</b>", "<script>alert('&')</script>")).decode()
     assert "<script" not in page
     assert "<b>" not in page
     assert "&lt;script&gt;alert(&#x27;&amp;&#x27;)&lt;/script&gt;" in page.replace("&#39;", "&#x27;")

@@ -10,17 +10,17 @@ import pytest
 import backends
 from tests.plugins import packaged
 from tornado_archiver.backend import Archive, Backend, BackendOptions
-from tornado_archiver.errors import RegistryError
+from tornado_archiver.errors import BackendLoadError
 from tornado_archiver.manifest import Manifest
 from tornado_archiver.registry import GROUP, Registry
 
-OPTIONS = BackendOptions(level=3)
+OPTIONS = BackendOptions(compress_level=3)
 
 
 class Good(Backend):
     name: ClassVar[str] = "good"
     media_type: ClassVar[str] = "application/x-good"
-    suffix: ClassVar[str] = ".good"
+    extension: ClassVar[str] = ".good"
 
     async def open(self, manifest: Manifest) -> Archive:
         raise NotImplementedError
@@ -37,12 +37,12 @@ class Misnamed(Good):
 class Unopened(Backend):
     name = "good"
     media_type = "application/x-good"
-    suffix = ".good"
+    extension = ".good"
 
 
 class Nameless(Backend):
     media_type = "application/x-good"
-    suffix = ".good"
+    extension = ".good"
 
     async def open(self, manifest: Manifest) -> Archive:
         raise NotImplementedError
@@ -53,7 +53,7 @@ class Typeless(Good):
 
 
 class Endless(Good):
-    suffix = 7  # type: ignore[assignment]
+    extension = 7  # type: ignore[assignment]
 
 
 class Ended(Good):
@@ -72,7 +72,7 @@ class PlainOpen(Good):
 
 
 class NoBackend:
-    name, media_type, suffix = "good", "application/x-good", ".good"
+    name, media_type, extension = "good", "application/x-good", ".good"
 
 
 def make() -> Backend:
@@ -106,7 +106,7 @@ def test_every_backend_in_the_box_can_be_had(name: str) -> None:
 
 
 def test_an_unknown_name_is_told_with_those_there_are() -> None:
-    with pytest.raises(RegistryError, match=r"no backend 'rar'; there are: good, tar\.gz, zip$"):
+    with pytest.raises(BackendLoadError, match=r"no backend 'rar'; there are: good, tar\.gz, zip$"):
         Registry([*map(point, ["Good"]), point("Good", "zip"), point("Good", "tar.gz")]).create(
             "rar", OPTIONS
         )
@@ -114,12 +114,12 @@ def test_an_unknown_name_is_told_with_those_there_are() -> None:
 
 @pytest.mark.parametrize("name", ["", "Good", "good ", "__class__"])
 def test_a_name_is_taken_to_the_letter(name: str) -> None:
-    with pytest.raises(RegistryError):
+    with pytest.raises(BackendLoadError):
         Registry([point("Good")]).create(name, OPTIONS)
 
 
 def test_two_backends_of_one_name_are_refused() -> None:
-    with pytest.raises(RegistryError, match=r"two backends are called 'good'.*Good.*Other.*uninstall one"):
+    with pytest.raises(BackendLoadError, match=r"two backends are called 'good'.*Good.*Other.*uninstall one"):
         Registry([point("Good"), point("Other")]).create("good", OPTIONS)
 
 
@@ -130,7 +130,7 @@ def test_two_backends_of_a_name_that_nobody_asks_for_do_no_harm() -> None:
 
 
 def test_an_installed_backend_may_not_replace_one_in_the_box() -> None:
-    with pytest.raises(RegistryError, match="two backends are called 'zip'"):
+    with pytest.raises(BackendLoadError, match="two backends are called 'zip'"):
         Registry([*backends.ENTRY_POINTS, point("Good", "zip")]).create("zip", OPTIONS)
 
 
@@ -141,7 +141,7 @@ def test_one_backend_listed_twice_is_one() -> None:
 
 def test_the_package_at_fault_is_named(tmp_path: Path) -> None:
     registry = Registry(packaged(tmp_path, good=f"{__name__}:NoBackend"))
-    with pytest.raises(RegistryError, match="of package archiver-broken is no backend"):
+    with pytest.raises(BackendLoadError, match="of package archiver-broken is no backend"):
         registry.create("good", OPTIONS)
     assert registry.origin("good") == f"{__name__}:NoBackend of package archiver-broken"
 
@@ -162,7 +162,7 @@ def test_a_backend_in_the_box_has_no_origin() -> None:
         ("Unopened", "with `open` defined"),
         ("Nameless", "must say its `name`"),
         ("Typeless", "must say its `media_type`"),
-        ("Endless", "must say its `suffix`"),
+        ("Endless", "must say its `extension`"),
         ("Misnamed", "is registered as 'good' but calls itself 'bad'"),
         ("tornado_archiver.backend:Backend", "with `open` defined"),
         ("Ended", r"cannot be made: SystemExit\('no licence'\)"),
@@ -171,7 +171,7 @@ def test_a_backend_in_the_box_has_no_origin() -> None:
     ],
 )
 def test_what_is_no_backend_is_refused(value: str, words: str) -> None:
-    with pytest.raises(RegistryError, match=words) as caught:
+    with pytest.raises(BackendLoadError, match=words) as caught:
         Registry([point(value)]).create("good", OPTIONS)
     assert "\n" not in str(caught.value)
 
@@ -179,13 +179,13 @@ def test_what_is_no_backend_is_refused(value: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("attribute", "word"),
     [
-        ("suffix", 'no"dot\n'),
-        ("suffix", "zip"),
-        ("suffix", ".."),
-        ("suffix", ""),
-        ("suffix", "./../zip"),
-        ("suffix", "." + "z" * 300),
-        ("suffix", ".z" * 150),
+        ("extension", 'no"dot\n'),
+        ("extension", "zip"),
+        ("extension", ".."),
+        ("extension", ""),
+        ("extension", "./../zip"),
+        ("extension", "." + "z" * 300),
+        ("extension", ".z" * 150),
         ("media_type", "text/html\r\nSet-Cookie: a=b"),
         ("media_type", "application/x-good\n"),
         ("media_type", "good"),
@@ -199,7 +199,7 @@ def test_a_word_that_would_break_what_it_stands_in_is_refused(
 ) -> None:
     monkeypatch.setattr(Good, attribute, word)
     name = Good.name
-    with pytest.raises(RegistryError) as caught:
+    with pytest.raises(BackendLoadError) as caught:
         Registry([point("Good", name)]).create(name, OPTIONS)
     assert f"{__name__}:Good has the `{attribute}` {word!r}, which must match" in str(caught.value)
 
@@ -213,5 +213,5 @@ def test_a_backend_that_cannot_be_imported(
     (tmp_path / "raises_on_import.py").write_text(statement)
     monkeypatch.syspath_prepend(tmp_path)
     registry = Registry([point("raises_on_import:Good")])  # as long as nobody asks for it, it does no harm
-    with pytest.raises(RegistryError, match="raises_on_import:Good cannot be loaded: "):
+    with pytest.raises(BackendLoadError, match="raises_on_import:Good cannot be loaded: "):
         registry.create("good", OPTIONS)

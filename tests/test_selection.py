@@ -2,7 +2,7 @@
 
 import pytest
 
-from tornado_archiver.selection import Selection
+from tornado_archiver.selection import SourceFilter
 
 HIDDEN = [b".env", b".git", b".DS_Store", b"._1.jpg", b"...", b".Thumbs.db"]
 LITTER = [
@@ -110,26 +110,26 @@ WANTED = [
 
 @pytest.mark.parametrize("name", WANTED)
 def test_ordinary_names_are_always_packed(name: bytes) -> None:
-    assert Selection().wants(name)
-    assert Selection(include_hidden=True, include_litter=True).wants(name)
+    assert SourceFilter().accepts(name)
+    assert SourceFilter(include_hidden=True, include_litter=True).accepts(name)
 
 
 @pytest.mark.parametrize("name", HIDDEN)
 def test_hidden_names_are_packed_on_demand(name: bytes) -> None:
-    assert not Selection().wants(name)
-    assert not Selection(include_litter=True).wants(name)
-    assert Selection(include_hidden=True).wants(name)
+    assert not SourceFilter().accepts(name)
+    assert not SourceFilter(include_litter=True).accepts(name)
+    assert SourceFilter(include_hidden=True).accepts(name)
 
 
 @pytest.mark.parametrize("name", LITTER)
 def test_litter_is_packed_on_demand(name: bytes) -> None:
-    assert not Selection().wants(name)
-    assert not Selection(include_hidden=True).wants(name)
-    assert Selection(include_litter=True).wants(name)
+    assert not SourceFilter().accepts(name)
+    assert not SourceFilter(include_hidden=True).accepts(name)
+    assert SourceFilter(include_litter=True).accepts(name)
 
 
 @pytest.mark.parametrize("name", HIDDEN_LITTER)
 def test_hidden_litter_needs_both(name: bytes) -> None:
-    assert not Selection(include_hidden=True).wants(name)
-    assert not Selection(include_litter=True).wants(name)
-    assert Selection(include_hidden=True, include_litter=True).wants(name)
+    assert not SourceFilter(include_hidden=True).accepts(name)
+    assert not SourceFilter(include_litter=True).accepts(name)
+    assert SourceFilter(include_hidden=True, include_litter=True).accepts(name)

@@ -19,7 +19,7 @@ class Scanned(Storage):
         self.cancelled = 0
         self.go_on = asyncio.Event()
 
-    async def manifest(self, source_hash: str) -> Manifest:
+    async def scan(self, source_hash: str) -> Manifest:
         self.begun.append(source_hash)
         try:
             await self.go_on.wait()
@@ -40,8 +40,8 @@ def test_requests_that_come_together_share_one_scan() -> None:
     async def main() -> None:
         inner = Scanned()
         storage = SharedScanStorage(inner)
-        asked = [asyncio.ensure_future(storage.manifest("album")) for _ in range(100)]
-        other = asyncio.ensure_future(storage.manifest("other"))
+        asked = [asyncio.ensure_future(storage.scan("album")) for _ in range(100)]
+        other = asyncio.ensure_future(storage.scan("other"))
         await settled()
         assert inner.begun == ["album", "other"]
         inner.go_on.set()
@@ -57,9 +57,9 @@ def test_request_that_comes_during_a_scan_waits_for_the_next() -> None:
     async def main() -> None:
         inner = Scanned()
         storage = SharedScanStorage(inner)
-        first = asyncio.ensure_future(storage.manifest("album"))
+        first = asyncio.ensure_future(storage.scan("album"))
         await settled()
-        late = [asyncio.ensure_future(storage.manifest("album")) for _ in range(2)]
+        late = [asyncio.ensure_future(storage.scan("album")) for _ in range(2)]
         await settled()
         assert inner.begun == ["album"]
         inner.go_on.set()
@@ -74,7 +74,7 @@ def test_request_that_leaves_stops_no_scan_of_others() -> None:
     async def main() -> None:
         inner = Scanned()
         storage = SharedScanStorage(inner)
-        first, second = (asyncio.ensure_future(storage.manifest("album")) for _ in range(2))
+        first, second = (asyncio.ensure_future(storage.scan("album")) for _ in range(2))
         await settled()
         first.cancel()
         await settled()
@@ -91,15 +91,15 @@ def test_scan_that_no_request_waits_for_is_stopped(waits: bool) -> None:
     async def main() -> None:
         inner = Scanned()
         storage = SharedScanStorage(inner)
-        first = asyncio.ensure_future(storage.manifest("album"))
+        first = asyncio.ensure_future(storage.scan("album"))
         await settled()
-        gone = asyncio.ensure_future(storage.manifest("album")) if waits else first
+        gone = asyncio.ensure_future(storage.scan("album")) if waits else first
         await settled()
         gone.cancel()
         await settled()
         assert inner.cancelled == (not waits)
         inner.go_on.set()
-        assert await storage.manifest("album")
+        assert await storage.scan("album")
         assert len(inner.begun) == 2
 
     asyncio.run(main())
@@ -110,7 +110,7 @@ def test_error_reaches_every_request() -> None:
         inner = Scanned()
         inner.go_on.set()
         storage = SharedScanStorage(inner)
-        asked = await asyncio.gather(*(storage.manifest("unknown") for _ in range(3)), return_exceptions=True)
+        asked = await asyncio.gather(*(storage.scan("unknown") for _ in range(3)), return_exceptions=True)
         assert [type(error) for error in asked] == [SourceNotFoundError] * 3
 
     asyncio.run(main())

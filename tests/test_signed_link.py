@@ -11,16 +11,16 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tornado_archiver.errors import LinkExpiredError, LinkRefusedError, SettingsError
-from tornado_archiver.link_secrets import link_keys
+from tornado_archiver.errors import BadSignatureError, LinkExpiredError, SettingsError
+from tornado_archiver.link_secrets import load_link_keys
 from tornado_archiver.settings import Settings
 from tornado_archiver.settings_reader import read_settings
-from tornado_archiver.signed_link import LinkKeys
-from tornado_archiver.sourcepath import source_hash
+from tornado_archiver.signed_link import LinkSigner
+from tornado_archiver.sourcepath import parse_hash
 
 KEY, OLD_KEY, OTHER_KEY = "a-key-of-the-service", "an-old-key-of-the-service", "a-key-of-somebody-else"
 ALBUM = "3bea29ccabbbf64bdebcc055319c5745"
-KEYS = LinkKeys((KEY,))
+KEYS = LinkSigner((KEY,))
 
 HASHES = st.text(
     st.characters(exclude_categories=["C", "Z"], exclude_characters="/\\."), min_size=1, max_size=40
@@ -42,27 +42,27 @@ def test_the_signature_is_what_openssl_and_php_make() -> None:
 @given(HASHES, TIMES)
 def test_a_link_opens_its_directory_until_its_time_is_over(name: str, expires: int) -> None:
     signature = KEYS.signature(name, str(expires))
-    KEYS.check(name, str(expires), signature, now=expires - 0.001)
+    KEYS.verify(name, str(expires), signature, now=expires - 0.001)
     for now in (expires, expires + 1):
         with pytest.raises(LinkExpiredError):
-            KEYS.check(name, str(expires), signature, now)
+            KEYS.verify(name, str(expires), signature, now)
 
 
 @given(HASHES, TIMES)
 def test_what_stands_in_the_link_is_what_was_signed(name: str, expires: int) -> None:
-    address = urlsplit(KEYS.link(name, expires, {"format": "tar"}))
+    address = urlsplit(KEYS.sign(name, expires, {"format": "tar"}))
     query = dict(parse_qsl(address.query, strict_parsing=True))
     assert query.pop("format") == "tar"
-    found = source_hash(address.path.removeprefix("/archive/"))
+    found = parse_hash(address.path.removeprefix("/archive/"))
     assert found == name
-    KEYS.check(found, **query, now=expires - 1)
+    KEYS.verify(found, **query, now=expires - 1)
 
 
-def refused(name: str, expires: str, signature: str, keys: LinkKeys = KEYS) -> None:
+def refused(name: str, expires: str, signature: str, keys: LinkSigner = KEYS) -> None:
     """Both while the link would live and after: 410 is for who had a right one."""
     for now in (0, 10**13):
-        with pytest.raises(LinkRefusedError):
-            keys.check(name, expires, signature, now)
+        with pytest.raises(BadSignatureError):
+            keys.verify(name, expires, signature, now)
 
 
 @given(st.data(), HASHES, TIMES, st.sampled_from(["name", "expires", "signature"]))
@@ -136,23 +136,23 @@ def test_text_cannot_wander_from_the_hash_to_the_time() -> None:
 
 
 def test_the_first_key_signs_and_all_are_accepted() -> None:
-    both = LinkKeys((KEY, OLD_KEY))
+    both = LinkSigner((KEY, OLD_KEY))
     assert both.signature(ALBUM, "1800000000") == KEYS.signature(ALBUM, "1800000000")
     for key in (KEY, OLD_KEY):
-        both.check(ALBUM, "1800000000", LinkKeys((key,)).signature(ALBUM, "1800000000"), now=0)
-    refused(ALBUM, "1800000000", LinkKeys((OTHER_KEY,)).signature(ALBUM, "1800000000"), both)
+        both.verify(ALBUM, "1800000000", LinkSigner((key,)).signature(ALBUM, "1800000000"), now=0)
+    refused(ALBUM, "1800000000", LinkSigner((OTHER_KEY,)).signature(ALBUM, "1800000000"), both)
 
 
 def test_a_key_that_was_taken_out_is_worth_nothing() -> None:
-    refused(ALBUM, "1800000000", LinkKeys((OLD_KEY,)).signature(ALBUM, "1800000000"))
+    refused(ALBUM, "1800000000", LinkSigner((OLD_KEY,)).signature(ALBUM, "1800000000"))
 
 
 def test_every_key_is_tried_whichever_one_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    both = LinkKeys((KEY, OLD_KEY))
+    both = LinkSigner((KEY, OLD_KEY))
     signature = both.signature(ALBUM, "1800000000")
     compare = Mock(wraps=hmac.compare_digest)
     monkeypatch.setattr(hmac, "compare_digest", compare)
-    both.check(ALBUM, "1800000000", signature, now=0)
+    both.verify(ALBUM, "1800000000", signature, now=0)
     assert compare.call_count == 2
 
 
@@ -164,14 +164,14 @@ def test_the_keys_are_not_in_what_is_printed_of_them() -> None:
 
 
 def keys_of(*args: str, **environment: str) -> tuple[str, ...] | None:
-    found = link_keys(read_settings(args, environment, None))
+    found = load_link_keys(read_settings(args, environment, None))
     return None if found is None else found.keys
 
 
 def test_without_a_key_links_need_no_signature() -> None:
     assert keys_of() is None
     assert keys_of(ARCHIVER_LINK_SECRET="", ARCHIVER_LINK_SECRET_FILE="") is None
-    assert link_keys(Settings()) is None
+    assert load_link_keys(Settings()) is None
 
 
 def test_the_keys_of_the_setting_come_before_those_of_the_file(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from tests.servers import (
 )
 from tests.web.visitors import linked_noise, request, rest_of
 from tornado_archiver.errors import SettingsError
-from tornado_archiver.socket_activation import FIRST, inherited_sockets
+from tornado_archiver.socket_activation import SD_LISTEN_FDS_START, listen_fds
 
 
 @pytest.fixture(scope="module")
@@ -111,13 +111,13 @@ def test_what_is_meant_for_another_process_is_left_alone(photos: Path) -> None:
 @pytest.mark.parametrize("pid", ["", "1", "me"])
 def test_the_variables_are_taken_out_in_any_case(pid: str) -> None:
     environ = {"LISTEN_PID": pid, "LISTEN_FDS": "1", "LISTEN_FDNAMES": "http", "HOME": "/"}
-    assert inherited_sockets(environ) == []
+    assert listen_fds(environ) == []
     assert environ == {"HOME": "/"}
 
 
 def test_a_count_that_is_none_is_told() -> None:
     with pytest.raises(SettingsError, match="LISTEN_FDS: 'many'"):
-        inherited_sockets({"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "many"})
+        listen_fds({"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "many"})
 
 
 def test_a_descriptor_that_does_not_listen_is_told_in_one_line(photos: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_descriptor_that_does_not_listen_is_told_in_one_line(photos: Path) -> 
         )
     assert ended.returncode == 2
     (line,) = ended.stderr.splitlines()
-    assert f"LISTEN_FDS: descriptor {FIRST} is no listening stream socket" in line
+    assert f"LISTEN_FDS: descriptor {SD_LISTEN_FDS_START} is no listening stream socket" in line
 
 
 def test_it_lets_go_of_what_it_was_handed(photos: Path, held: socket.socket) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tornado_archiver.sourcepath import source_hash
+from tornado_archiver.sourcepath import parse_hash
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ from tornado_archiver.sourcepath import source_hash
     ],
 )
 def test_a_name(path: str, expected: str) -> None:
-    assert source_hash(path) == expected
+    assert parse_hash(path) == expected
 
 
 @pytest.mark.parametrize(
@@ -103,4 +103,4 @@ def test_a_name(path: str, expected: str) -> None:
     ],
 )
 def test_no_name(path: str) -> None:
-    assert source_hash(path) is None
+    assert parse_hash(path) is None

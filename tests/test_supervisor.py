@@ -16,7 +16,7 @@ import pytest
 from tests.servers import Server, eventually, fetch, running_server, tool
 from tests.web.visitors import BROKEN_OFF, knock, linked_noise, read_head, stalled_curl, tree_of
 from tornado_archiver import supervisor
-from tornado_archiver.supervisor import Crew, Role, Supervisor
+from tornado_archiver.supervisor import Generation, ProcessSpec, Supervisor
 
 # The supervisor has no use for the threads of the test run
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
@@ -142,11 +142,11 @@ def sleep(lifeline: int) -> None:
 @contextmanager
 def supervising(log: Path) -> Iterator[psutil.Process]:
     """One that cannot put away what the dead leave, nor read its settings."""
-    crew = Crew([Role("sleeper", sleep)], drain_timeout=0)
+    crew = Generation([ProcessSpec("sleeper", sleep)], drain_timeout=0)
 
     def run() -> None:
         logging.basicConfig(filename=log, force=True)
-        Supervisor(crew, reread=fail, on_stop=lambda: None, on_death=fail).run()
+        Supervisor(crew, reload=fail, on_stop=lambda: None, on_exit=fail).run()
 
     process = multiprocessing.get_context("fork").Process(target=run)
     process.start()
@@ -177,7 +177,7 @@ def test_a_failure_to_read_settings_leaves_the_old_ones(tmp_path: Path) -> None:
 
 
 def test_who_insists_gives_nobody_more_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "_GRACE_S", 1)
+    monkeypatch.setattr(supervisor, "_KILL_AFTER_S", 1)
     with supervising(tmp_path / "log") as process:
 
         def is_stopped() -> bool:

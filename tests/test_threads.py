@@ -10,7 +10,7 @@ import pytest
 
 from tests.servers import eventually
 from tests.test_cleanup import quietly
-from tornado_archiver.threads import pulled
+from tornado_archiver.threads import iterate_in_thread
 
 
 class Maker:
@@ -47,7 +47,7 @@ class Maker:
 
 
 async def gathered(maker: Maker) -> list[bytes]:
-    async with aclosing(pulled(maker.generator())) as chunks:
+    async with aclosing(iterate_in_thread(maker.generator())) as chunks:
         return [chunk async for chunk in chunks]
 
 
@@ -85,7 +85,7 @@ def test_nothing_is_made_ahead() -> None:
     maker = Maker([b"a"] * 10)
 
     async def main() -> None:
-        async with aclosing(pulled(maker.generator())) as chunks:
+        async with aclosing(iterate_in_thread(maker.generator())) as chunks:
             await asyncio.sleep(0.05)
             assert maker.made == 0
             for pulls in range(1, 4):
@@ -101,7 +101,7 @@ def test_the_event_loop_runs_meanwhile() -> None:
     maker.gate.clear()
 
     async def main() -> None:
-        async with aclosing(pulled(maker.generator())) as chunks:
+        async with aclosing(iterate_in_thread(maker.generator())) as chunks:
             await anext(chunks)
             pull = asyncio.create_task(anext(chunks))
             await asyncio.to_thread(maker.is_working.wait, 60)
@@ -117,7 +117,7 @@ def test_an_error_comes_through_after_the_chunks() -> None:
     got: list[bytes] = []
 
     async def get() -> None:
-        async with aclosing(pulled(maker.generator())) as chunks:
+        async with aclosing(iterate_in_thread(maker.generator())) as chunks:
             async for chunk in chunks:
                 got.append(chunk)  # noqa: PERF401 - a comprehension would lose what came before the error
 
@@ -145,7 +145,7 @@ def test_closing_early_closes_the_generator() -> None:
     maker = Maker([b"a"] * 10)
 
     async def main() -> None:
-        async with aclosing(pulled(maker.generator())) as chunks:
+        async with aclosing(iterate_in_thread(maker.generator())) as chunks:
             await anext(chunks)
         assert maker.is_closed
         assert maker.made == 1
@@ -201,7 +201,7 @@ def test_one_chunk_is_made_ahead_and_no_more() -> None:
     maker = Maker([b"a"] * 10)
 
     async def main() -> None:
-        async with aclosing(pulled(maker.generator(), ahead=lambda: True)) as chunks:
+        async with aclosing(iterate_in_thread(maker.generator(), prefetch=lambda: True)) as chunks:
             await asyncio.sleep(0.05)
             assert maker.made == 0
             await anext(chunks)
@@ -216,7 +216,7 @@ def test_one_chunk_is_made_ahead_and_no_more() -> None:
 def test_chunks_made_ahead_come_in_order_without_the_empty_ones() -> None:
     async def main() -> None:
         made = Maker([b"a", b"", b"b", b"", b"", b"c"]).generator()
-        async with aclosing(pulled(made, ahead=lambda: True)) as chunks:
+        async with aclosing(iterate_in_thread(made, prefetch=lambda: True)) as chunks:
             assert [chunk async for chunk in chunks] == [b"a", b"b", b"c"]
 
     quietly(main)
@@ -226,7 +226,7 @@ def test_nothing_behind_an_empty_chunk_runs_while_the_one_before_is_in_hand() ->
     maker = Maker([b"a", b"", b"b"])
 
     async def main() -> None:
-        async with aclosing(pulled(maker.generator(), ahead=lambda: True)) as chunks:
+        async with aclosing(iterate_in_thread(maker.generator(), prefetch=lambda: True)) as chunks:
             assert await anext(chunks) == b"a"
             await asyncio.sleep(0.05)
             assert maker.made <= 2
@@ -241,7 +241,7 @@ def test_closing_waits_for_the_chunk_made_ahead(error: type[BaseException] | Non
     maker.gate.clear()
 
     async def main() -> None:
-        async with aclosing(pulled(maker.generator(), ahead=lambda: True)) as chunks:
+        async with aclosing(iterate_in_thread(maker.generator(), prefetch=lambda: True)) as chunks:
             await anext(chunks)
             await asyncio.to_thread(maker.is_working.wait, 60)
             asyncio.get_running_loop().call_later(0.05, maker.gate.set)

@@ -21,15 +21,15 @@ from tests.strangers import (
     report_of,
     text_of,
 )
-from tornado_archiver.beneath import translated
-from tornado_archiver.errors import PackingError, SourceUnreadableError, StorageUnavailableError
+from tornado_archiver.beneath import to_source_error
+from tornado_archiver.errors import BackendError, SourceUnreadableError, StorageUnavailableError
 from tornado_archiver.local_storage import LocalReader, LocalStorage
 from tornado_archiver.manifest import Entry
-from tornado_archiver.selection import Selection
+from tornado_archiver.selection import SourceFilter
 from tornado_archiver.testing import trees
 from tornado_archiver.unreadable import REPORT_NAME
 
-FOLLOW = Selection(follow_symlinks=True)
+FOLLOW = SourceFilter(follow_symlinks=True)
 
 
 @pytest.fixture
@@ -84,23 +84,23 @@ def test_a_link_whose_end_cannot_be_seen_is_left_out_and_listed_too(album: Path,
         (hidden / "file").touch()
     (album / "inside.txt").symlink_to(".hidden/file")
     (album / "outside.txt").symlink_to(photos / "other/file")
-    found = asyncio.run(Stranger(photos, FOLLOW).manifest(album.name))
+    found = asyncio.run(Stranger(photos, FOLLOW).scan(album.name))
     assert text_of(found) == f"{HEADLINE}inside.txt\n"
     with pytest.raises(SourceUnreadableError, match=r"inside\.txt"):
-        asyncio.run(StrictStranger(photos, FOLLOW).manifest(album.name))
+        asyncio.run(StrictStranger(photos, FOLLOW).scan(album.name))
 
 
 def test_a_file_that_a_broken_disk_does_not_give_is_left_out(
     album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened = LocalReader.open
+    opened = LocalReader.open_fd
 
     def broken(reader: LocalReader, entry: Entry) -> int:
         if entry.member_name == "z.txt":
-            raise translated(entry.member_name, OSError(errno.EIO, "Input/output error"))
+            raise to_source_error(entry.member_name, OSError(errno.EIO, "Input/output error"))
         return opened(reader, entry)
 
-    monkeypatch.setattr(LocalReader, "open", broken)
+    monkeypatch.setattr(LocalReader, "open_fd", broken)
     assert text_of(manifest(album)) == f"{HEADLINE}z.txt\n"
 
 
@@ -108,10 +108,10 @@ def test_a_limit_of_this_process_is_no_reason_to_leave_a_file_out(
     album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def out_of_descriptors(_: LocalReader, entry: Entry) -> int:
-        raise translated(entry.member_name, OSError(errno.EMFILE, "Too many open files"))
+        raise to_source_error(entry.member_name, OSError(errno.EMFILE, "Too many open files"))
 
-    monkeypatch.setattr(LocalReader, "open", out_of_descriptors)
-    with pytest.raises(PackingError):
+    monkeypatch.setattr(LocalReader, "open_fd", out_of_descriptors)
+    with pytest.raises(BackendError):
         manifest(album)
 
 
@@ -185,13 +185,13 @@ def test_a_directory_that_cannot_be_read_is_told_at_once(album: Path) -> None:
 def test_what_everybody_may_read_is_not_tried(album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For the usual thousands of files that would double the time to the first byte."""
     tried: list[str] = []
-    opened = LocalReader.open
+    opened = LocalReader.open_fd
 
     def noted(reader: LocalReader, entry: Entry) -> int:
         tried.append(entry.member_name)
         return opened(reader, entry)
 
-    monkeypatch.setattr(LocalReader, "open", noted)
+    monkeypatch.setattr(LocalReader, "open_fd", noted)
     (album / "z.txt").chmod(0o640)
     manifest(album, LocalStorage)
     assert tried == ["z.txt"]

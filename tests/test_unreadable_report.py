@@ -17,12 +17,12 @@ from tests.servers import tool
 from tests.strangers import HEADLINE, album_in, manifest, names, public_photos, report_of, text_of
 from tests.unprivileged import unprivileged
 from tornado_archiver.backend import ArchiveInfo, Backend, BackendOptions, ByteRange
-from tornado_archiver.chunks import as_bytes
+from tornado_archiver.chunks import read_chunk
 from tornado_archiver.errors import SourceChangedError, SourceUnreadableError
 from tornado_archiver.manifest import Manifest
 from tornado_archiver.storage import Reader
 from tornado_archiver.testing import trees
-from tornado_archiver.testing.footprint import Footprint, nothing_left_open
+from tornado_archiver.testing.footprint import ResourceSnapshot, nothing_left_open
 from tornado_archiver.testing.members import Member, unpacked
 from tornado_archiver.unreadable import REPORT_NAME
 
@@ -58,9 +58,9 @@ def info(found: Manifest, backend: Backend = PLANNED[0]) -> ArchiveInfo:
 def packed(found: Manifest, backend: Backend, wanted: ByteRange | None = None) -> bytes:
     async def taken() -> bytes:
         archive = await backend.open(found)
-        before = Footprint.now()
+        before = ResourceSnapshot.now()
         async with aclosing(archive.chunks(wanted)) as chunks:
-            data = b"".join([as_bytes(chunk) async for chunk in chunks])
+            data = b"".join([read_chunk(chunk) async for chunk in chunks])
         before.assert_unchanged()
         return data
 
@@ -137,17 +137,17 @@ def test_it_is_read_as_any_file_is(reader: Reader, long_report: Manifest) -> Non
     expected = (HEADLINE + "".join(f"{name}\n" for name in MANY)).encode()
     assert report.size == len(expected)
     for _ in range(2):
-        assert b"".join(map(bytes, reader.blocks(report, 1000))) == expected
-        assert reader.whole(report) == expected
+        assert b"".join(map(bytes, reader.iter_blocks(report, 1000))) == expected
+        assert reader.read_all(report) == expected
     reader.verify(long_report.entries)
 
 
 def test_its_content_stays_what_it_is(reader: Reader, long_report: Manifest) -> None:
     report = report_of(long_report)
-    first, second = reader.content(report), reader.content(report)
-    assert first.identity == second.identity
-    assert first.read(3, 100) == as_bytes(second.chunk(b"", 3, 100)) == reader.whole(report)[3:100]
-    first.check()
+    first, second = reader.open_file(report), reader.open_file(report)
+    assert first.cache_key == second.cache_key
+    assert first.read(3, 100) == read_chunk(second.slice(b"", 3, 100)) == reader.read_all(report)[3:100]
+    first.verify()
     first.close()
     second.close()
 
@@ -156,9 +156,9 @@ def test_whatever_else_there_is_is_read_from_the_disk(
     reader: Reader, long_report: Manifest, album: Path
 ) -> None:
     found = {entry.member_name: entry for entry in long_report.entries}
-    assert reader.whole(found["z.txt"]) == b"last"
+    assert reader.read_all(found["z.txt"]) == b"last"
     (album / "z.txt").write_bytes(b"changed")
-    for read in (reader.whole, reader.content, lambda entry: reader.verify([entry])):
+    for read in (reader.read_all, reader.open_file, lambda entry: reader.verify([entry])):
         with pytest.raises(SourceChangedError):
             read(found["z.txt"])
 
@@ -168,7 +168,7 @@ def test_what_becomes_unreadable_later_is_an_error(album: Path) -> None:
     found = manifest(album)
     (album / "1.jpg").chmod(0)
     with found.source.reader() as reader, unprivileged(), pytest.raises(SourceUnreadableError):
-        reader.whole(found.entries[0])
+        reader.read_all(found.entries[0])
 
 
 # How it is packed

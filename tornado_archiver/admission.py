@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tornado_archiver.errors import BusyError
+from tornado_archiver.errors import TooManyDownloadsError
 from tornado_archiver.ledger import Ledger
 
 _LOOK_S = 0.05  # who hands on his place may be another process, which cannot wake us
@@ -21,7 +21,7 @@ class Admission:
     @asynccontextmanager
     async def place(self, client: str, details: dict[str, str]) -> AsyncIterator[int]:
         """A place among those that run, as its row in the ledger, where `details` are for who looks at those
-        that wait. Raises BusyError."""
+        that wait. Raises TooManyDownloadsError."""
         number = self.ledger.join(client)
         self.ledger.describe(number, None, details)
         try:
@@ -34,5 +34,5 @@ class Admission:
         deadline = time.monotonic() + self._queue_timeout_s
         while not self.ledger.runs(number):
             if time.monotonic() >= deadline:
-                raise BusyError("no other download ended in time")
+                raise TooManyDownloadsError("no other download ended in time")
             await asyncio.sleep(_LOOK_S)

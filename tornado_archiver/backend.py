@@ -32,11 +32,12 @@ class ArchiveInfo:
 class BackendOptions:
     """The settings that backends share.
 
-    `level`: 0 (fastest) to 9 (smallest); a backend with fewer steps takes the nearest one of its own.
+    `compress_level`: 0 (fastest) to 9 (smallest); a backend with fewer steps takes the nearest one of its
+    own.
     `stored_threshold`: the largest file, in bytes, that a planned zip stores plainly.
     """
 
-    level: int = 6
+    compress_level: int = 6
     stored_threshold: int = 64 * 1024 * 1024
 
 
@@ -68,14 +69,15 @@ class Archive(ABC):
 class Backend(ABC):
     """Maker of one format. One instance serves all requests, so it keeps nothing of any of them.
 
-    `name` is what `--backend` and `?format=` call it, `suffix` ends the download's file name. It is made and
+    `name` is what `--backend` and `?format=` call it, `extension` ends the download's file name. It is made
+    and
     checked in one process, and serves in others that are forked from that one, each with an event loop of its
     own: no threads, locks, pools and connections before the first `open`.
     """
 
     name: ClassVar[str]
     media_type: ClassVar[str]
-    suffix: ClassVar[str]
+    extension: ClassVar[str]
 
     def __init__(self, options: BackendOptions) -> None:
         self.options = options
@@ -89,4 +91,4 @@ class Backend(ABC):
     @abstractmethod
     async def open(self, manifest: Manifest) -> Archive:
         """Settle the facts of the archive of `manifest`; read no content and start no program yet. Raises
-        PackingError when the format cannot say what is in the manifest, which is a 500 to the visitor."""
+        BackendError when the format cannot say what is in the manifest, which is a 500 to the visitor."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Self
 
-from tornado_archiver.errors import ArchiverError, PackingError, SourceGoneError, SourceUnreadableError
+from tornado_archiver.errors import ArchiverError, BackendError, SourceGoneError, SourceUnreadableError
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: a pipe put in place of a file must not hold the thread until somebody writes to it
@@ -20,12 +20,12 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 _MAX_KEPT = 32
 GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE}
-OUR_OWN = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}  # this process's limits, not the source's fault
+RESOURCE_ERRNOS = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}  # this process's limits, not the source's fault
 
 
-def open_directory(directory: int, path: bytes) -> int:
+def open_directory(root_fd: int, path: bytes) -> int:
     """A descriptor of the directory `path` (relative, parts joined by `/`, b"" for itself); OSError."""
-    descriptor = os.open(b".", _DIRECTORY, dir_fd=directory)
+    descriptor = os.open(b".", _DIRECTORY, dir_fd=root_fd)
     for part in path.split(b"/") if path else ():
         try:
             following = os.open(part, _DIRECTORY, dir_fd=descriptor)
@@ -36,9 +36,9 @@ def open_directory(directory: int, path: bytes) -> int:
 
 
 @contextmanager
-def opened_directory(directory: int, path: bytes) -> Iterator[int]:
+def directory_fd(root_fd: int, path: bytes) -> Iterator[int]:
     """`open_directory`, closed at the end."""
-    descriptor = open_directory(directory, path)
+    descriptor = open_directory(root_fd, path)
     try:
         yield descriptor
     finally:
@@ -96,67 +96,67 @@ class OpenDirectories:
                 os.close(self._kept.popleft()[1])
 
 
-def open_file(directory: int, name: bytes) -> int:
+def open_file(root_fd: int, name: bytes) -> int:
     """A descriptor of the file `name` in the directory; OSError, ELOOP for a link."""
     try:
-        return os.open(name, _FILE, dir_fd=directory)
+        return os.open(name, _FILE, dir_fd=root_fd)
     except BlockingIOError:
-        return _open_leased(directory, name)
+        return _open_leased(root_fd, name)
 
 
-def _open_leased(directory: int, name: bytes) -> int:
+def _open_leased(root_fd: int, name: bytes) -> int:
     """Of a file that somebody holds for himself, Samba for its clients: the kernel asks him to let go, and
     an open that may wait gets it then (fcntl(2), Leases). Only of what is a file: a pipe would not end."""
-    place = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    path_fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=root_fd)
     try:
-        if not stat.S_ISREG(os.fstat(place).st_mode):
+        if not stat.S_ISREG(os.fstat(path_fd).st_mode):
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-        return os.open(b"/proc/self/fd/%d" % place, os.O_RDONLY | os.O_CLOEXEC)
+        return os.open(b"/proc/self/fd/%d" % path_fd, os.O_RDONLY | os.O_CLOEXEC)
     finally:
-        os.close(place)
+        os.close(path_fd)
 
 
-def followed(directory: int, folder: int, name: bytes) -> bytes | None:
-    """The path beneath `directory` of what `name` in `folder` leads to; None when that is not beneath it.
+def resolve_beneath(root_fd: int, dir_fd: int, name: bytes) -> bytes | None:
+    """The path beneath `root_fd` of what `name` in `dir_fd` leads to; None when that is not beneath it.
     OSError.
 
     The kernel follows the links, so that its limit of 40 in a row counts (path_resolution(7)), and opens
     nothing: O_PATH.
     """
-    target = os.open(name, os.O_PATH | os.O_CLOEXEC, dir_fd=folder)
+    target = os.open(name, os.O_PATH | os.O_CLOEXEC, dir_fd=dir_fd)
     try:
-        path = _own_path(target)
+        path = _fd_path(target)
     finally:
         os.close(target)
-    root = _own_path(directory).rstrip(b"/") + b"/"
+    root = _fd_path(root_fd).rstrip(b"/") + b"/"
     return path.removeprefix(root) if path.startswith(root) else None
 
 
-def leads_out(directory: int, folder: int, name: bytes) -> bool:
-    """Whether the link `name` in `folder` leads out of `directory` as far as its text tells: for one whose
+def is_outside(root_fd: int, dir_fd: int, name: bytes) -> bool:
+    """Whether the link `name` in `dir_fd` leads out of `root_fd` as far as its text tells: for one whose
     way cannot be gone. OSError."""
-    text = os.path.join(_own_path(folder), os.readlink(name, dir_fd=folder))
-    return not os.path.normpath(text).startswith(_own_path(directory).rstrip(b"/") + b"/")
+    text = os.path.join(_fd_path(dir_fd), os.readlink(name, dir_fd=dir_fd))
+    return not os.path.normpath(text).startswith(_fd_path(root_fd).rstrip(b"/") + b"/")
 
 
-def _own_path(descriptor: int) -> bytes:
+def _fd_path(descriptor: int) -> bytes:
     return os.readlink(b"/proc/self/fd/%d" % descriptor)
 
 
 @contextmanager
-def source_errors(member_name: str) -> Iterator[None]:
+def translate_errors(member_name: str) -> Iterator[None]:
     """Turns the system's errors about a member into the service's."""
     try:
         yield
     except OSError as error:
-        raise translated(member_name, error) from error
+        raise to_source_error(member_name, error) from error
 
 
-def translated(member_name: str, error: OSError) -> ArchiverError:
+def to_source_error(member_name: str, error: OSError) -> ArchiverError:
     """The service's error for one of the system's about a member."""
     reason = os.strerror(error.errno or 0)
     if error.errno in GONE:
         return SourceGoneError(f"{member_name!r} is gone or was replaced: {reason}")
-    if error.errno in OUR_OWN:
-        return PackingError(f"{member_name!r} could not be opened: {reason} (raise the limit, or serve less)")
+    if error.errno in RESOURCE_ERRNOS:
+        return BackendError(f"{member_name!r} could not be opened: {reason} (raise the limit, or serve less)")
     return SourceUnreadableError(f"{member_name!r} cannot be read: {reason}")

@@ -8,7 +8,7 @@ MAX_RANGES = 10  # a reader of a ZIP or PDF asks for a handful; more is an attac
 _OWS = " \t"
 _RANGE_SPEC = re.compile(r"(?P<first>[0-9]+)-(?P<last>[0-9]*)|-(?P<suffix>[0-9]+)")
 _MAX_DIGITS = 18
-_BEYOND = 10**_MAX_DIGITS  # an exabyte: behind the end of any archive
+_HUGE = 10**_MAX_DIGITS  # an exabyte: behind the end of any archive
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def content_range(byte_range: ByteRange, length: int) -> str:
     return f"bytes {byte_range.start}-{byte_range.stop - 1}/{length}"
 
 
-def unsatisfied(length: int) -> str:
+def unsatisfied_range(length: int) -> str:
     """The Content-Range of a 416 (RFC 9110 14.4)."""
     return f"bytes */{length}"
 
@@ -74,7 +74,7 @@ def _bounds(spec: str, length: int) -> tuple[int, int] | None:
     # representation is used.
     if match["suffix"]:
         return max(0, length - _position(match["suffix"])), length
-    first, last = _position(match["first"]), _position(match["last"]) if match["last"] else _BEYOND
+    first, last = _position(match["first"]), _position(match["last"]) if match["last"] else _HUGE
     # RFC 9110 14.1.1: An int-range is invalid if the last-pos value is present and less than first-pos.
     # RFC 9110 14.1.2: If last-pos is absent, or greater than or equal to the current length, the byte range
     # is interpreted as the remainder of the representation.
@@ -85,4 +85,4 @@ def _position(digits: str) -> int:
     # RFC 9110 14.1.2: MUST anticipate potentially large decimal numerals and prevent parsing errors due to
     # integer conversion overflows. Python's own limit is 4300 digits.
     significant = digits.lstrip("0")
-    return int(significant or "0") if len(significant) <= _MAX_DIGITS else _BEYOND
+    return int(significant or "0") if len(significant) <= _MAX_DIGITS else _HUGE

@@ -14,7 +14,7 @@ _Item = TypeVar("_Item")
 
 _BATCH = 256
 
-cancelled_event: ContextVar[threading.Event | None] = ContextVar("cancelled_event", default=None)
+cancel_event: ContextVar[threading.Event | None] = ContextVar("cancelled_event", default=None)
 
 
 def check_cancelled() -> None:
@@ -23,7 +23,7 @@ def check_cancelled() -> None:
     It takes a tenth of a microsecond: call it for each file and each directory. In a thread that works for no
     task it does nothing.
     """
-    cancelled = cancelled_event.get()
+    cancelled = cancel_event.get()
     if cancelled is not None and cancelled.is_set():
         raise asyncio.CancelledError  # not an Exception, so that only cleanup catches it
 

@@ -15,37 +15,37 @@ MAX_CHUNK_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class FileSlice:
-    """`head`, then the bytes of `descriptor` from `start` up to and without `stop`.
+    """`prefix`, then the bytes of `fd` from `start` up to and without `stop`.
 
     The descriptor belongs to the archive and is open until the next chunk is asked for. Who sends the slice
     raises SourceChangedError when the file ends before `stop`.
     """
 
-    head: bytes
-    descriptor: int
+    prefix: bytes
+    fd: int
     start: int
     stop: int
 
     def __len__(self) -> int:
-        return len(self.head) + self.stop - self.start
+        return len(self.prefix) + self.stop - self.start
 
-    def slices(self, max_bytes: int) -> "Iterator[FileSlice]":
+    def split(self, max_bytes: int) -> "Iterator[FileSlice]":
         """The same bytes as slices of at most `max_bytes` of the file, the head with the first of them."""
-        head, start = self.head, self.start
+        prefix, start = self.prefix, self.start
         while True:
             stop = min(start + max_bytes, self.stop)
-            yield FileSlice(head, self.descriptor, start, stop)
-            head, start = b"", stop
+            yield FileSlice(prefix, self.fd, start, stop)
+            prefix, start = b"", stop
             if start == self.stop:
                 return
 
-    def parts(self, max_bytes: int) -> Iterator[bytes]:
+    def iter_blocks(self, max_bytes: int) -> Iterator[bytes]:
         """The same bytes, read in parts of at most `max_bytes`: for whoever cannot use the descriptor.
         Blocking, for worker threads."""
-        yield self.head
+        yield self.prefix
         position = self.start
         while position < self.stop:
-            part = os.pread(self.descriptor, min(max_bytes, self.stop - position), position)
+            part = os.pread(self.fd, min(max_bytes, self.stop - position), position)
             if not part:
                 raise SourceChangedError("a file shrank while it was sent")
             yield part
@@ -57,9 +57,9 @@ Chunk = bytes | FileSlice
 
 def bytes_held(chunk: Chunk) -> int:
     """How much memory the chunk takes; what a slice shows of a file takes none."""
-    return len(chunk.head if isinstance(chunk, FileSlice) else chunk)
+    return len(chunk.prefix if isinstance(chunk, FileSlice) else chunk)
 
 
-def as_bytes(chunk: Chunk) -> bytes:
+def read_chunk(chunk: Chunk) -> bytes:
     """The chunk's bytes, read at once. Blocking."""
-    return chunk if isinstance(chunk, bytes) else b"".join(chunk.parts(1024 * 1024))
+    return chunk if isinstance(chunk, bytes) else b"".join(chunk.iter_blocks(1024 * 1024))

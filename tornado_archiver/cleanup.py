@@ -7,7 +7,7 @@ from typing import TypeVar
 _Result = TypeVar("_Result")
 
 
-async def finished(awaitable: Awaitable[_Result], on_cancel: Callable[[], object] = lambda: None) -> _Result:
+async def shielded(awaitable: Awaitable[_Result], on_cancel: Callable[[], object] = lambda: None) -> _Result:
     """The result of `awaitable`, waited for even when this task is cancelled meanwhile, as often as it is;
     the cancellation goes on afterwards, and an error of `awaitable` is dropped for it. `on_cancel` is called
     at each cancellation, to have `awaitable` end sooner."""

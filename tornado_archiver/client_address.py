@@ -25,7 +25,7 @@ def is_trusted(address: str, proxies: Sequence[Network]) -> bool:
     return found is not None and any(found in network for network in proxies)
 
 
-def client_address(
+def client_host(
     peer: str,
     forwarded_for: str,
     proxies: Sequence[Network],
@@ -48,7 +48,7 @@ def client_address(
     return address
 
 
-def client_group(address: str) -> str:
+def client_key(address: str) -> str:
     """Who counts as one client: an IPv4 address, or the /64 that a host of IPv6 commonly has to itself
     (RFC 6177) and can take any address of."""
     found = parse_address(address)

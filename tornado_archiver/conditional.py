@@ -31,24 +31,30 @@ class Validators:
     last_modified: int | None = None
 
 
-class Outcome(Enum):
+class PreconditionResult(Enum):
     PROCEED = auto()
     NOT_MODIFIED = auto()  # 304
-    FAILED = auto()  # 412
+    PRECONDITION_FAILED = auto()  # 412
 
 
-def evaluate(headers: Mapping[str, str], validators: Validators, now: float) -> Outcome:
+def evaluate_preconditions(
+    headers: Mapping[str, str], validators: Validators, now: float
+) -> PreconditionResult:
     """What the preconditions in a GET or HEAD for an existing archive come to, in the order of RFC 9110
-    13.2.2; the fifth step there, If-Range, is `range_applies`.
+    13.2.2; the fifth step there, If-Range, is `if_range_matches`.
 
     `headers` finds a name in any case, `now` is in seconds since the epoch.
     """
-    if _fails(headers, validators, now):
-        return Outcome.FAILED
-    return Outcome.NOT_MODIFIED if _is_still_good(headers, validators, now) else Outcome.PROCEED
+    if _precondition_failed(headers, validators, now):
+        return PreconditionResult.PRECONDITION_FAILED
+    return (
+        PreconditionResult.NOT_MODIFIED
+        if _not_modified(headers, validators, now)
+        else PreconditionResult.PROCEED
+    )
 
 
-def range_applies(if_range: str | None, validators: Validators, now: float) -> bool:
+def if_range_matches(if_range: str | None, validators: Validators, now: float) -> bool:
     """Whether Range is to be obeyed in the face of `if_range`; `now` is in seconds since the epoch.
 
     A date counts when it is to the second when the archive last changed: `last_modified` moves with whatever
@@ -76,41 +82,41 @@ def parse_http_date(text: str, now: float) -> int | None:
     for form in (_IMF_FIXDATE, _RFC850_DATE, _ASCTIME_DATE) if text.isascii() else ():
         try:
             moment = datetime.strptime(text.strip(_OWS), form).replace(tzinfo=UTC)
-            return int((_in_its_century(moment, now) if form is _RFC850_DATE else moment).timestamp())
+            return int((_expand_two_digit_year(moment, now) if form is _RFC850_DATE else moment).timestamp())
         except ValueError:
             continue
     return None
 
 
-def _fails(headers: Mapping[str, str], validators: Validators, now: float) -> bool:
+def _precondition_failed(headers: Mapping[str, str], validators: Validators, now: float) -> bool:
     # RFC 9110 13.2.2: 1. When recipient is the origin server and If-Match is present, evaluate the If-Match
     # precondition: if false, respond 412 (Precondition Failed).
     if (if_match := headers.get("If-Match")) is not None:
         # RFC 9110 13.1.1: MUST use the strong comparison function.
-        return not _names(if_match, validators.etag, weak_too=False)
+        return not _etag_matches(if_match, validators.etag, weak=False)
     # RFC 9110 13.2.2: 2. If-Match is not present, and If-Unmodified-Since is present: if false, 412.
     # RFC 9110 13.1.4: the condition is true if the last modification date is earlier than or equal to it.
     return _unmodified_since(headers.get("If-Unmodified-Since"), validators, now) is False
 
 
-def _is_still_good(headers: Mapping[str, str], validators: Validators, now: float) -> bool:
+def _not_modified(headers: Mapping[str, str], validators: Validators, now: float) -> bool:
     # RFC 9110 13.2.2: 3. When If-None-Match is present: if false for GET/HEAD, respond 304 (Not Modified).
     if (if_none_match := headers.get("If-None-Match")) is not None:
         # RFC 9110 13.1.2: MUST use the weak comparison function.
-        return _names(if_none_match, validators.etag, weak_too=True)
+        return _etag_matches(if_none_match, validators.etag, weak=True)
     # RFC 9110 13.2.2: 4. When the method is GET or HEAD, If-None-Match is not present, and
     # If-Modified-Since is present: if false, respond 304 (Not Modified).
     # RFC 9110 13.1.3: the condition is false if the last modification date is earlier or equal to it.
     return _unmodified_since(headers.get("If-Modified-Since"), validators, now) is True
 
 
-def _names(field: str, etag: str | None, *, weak_too: bool) -> bool:
+def _etag_matches(field: str, etag: str | None, *, weak: bool) -> bool:
     # RFC 9110 13.1.1, 13.1.2: "*" is any current representation, and there is one.
     if field.strip(_OWS) == "*":
         return True
     # RFC 9110 8.8.3.2: equivalent if their opaque-tags match character-by-character; strong comparison: if
     # both are not weak.
-    return any(tag["tag"] == etag and (weak_too or not tag["weak"]) for tag in _LISTED_TAG.finditer(field))
+    return any(tag["tag"] == etag and (weak or not tag["weak"]) for tag in _LISTED_TAG.finditer(field))
 
 
 def _unmodified_since(field: str | None, validators: Validators, now: float) -> bool | None:
@@ -122,7 +128,7 @@ def _unmodified_since(field: str | None, validators: Validators, now: float) -> 
     return validators.last_modified <= date
 
 
-def _in_its_century(moment: datetime, now: float) -> datetime:
+def _expand_two_digit_year(moment: datetime, now: float) -> datetime:
     # RFC 9110 5.6.7: MUST interpret a timestamp that appears to be more than 50 years in the future as
     # representing the most recent year in the past that had the same last two digits.
     today = datetime.fromtimestamp(now, UTC)

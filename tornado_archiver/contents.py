@@ -11,7 +11,7 @@ from tornado_archiver.checksums import Checksums
 from tornado_archiver.crc_cache import CrcCache
 from tornado_archiver.errors import SourceChangedError
 from tornado_archiver.manifest import Manifest
-from tornado_archiver.storage import Content, Reader
+from tornado_archiver.storage import Reader, SourceFile
 
 SMALL_BYTES = 128 * 1024  # up to here a content is read whole, once, for its CRC-32 and for sending
 READ_BYTES = 256 * 1024  # stays in the processor's cache while its CRC is computed
@@ -29,14 +29,14 @@ class Contents:
         self._reader = reader
         self._cache = crcs
         self._checksums = checksums
-        self._open: deque[tuple[int, Content]] = deque()
+        self._open: deque[tuple[int, SourceFile]] = deque()
         self._last_whole: tuple[int, bytes] = (_NONE, b"")
         self._computing: dict[int, Iterator[int]] = {}
 
     def whole(self, index: int) -> bytes:
         """The content of an entry of at most SMALL_BYTES; its CRC-32 is known afterwards."""
         if self._last_whole[0] != index:
-            data = self._reader.whole(self.entries[index])
+            data = self._reader.read_all(self.entries[index])
             self.read_bytes += len(data)
             self._checksums.put(index, [isal_zlib.crc32(data)])
             self._last_whole = index, data
@@ -51,7 +51,7 @@ class Contents:
         or `small_bytes`; nothing for a directory. Their CRC-32s are known afterwards."""
         contents: list[bytes] = []
         crcs: list[int] = []
-        read, crc32, max_size = self._reader.whole, isal_zlib.crc32, min(max_size, self.small_bytes)
+        read, crc32, max_size = self._reader.read_all, isal_zlib.crc32, min(max_size, self.small_bytes)
         for entry in self.entries[first:stop]:
             if entry.size > max_size:
                 break
@@ -66,7 +66,7 @@ class Contents:
         """Of the entries from `first` on, up to `stop` or the first whose CRC-32 is not known yet."""
         return self._checksums.get(first, stop)
 
-    def content(self, index: int) -> Content:
+    def content(self, index: int) -> SourceFile:
         """The content of an entry, opened. It stays open for as long as a chunk of it may be under way:
         until the next but one is asked for. So ask for one with each chunk."""
         if not self._open or self._open[-1][0] != index:
@@ -75,7 +75,7 @@ class Contents:
             self._identify(index, self._open[-1][1])
         return self._open[-1][1]
 
-    def opened(self, index: int) -> Content:
+    def opened(self, index: int) -> SourceFile:
         """The content of an entry that is sent, for the caller to check when all of it was read, and to
         close."""
         content = self._opened(index)
@@ -86,15 +86,15 @@ class Contents:
             raise
         return content
 
-    def _opened(self, index: int) -> Content:
-        return self._reader.content(self.entries[index])
+    def _opened(self, index: int) -> SourceFile:
+        return self._reader.open_file(self.entries[index])
 
-    def _identify(self, index: int, content: Content) -> None:
+    def _identify(self, index: int, content: SourceFile) -> None:
         """Raise SourceChangedError unless the content is the one that this download has read or sent a part
         of before: for its CRC-32, or before a pause."""
-        if not self._checksums.may_be(index, content.identity):
+        if not self._checksums.may_be(index, content.cache_key):
             raise SourceChangedError(f"{self.entries[index].member_name!r} was replaced")
-        self._checksums.add_sent(index, content.identity)
+        self._checksums.add_sent(index, content.cache_key)
 
     def check_sent(self) -> None:
         """Raise SourceChangedError unless all that was open before a pause is as it was."""
@@ -115,7 +115,7 @@ class Contents:
 
     def _close_until(self, left: int) -> None:
         while len(self._open) > left:
-            self._open[0][1].check()
+            self._open[0][1].verify()
             self._open.popleft()[1].close()
 
     def crc32(self, index: int) -> int:
@@ -152,7 +152,7 @@ class Contents:
 
     def _computed(self, index: int) -> Iterator[int]:
         with closing(self._opened(index)) as content:
-            crc = self._cache.get(content.identity)
+            crc = self._cache.get(content.cache_key)
             if crc is None:
                 crc, size = 0, self.entries[index].size
                 for start in range(0, size, READ_BYTES):
@@ -160,12 +160,12 @@ class Contents:
                     crc = isal_zlib.crc32(data, crc)
                     self.read_bytes += len(data)
                     yield len(data)
-                content.check()
-                self._cache.put(content.identity, crc)
+                content.verify()
+                self._cache.put(content.cache_key, crc)
             self._checksums.put(index, [crc])
-            self._checksums.summed = index, content.identity
+            self._checksums.summed = index, content.cache_key
 
-    def passed(self, index: int, content: Content, start: int, data: memoryview) -> None:
+    def passed(self, index: int, content: SourceFile, start: int, data: memoryview) -> None:
         """Take note of content that was read to be sent: read from its first byte to its last, its CRC-32
         is known without another reading. After a pause, a part of it comes once more."""
         entry, so_far, crc = self._checksums.partial if start else (index, 0, 0)
@@ -174,7 +174,7 @@ class Contents:
             return
         self._checksums.partial = index, stop, isal_zlib.crc32(data[so_far - start :], crc)
         if stop == self.entries[index].size:
-            content.check()
+            content.verify()
             crc = self._checksums.partial[2]
             self._checksums.put(index, [crc])
-            self._cache.put(content.identity, crc)
+            self._cache.put(content.cache_key, crc)

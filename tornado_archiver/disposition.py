@@ -9,17 +9,17 @@ _ATTR_CHAR = "!#$&+-.^_`|~"
 _NOT_IN_FALLBACK = '"\\%'
 
 
-def attachment(file_name: str) -> str:
+def content_disposition(file_name: str) -> str:
     """The header's value that makes a browser save the body as `file_name` (no slashes, no controls).
 
     A name that plain ASCII cannot carry comes twice: as a fallback for old clients, and after RFC 8187,
     which every browser prefers.
     """
-    fallback = "".join(_fallback(character) for character in file_name)
+    fallback = "".join(_ascii_fallback(character) for character in file_name)
     if fallback == file_name:
         return f'attachment; filename="{file_name}"'
     return f"attachment; filename=\"{fallback}\"; filename*=UTF-8''{quote(file_name, safe=_ATTR_CHAR)}"
 
 
-def _fallback(character: str) -> str:
+def _ascii_fallback(character: str) -> str:
     return "_" if not character.isascii() or character in _NOT_IN_FALLBACK else character

@@ -25,7 +25,7 @@ class SourceNotFoundError(ArchiverError):
     reason = "not found"
 
 
-class LinkRefusedError(SourceNotFoundError):
+class BadSignatureError(SourceNotFoundError):
     """The link has to be signed and is not, or not with one of the keys. A visitor cannot tell this from a
     directory that does not exist."""
 
@@ -60,20 +60,20 @@ class SourceGoneError(SourceChangedError):
     """A file or directory is gone, or something else has its name."""
 
 
-class BusyError(ArchiverError):
+class TooManyDownloadsError(ArchiverError):
     """As many downloads run and wait as may; `retry_after_s` is when to come back, in seconds."""
 
     reason = "busy"
     retry_after_s = 30
 
 
-class TooLargeError(ArchiverError):
+class ArchiveTooLargeError(ArchiverError):
     """The directory holds more than one archive may."""
 
     reason = "too large"
 
 
-class PackingError(ArchiverError):
+class BackendError(ArchiverError):
     """The archive cannot be finished for a reason that lies with its maker, not with the source."""
 
     reason = "packing"
@@ -83,5 +83,5 @@ class BackendUnavailableError(ArchiverError):
     """A backend cannot work on this machine: the text says what to install."""
 
 
-class RegistryError(ArchiverError):
+class BackendLoadError(ArchiverError):
     """A backend cannot be had under the name asked for: unknown, taken twice, or not a backend."""

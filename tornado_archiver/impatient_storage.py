@@ -17,10 +17,10 @@ class ImpatientStorage(Storage):
         self._storage = storage
         self._patience_s = patience_s
 
-    async def manifest(self, source_hash: str) -> Manifest:
+    async def scan(self, source_hash: str) -> Manifest:
         try:
             async with asyncio.timeout(self._patience_s or None):
-                return await self._storage.manifest(source_hash)
+                return await self._storage.scan(source_hash)
         except TimeoutError:
             raise StorageUnavailableError(
                 f"the directory could not be looked through within {self._patience_s:g} s"

@@ -13,7 +13,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from tornado_archiver.errors import BusyError
+from tornado_archiver.errors import TooManyDownloadsError
 from tornado_archiver.shared_book import SharedBook
 
 CAPACITY = 16_384  # downloads at once, waiting ones included
@@ -77,17 +77,17 @@ class Ledger:
     def join(self, client: str) -> int:
         """The number of a new row, which runs already or waits for its turn.
 
-        Raises BusyError when too many wait: in all, or of the same client.
+        Raises TooManyDownloadsError when too many wait: in all, or of the same client.
         """
         with self._shared.locked():
             number = bytes(self._book.states).find(_FREE)
             if number < 0:
-                raise BusyError("the list of downloads is full")
+                raise TooManyDownloadsError("the list of downloads is full")
             self._write(number, client)
             self._promote()
             if self._is_one_too_many(number):
                 self._book.states[number] = _FREE
-                raise BusyError("too many downloads are waiting already")
+                raise TooManyDownloadsError("too many downloads are waiting already")
             return number
 
     def runs(self, number: int) -> bool:

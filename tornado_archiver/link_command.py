@@ -11,17 +11,17 @@ from typing import NoReturn
 from urllib.parse import quote, urlsplit
 
 from tornado_archiver.errors import ArchiverError, SettingsError
-from tornado_archiver.link_secrets import link_keys
+from tornado_archiver.link_secrets import load_link_keys
 from tornado_archiver.setting_types import DAY, NAME, duration
 from tornado_archiver.settings import Settings
 from tornado_archiver.settings_reader import read_settings
-from tornado_archiver.signed_link import LinkKeys
-from tornado_archiver.sourcepath import source_hash
+from tornado_archiver.signed_link import LinkSigner
+from tornado_archiver.sourcepath import parse_hash
 
-EXIT_UNUSABLE = 2
+EXIT_USAGE = 2
 
 _PROGRAM = "python -m tornado_archiver"
-_LIFE = duration(3650 * DAY)
+_TTL = duration(3650 * DAY)
 _NO_KEY = (
     "there is no key to sign with: set ARCHIVER_LINK_SECRET_FILE or ARCHIVER_LINK_SECRET, in the environment "
     "or in .env, or give --link-secret-file FILE or --config FILE"
@@ -30,41 +30,41 @@ _NO_KEY = (
 
 def main(argv: Sequence[str]) -> int:
     """Print the link that `argv` (without the program's name) asks for; the exit status."""
-    asked = _parser().parse_args(argv or ["--help"])
+    args = _parser().parse_args(argv or ["--help"])
     try:
-        settings = _settings(asked, os.environ, Path(".env"))
-        _tell(*settings.warnings)  # the reason, maybe, that there is no key
+        settings = _settings(args, os.environ, Path(".env"))
+        _print_error(*settings.warnings)  # the reason, maybe, that there is no key
         keys = _keys(settings)
     except ArchiverError as error:
-        _tell(str(error))
-        return EXIT_UNUSABLE
-    if asked.format not in (None, settings.backend, *settings.formats):
-        _tell(_not_offered(asked.format, settings))
-    expires = math.ceil(time.time() + asked.expires)
-    further = {"format": asked.format} if asked.format else {}
-    sys.stdout.write(f"{asked.base_url or ''}{keys.link(asked.hash, expires, further)}\n")
+        _print_error(str(error))
+        return EXIT_USAGE
+    if args.format not in (None, settings.backend, *settings.formats):
+        _print_error(_warn_unknown_format(args.format, settings))
+    expires = math.ceil(time.time() + args.expires)
+    extra_query = {"format": args.format} if args.format else {}
+    sys.stdout.write(f"{args.base_url or ''}{keys.sign(args.hash, expires, extra_query)}\n")
     return 0
 
 
-def _tell(*lines: str) -> None:
+def _print_error(*lines: str) -> None:
     sys.stderr.writelines(f"{_PROGRAM} link: {line}\n" for line in lines)
 
 
-def _settings(asked: argparse.Namespace, environ: Mapping[str, str], dotenv: Path) -> Settings:
+def _settings(args: argparse.Namespace, environ: Mapping[str, str], dotenv: Path) -> Settings:
     """Read as the service reads them, so that both can be given the same."""
-    flags = {"--config": asked.config, "--link-secret-file": asked.link_secret_file}
+    flags = {"--config": args.config, "--link-secret-file": args.link_secret_file}
     given = [f"{flag}={value}" for flag, value in flags.items() if value is not None]
     return read_settings(given, environ, dotenv)
 
 
-def _keys(settings: Settings) -> LinkKeys:
-    keys = link_keys(settings)
+def _keys(settings: Settings) -> LinkSigner:
+    keys = load_link_keys(settings)
     if keys is None:
         raise SettingsError(_NO_KEY)
     return keys
 
 
-def _not_offered(name: str, settings: Settings) -> str:
+def _warn_unknown_format(name: str, settings: Settings) -> str:
     """A warning only: the service may have flags that nobody here knows of."""
     origins = f"backend: {settings.origins['backend']}, formats: {settings.origins['formats']}"
     offered = ", ".join(dict.fromkeys((settings.backend, *settings.formats)))
@@ -78,7 +78,7 @@ class _Parser(argparse.ArgumentParser):
     """Complains in one line, as the service does."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(EXIT_UNUSABLE, f"{self.prog}: {message}; --help tells more\n")
+        self.exit(EXIT_USAGE, f"{self.prog}: {message}; --help tells more\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -101,7 +101,7 @@ def _add_link(link: argparse.ArgumentParser) -> None:
         "config file."
     )
     link.add_argument("hash", type=_hash, help="The name of the directory.")
-    link.add_argument("--expires", type=_life, required=True, metavar="TIME", help="For how long: 12h, 7d.")
+    link.add_argument("--expires", type=_ttl, required=True, metavar="TIME", help="For how long: 12h, 7d.")
     link.add_argument(
         "--format", type=_format, metavar="NAME", help="Ask for this format instead of the usual."
     )
@@ -112,7 +112,7 @@ def _add_link(link: argparse.ArgumentParser) -> None:
 
 def _hash(text: str) -> str:
     # the bytes that were typed, whatever the locale makes of them
-    name = source_hash(quote(os.fsencode(text), safe=""))
+    name = parse_hash(quote(os.fsencode(text), safe=""))
     if name is None:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not allowed: the name of a directory, without / and \\, "
@@ -121,16 +121,16 @@ def _hash(text: str) -> str:
     return name
 
 
-def _life(text: str) -> float:
+def _ttl(text: str) -> float:
     try:
-        life: float = _LIFE.parse(text)
+        ttl: float = _TTL.parse(text)
     except ValueError:
-        life = 0
-    if life < 1:  # 0 is "for ever" in some settings; no link lives so long
+        ttl = 0
+    if ttl < 1:  # 0 is "for ever" in some settings; no link lives so long
         raise argparse.ArgumentTypeError(
             f"{text!r} is not allowed: a time from 1s to 3650d, such as 30m, 12h or 7d"
         )
-    return life
+    return ttl
 
 
 def _format(text: str) -> str:

@@ -3,18 +3,19 @@
 import errno
 import os
 import stat
+from collections.abc import Hashable
 from functools import cached_property
 
-from tornado_archiver.beneath import source_errors
+from tornado_archiver.beneath import translate_errors
 from tornado_archiver.chunks import Chunk, FileSlice
 from tornado_archiver.errors import SourceChangedError, SourceGoneError
 from tornado_archiver.manifest import Entry
-from tornado_archiver.storage import Content
+from tornado_archiver.storage import SourceFile
 
 _PROBE_STEP = 1024 * 1024
 
 
-class LocalContent(Content):
+class LocalFile(SourceFile):
     """Owns `descriptor`, which was opened for `entry`."""
 
     def __init__(self, entry: Entry, descriptor: int) -> None:
@@ -23,7 +24,7 @@ class LocalContent(Content):
         self._descriptor = descriptor
         self._is_open = True
         self._opened = status
-        self.identity = (
+        self.cache_key: Hashable = (
             status.st_dev,
             status.st_ino,
             status.st_size,
@@ -33,7 +34,7 @@ class LocalContent(Content):
 
     def read(self, start: int, stop: int) -> bytes:
         parts = []
-        with source_errors(self._entry.member_name):
+        with translate_errors(self._entry.member_name):
             while start < stop:
                 part = os.pread(self._descriptor, stop - start, start)
                 if not part:
@@ -51,7 +52,7 @@ class LocalContent(Content):
         """
         return self._is_in_memory(0) is not None
 
-    def chunk(self, head: bytes, start: int, stop: int) -> Chunk:
+    def slice(self, head: bytes, start: int, stop: int) -> Chunk:
         if not self.is_cached:
             return head + self.read(start, stop)
         for position in range(start, stop, _PROBE_STEP):
@@ -68,7 +69,7 @@ class LocalContent(Content):
             return False if error.errno == errno.EAGAIN else None
         return True
 
-    def check(self) -> None:
+    def verify(self) -> None:
         check_end(self._entry, self._opened, self._descriptor)
 
     def close(self) -> None:
@@ -80,10 +81,10 @@ class LocalContent(Content):
 def check_end(entry: Entry, opened: os.stat_result, descriptor: int) -> None:
     """Raise SourceChangedError unless the file is what it was when it was opened, and ends where its size
     says. Raise SourceUnreadableError if that cannot be read."""
-    with source_errors(entry.member_name):
+    with translate_errors(entry.member_name):
         more = os.pread(descriptor, 1, entry.size)
         status = os.fstat(descriptor)  # after the reading: a file that has grown has another size by now
-    compare_with_opened(entry, opened, status)
+    verify_unchanged(entry, opened, status)
     if more:
         raise longer_than_its_size(entry)
 
@@ -96,24 +97,24 @@ def longer_than_its_size(entry: Entry) -> SourceChangedError:
     )
 
 
-def compare_with_opened(entry: Entry, opened: os.stat_result, status: os.stat_result) -> None:
+def verify_unchanged(entry: Entry, opened: os.stat_result, status: os.stat_result) -> None:
     """Raise SourceChangedError unless the file is what it was when it was opened, and its status that.
 
     Who rewrites a file in place can set its mtime back (touch -r, exiftool -P), and its ctime never. That one
     moves as well when the file gets or loses a name, which does no harm to what is in it.
     """
-    compare(entry, status)
+    verify_stat(entry, status)
     if status.st_nlink == opened.st_nlink:
-        untouched_since(entry, status, opened.st_ctime_ns)
+        verify_ctime(entry, status, opened.st_ctime_ns)
 
 
-def untouched_since(entry: Entry, status: os.stat_result, changed_ns: int) -> None:
+def verify_ctime(entry: Entry, status: os.stat_result, changed_ns: int) -> None:
     """Raise SourceChangedError for a file whose ctime is later than that (nanoseconds since the epoch)."""
     if status.st_ctime_ns > changed_ns and not entry.is_directory:
         raise SourceChangedError(f"{entry.member_name!r} was touched while it was packed")
 
 
-def compare(entry: Entry, status: os.stat_result) -> None:
+def verify_stat(entry: Entry, status: os.stat_result) -> None:
     """Raise SourceChangedError unless `status` is that of the entry.
 
     A directory's time moves whenever something is put into it; only that it still is one matters.

@@ -13,11 +13,11 @@ from weakref import WeakValueDictionary
 
 from tornado_archiver.beneath import (
     OpenDirectories,
-    followed,
     open_directory,
     open_file,
-    source_errors,
-    translated,
+    resolve_beneath,
+    to_source_error,
+    translate_errors,
 )
 from tornado_archiver.cancellation import check_cancelled
 from tornado_archiver.errors import (
@@ -30,19 +30,19 @@ from tornado_archiver.errors import (
 )
 from tornado_archiver.junk import is_never_served
 from tornado_archiver.local_content import (
-    LocalContent,
+    LocalFile,
     check_end,
-    compare,
     longer_than_its_size,
-    untouched_since,
+    verify_ctime,
+    verify_stat,
 )
 from tornado_archiver.manifest import Entry, Manifest, with_owner_access
-from tornado_archiver.selection import Selection
+from tornado_archiver.selection import SourceFilter
 from tornado_archiver.storage import Reader, Source, Storage
 from tornado_archiver.threads import run_in_thread
-from tornado_archiver.walk import Walked, walk, without
+from tornado_archiver.walk import WalkResult, walk, without
 
-_ALL_READ = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
+_WORLD_READABLE = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 _NO_SUCH_DIRECTORY = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 
 
@@ -50,62 +50,62 @@ class LocalStorage(Storage):
     """Directories directly beneath `photos_dir`, which is opened anew for each request: it may be mounted
     late, or replaced."""
 
-    def __init__(self, photos_dir: Path, selection: Selection) -> None:
+    def __init__(self, photos_dir: Path, source_filter: SourceFilter) -> None:
         self._root = os.fsencode(photos_dir)
-        self._selection = selection
-        self._in_use: WeakValueDictionary[Source, Manifest] = WeakValueDictionary()
+        self._filter = source_filter
+        self._live_manifests: WeakValueDictionary[Source, Manifest] = WeakValueDictionary()
 
-    async def manifest(self, source_hash: str) -> Manifest:
-        return await run_in_thread(self._walked, _directory_name(source_hash))
+    async def scan(self, source_hash: str) -> Manifest:
+        return await run_in_thread(self._scan, _directory_name(source_hash))
 
-    def _walked(self, name: bytes) -> Manifest:
-        source = LocalSource(self._root, self._resolved(name))
+    def _scan(self, name: bytes) -> Manifest:
+        source = LocalSource(self._root, self._resolve_symlink(name))
         if is_never_served(source.name):
             raise SourceNotFoundError("the directory is hidden or junk, or is in such a one")
         try:
-            with source.opened() as directory:
-                walked = walk(directory, self._selection)
-            settled = self._settled(source, walked)  # which goes by the modes of the disk
+            with source.open_dir() as directory:
+                walked = walk(directory, self._filter)
+            settled = self._build_manifest(source, walked)  # which goes by the modes of the disk
         except SourceGoneError as error:
             raise SourceNotFoundError("the directory is gone") from error
         if not settled.entries:
             raise SourceNotFoundError("there is nothing to pack in the directory")
         is_dated = not walked.follows_links and source.name == name
         entries = with_owner_access(settled.entries)
-        return self._shared(replace(settled, entries=entries, is_dated=is_dated))
+        return self._intern(replace(settled, entries=entries, has_last_modified=is_dated))
 
-    def _settled(self, source: "LocalSource", walked: Walked) -> Manifest:
+    def _build_manifest(self, source: "LocalSource", walked: WalkResult) -> Manifest:
         """What is promised of what was found: all of it, or SourceUnreadableError.
 
         A file that everybody may read is not tried: for the usual thousands of them that takes longer than
         it is worth. Should one be unreadable all the same, the download is cut when it is reached.
         """
-        for reason in walked.unlistable.values():
+        for reason in walked.unreadable_dirs.values():
             raise SourceUnreadableError(reason)
         gone = set()
-        private = (entry for entry in walked.entries if entry.mode & _ALL_READ != _ALL_READ)
+        private = (entry for entry in walked.entries if entry.mode & _WORLD_READABLE != _WORLD_READABLE)
         for name, error in unopenable(source, private):
             if not isinstance(error, SourceGoneError):
                 raise error
             gone.add(name)
         return Manifest(without(gone, walked.entries), source, walked.changed_ns)
 
-    def _shared(self, manifest: Manifest) -> Manifest:
+    def _intern(self, manifest: Manifest) -> Manifest:
         """The same manifest from a download that is under way, if there is one: a thousand visitors of one
         directory hold its names once."""
-        known = self._in_use.get(manifest.source)
+        known = self._live_manifests.get(manifest.source)
         if known is not None and known.is_same(manifest):
             return known
-        self._in_use[manifest.source] = manifest
+        self._live_manifests[manifest.source] = manifest
         return manifest
 
-    def _resolved(self, name: bytes) -> bytes:
+    def _resolve_symlink(self, name: bytes) -> bytes:
         """The directory's own name: where links are followed, one within the photos root may name it."""
-        if not self._selection.follow_symlinks:
+        if not self._filter.follow_symlinks:
             return name
-        with _opened_root(self._root) as root:
+        with _root_fd(self._root) as root:
             try:
-                path = followed(root, root, name)
+                path = resolve_beneath(root, root, name)
             except OSError as error:
                 raise _directory_error(error) from error
         if path is None:
@@ -122,7 +122,7 @@ def unopenable(source: "LocalSource", entries: Iterable[Entry]) -> Iterator[tupl
             check_cancelled()
             if not entry.is_directory:
                 try:
-                    os.close(reader.open(entry))
+                    os.close(reader.open_fd(entry))
                 except (SourceUnreadableError, SourceGoneError) as error:
                     yield entry.member_name, error
 
@@ -149,9 +149,9 @@ class LocalSource(Source):
         return LocalReader(self)
 
     @contextmanager
-    def opened(self) -> Iterator[int]:
+    def open_dir(self) -> Iterator[int]:
         """A descriptor of the directory. Raises SourceNotFoundError, StorageUnavailableError."""
-        with _opened_root(self.root) as root:
+        with _root_fd(self.root) as root:
             try:
                 descriptor = open_directory(root, self.name)
             except OSError as error:
@@ -163,7 +163,7 @@ class LocalSource(Source):
 
 
 @contextmanager
-def _opened_root(path: bytes) -> Iterator[int]:
+def _root_fd(path: bytes) -> Iterator[int]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
@@ -188,7 +188,7 @@ class LocalReader(Reader):
         self._buffer = bytearray()
 
     def __enter__(self) -> Self:
-        self._opened = self._source.opened()
+        self._opened = self._source.open_dir()
         try:
             self.directory = self._opened.__enter__()
         except SourceNotFoundError as error:
@@ -202,21 +202,21 @@ class LocalReader(Reader):
         self._folders.close()
         self._opened.__exit__(None, None, None)
 
-    def blocks(self, entry: Entry, max_bytes: int) -> Iterator[memoryview]:
-        buffer = self._room(max_bytes)
-        with source_errors(entry.member_name), self.opened(entry) as descriptor:
-            opened, left = os.fstat(descriptor), entry.size
+    def iter_blocks(self, entry: Entry, max_bytes: int) -> Iterator[memoryview]:
+        buffer = self._buffer_for(max_bytes)
+        with translate_errors(entry.member_name), self.open_dir(entry) as descriptor:
+            open_dir, left = os.fstat(descriptor), entry.size
             while left:
                 count = os.readv(descriptor, [buffer[: min(left, max_bytes)]])
                 if not count:
                     raise SourceChangedError(f"{entry.member_name!r} shrank while it was read")
                 left -= count
                 yield buffer[:count]
-            check_end(entry, opened, descriptor)
+            check_end(entry, open_dir, descriptor)
 
-    def whole(self, entry: Entry) -> bytes:
+    def read_all(self, entry: Entry) -> bytes:
         # thousands to the second: fewer calls here are felt by the visitor
-        parent, _, name = entry.source_name.rpartition(b"/")
+        parent, _, name = entry.source_key.rpartition(b"/")
         try:
             descriptor = open_file(self._folders.open(parent), name)
             try:
@@ -225,54 +225,54 @@ class LocalReader(Reader):
             finally:
                 os.close(descriptor)
         except OSError as error:
-            raise translated(entry.member_name, error) from error
+            raise to_source_error(entry.member_name, error) from error
         if status.st_mtime_ns != entry.mtime_ns or len(data) != status.st_size or len(data) != entry.size:
-            compare(entry, status)
+            verify_stat(entry, status)
             raise _read_error(entry, len(data))
         return data
 
-    def content(self, entry: Entry) -> LocalContent:
-        return LocalContent(entry, self.open(entry))
+    def open_file(self, entry: Entry) -> LocalFile:
+        return LocalFile(entry, self.open_fd(entry))
 
     def verify(self, entries: Iterable[Entry], changed_ns: int | None = None) -> None:
         """Stops when `check_cancelled` raises."""
         with OpenDirectories(self.directory) as folders:  # the paths as they are now
             for entry in entries:
                 check_cancelled()
-                parent, _, name = entry.source_name.rpartition(b"/")
+                parent, _, name = entry.source_key.rpartition(b"/")
                 try:
                     status = os.stat(name, dir_fd=folders.open(parent), follow_symlinks=False)
                 except OSError as error:
-                    raise translated(entry.member_name, error) from error
-                compare(entry, status)
+                    raise to_source_error(entry.member_name, error) from error
+                verify_stat(entry, status)
                 if changed_ns is not None:
-                    untouched_since(entry, status, changed_ns)
+                    verify_ctime(entry, status, changed_ns)
 
     @contextmanager
-    def opened(self, entry: Entry) -> Iterator[int]:
-        """A descriptor of the entry's file, closed at the end. Raises as `open` does."""
-        descriptor = self.open(entry)
+    def open_dir(self, entry: Entry) -> Iterator[int]:
+        """A descriptor of the entry's file, closed at the end. Raises as `open_fd` does."""
+        descriptor = self.open_fd(entry)
         try:
             yield descriptor
         finally:
             os.close(descriptor)
 
-    def open(self, entry: Entry) -> int:
+    def open_fd(self, entry: Entry) -> int:
         """A descriptor of the entry's file, for the caller to close; it is what the entry says right now.
 
         Raises SourceChangedError, SourceUnreadableError.
         """
-        parent, _, name = entry.source_name.rpartition(b"/")
-        with source_errors(entry.member_name):
+        parent, _, name = entry.source_key.rpartition(b"/")
+        with translate_errors(entry.member_name):
             descriptor = open_file(self._folders.open(parent), name)
         try:
-            compare(entry, os.fstat(descriptor))
+            verify_stat(entry, os.fstat(descriptor))
         except BaseException:
             os.close(descriptor)
             raise
         return descriptor
 
-    def _room(self, size: int) -> memoryview:
+    def _buffer_for(self, size: int) -> memoryview:
         if len(self._buffer) < size:
             self._buffer = bytearray(size)
         return memoryview(self._buffer)

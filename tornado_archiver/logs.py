@@ -19,7 +19,7 @@ _TEXT = "%(asctime)s %(levelname)s %(message)s"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-def set_up_logging(log_format: str) -> None:
+def configure_logging(log_format: str) -> None:
     """Write everything to stderr, `text` or `json`: warnings and what nobody caught as well. Once, before
     processes are forked."""
     handler = logging.StreamHandler()
@@ -35,7 +35,7 @@ class TextFormatter(logging.Formatter):
     """A line; what belongs to it and stands on further lines, like a traceback, is indented."""
 
     def format(self, record: logging.LogRecord) -> str:
-        text = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", super().format(record))
+        text = _CONTROL.sub(lambda args: f"\\x{ord(args[0]):02x}", super().format(record))
         return text.rstrip("\n").replace("\n", "\n    ")
 
 
@@ -44,7 +44,7 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created, UTC)
-        told: dict[str, Any] = {
+        record_dict: dict[str, Any] = {
             "time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": record.levelname,
             "logger": record.name,
@@ -52,12 +52,12 @@ class JsonFormatter(logging.Formatter):
             **getattr(record, "fields", {}),
         }
         if record.exc_info:
-            told["exception"] = self.formatException(record.exc_info)
+            record_dict["exception"] = self.formatException(record.exc_info)
         # ASCII with \u escapes, so no character can end the line
-        return json.dumps({name: _plain(value) for name, value in told.items()})
+        return json.dumps({name: _escape_surrogates(value) for name, value in record_dict.items()})
 
 
-def _plain(value: Any) -> Any:
+def _escape_surrogates(value: Any) -> Any:
     """Half a surrogate, as in a file name that is no UTF-8, would be JSON that many a reader refuses."""
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
@@ -71,11 +71,11 @@ def _log_uncaught(
         log.critical("%s: %s", where, kind.__name__, exc_info=(kind, error, trace))
 
 
-def _log_unraisable(found: "sys.UnraisableHookArgs") -> None:
-    where = f"{found.err_msg or 'Exception ignored in'} {found.object!r}"
-    _log_uncaught(found.exc_type, found.exc_value or found.exc_type(), found.exc_traceback, where)
+def _log_unraisable(args: "sys.UnraisableHookArgs") -> None:
+    where = f"{args.err_msg or 'Exception ignored in'} {args.object!r}"
+    _log_uncaught(args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback, where)
 
 
-def _log_uncaught_in_thread(found: threading.ExceptHookArgs) -> None:
-    where = f"uncaught in thread {found.thread.name if found.thread else '?'}"
-    _log_uncaught(found.exc_type, found.exc_value or found.exc_type(), found.exc_traceback, where)
+def _log_uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
+    where = f"uncaught in thread {args.thread.name if args.thread else '?'}"
+    _log_uncaught(args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback, where)

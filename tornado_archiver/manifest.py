@@ -18,13 +18,13 @@ class Entry(NamedTuple):
     """One regular file or one directory of the source.
 
     `member_name` is its name inside the archive: relative, parts joined by `/`, a trailing `/` on a
-    directory, unique and portable (see `member_names`). `source_name` is its storage's own name for it,
+    directory, unique and portable (see `member_names`). `source_key` is its storage's own name for it,
     opaque to a backend. `size` is in bytes (0 for a directory), `mtime_ns` in nanoseconds since the epoch
     (may be negative), `mode` the permission bits alone (0o644), which let the owner read and change it.
     """
 
     member_name: str
-    source_name: bytes
+    source_key: bytes
     size: int
     mtime_ns: int
     mode: int
@@ -61,23 +61,23 @@ class Manifest:
     """Compared by identity, so that facts about one can be kept for as long as it lives (`is_same` compares
     two). The entries in byte order of their member names, a directory before what is in it; and their source.
 
-    `changed_ns` is when anything of it last changed, in nanoseconds since the epoch, by a clock that nobody
+    `ctime_ns` is when anything of it last changed, in nanoseconds since the epoch, by a clock that nobody
     sets back: not the newest modification time, which an older file put in place of another leaves alone.
     None when no clock tells: what is in the archive may change without a change on the disk. Without
-    `is_dated` it tells of what is there only: a link on the way may lead elsewhere tomorrow, to something
-    older.
+    `has_last_modified` it tells of what is there only: a link on the way may lead elsewhere tomorrow, to
+    something older.
     """
 
     entries: tuple[Entry, ...]
     source: Source
-    changed_ns: int | None = 0
-    is_dated: bool = True
+    ctime_ns: int | None = 0
+    has_last_modified: bool = True
 
     def is_same(self, other: "Manifest") -> bool:
         """Whether the other one promises the same, of the same source at the same time."""
-        return (self.source, self.changed_ns, self.is_dated, self.entries) == (
+        return (self.source, self.ctime_ns, self.has_last_modified, self.entries) == (
             other.source,
-            other.changed_ns,
-            other.is_dated,
+            other.ctime_ns,
+            other.has_last_modified,
             other.entries,
         )

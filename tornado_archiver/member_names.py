@@ -30,7 +30,7 @@ _NOT_PORTABLE = re.compile(
 )
 # The same for many names with a NUL before and behind each: what may stand anywhere in them, as long as it is
 # ASCII, and what may not stand at the beginning, in lower case. Far faster than one expression for it all.
-_FINE = b"\0" + bytes(set(range(0x20, 0x7F)) - _REPLACEMENTS.keys())
+_PORTABLE_BYTES = b"\0" + bytes(set(range(0x20, 0x7F)) - _REPLACEMENTS.keys())
 _SOME_RESERVED = re.compile(rb"\0(?:con|prn|aux|nul|conin\$|conout\$|com[0-9]|lpt[0-9]) *[\0.]")
 _MAX_NUMBER_BYTES = len(" (99999999)")
 _MAX_SUFFIX_BYTES = 20  # what is longer is no suffix but a name with a dot in it
@@ -38,27 +38,27 @@ _MAX_SUFFIX_BYTES = 20  # what is longer is no suffix but a name with a dot in i
 
 def portable_name(name: bytes) -> str:
     """One part of a path (no `/`) as a name that any system can hold; unchanged where that is possible."""
-    return _shortened(_made_portable(name.decode("utf-8", "surrogateescape")), MAX_NAME_BYTES)
+    return _truncate(_make_portable(name.decode("utf-8", "surrogateescape")), MAX_NAME_BYTES)
 
 
 def portable_file_name(stem: str, suffix: str, max_bytes: int) -> str:
     """The name of a file that any system can hold, in at most `max_bytes` of UTF-8. The suffix has its dot,
     is portable itself, and stays whole."""
-    return _cut(_made_portable(stem + suffix).removesuffix(suffix), suffix, max_bytes)
+    return _cut(_make_portable(stem + suffix).removesuffix(suffix), suffix, max_bytes)
 
 
-def _made_portable(text: str) -> str:
+def _make_portable(text: str) -> str:
     if not _NOT_PORTABLE.search(text):
         return text
-    text = _with_sound_end(text.translate(_REPLACEMENTS))
+    text = _fix_last_character(text.translate(_REPLACEMENTS))
     return _RESERVED.sub(r"\1_", text, count=1) if _RESERVED.match(text) else text
 
 
-def _with_sound_end(text: str) -> str:
+def _fix_last_character(text: str) -> str:
     return text[:-1] + _LAST_CHARACTER.get(text[-1], text[-1])
 
 
-def _shortened(text: str, max_bytes: int) -> str:
+def _truncate(text: str, max_bytes: int) -> str:
     """`text` in at most `max_bytes` of UTF-8, cut before its suffix; not cut after a dot or a space, which
     would be one more name that Windows refuses (`con    .txt` among them)."""
     return _cut(*_split(text), max_bytes)
@@ -68,7 +68,7 @@ def _cut(stem: str, suffix: str, max_bytes: int) -> str:
     if len((stem + suffix).encode()) <= max_bytes:
         return stem + suffix
     room = max_bytes - len(suffix.encode()) - 2  # what may replace the last character is 2 bytes longer
-    return _with_sound_end(stem.encode()[:room].decode("utf-8", "ignore")) + suffix
+    return _fix_last_character(stem.encode()[:room].decode("utf-8", "ignore")) + suffix
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -77,7 +77,7 @@ def _split(name: str) -> tuple[str, str]:
     return (stem, dot + suffix) if stem and len(suffix.encode()) < _MAX_SUFFIX_BYTES else (name, "")
 
 
-def sibling_names(names: Iterable[bytes]) -> dict[bytes, str]:
+def unique_names(names: Iterable[bytes]) -> dict[bytes, str]:
     """A portable name for each name in one directory, no two alike.
 
     Two that differ only in case or normal form would overwrite each other when unpacked on Windows or
@@ -85,7 +85,7 @@ def sibling_names(names: Iterable[bytes]) -> dict[bytes, str]:
     choose first, in byte order; numbers are given last, so none of them takes another one's name.
     """
     ordered = sorted(names)
-    if (unchanged := _all_fine(ordered)) is not None:
+    if (unchanged := _all_portable(ordered)) is not None:
         return unchanged
     portable = {name: portable_name(name) for name in ordered}
     taken: dict[str, int] = {}  # and the last number given for it: a thousand alike are not counted through
@@ -95,19 +95,24 @@ def sibling_names(names: Iterable[bytes]) -> dict[bytes, str]:
         if key not in taken:
             taken[key] = 1
             chosen[name] = portable[name]
-    return {name: chosen.get(name) or _numbered(portable[name], taken) for name in portable}
+    return {name: chosen.get(name) or _deduplicate(portable[name], taken) for name in portable}
 
 
-def free_name(name: str, siblings: Iterable[str]) -> str:
+def unique_name(name: str, siblings: Iterable[str]) -> str:
     """`name` for one more among these siblings, numbered in the same way if it is taken."""
-    return _numbered(name, {_collision_key(sibling): 1 for sibling in siblings})
+    return _deduplicate(name, {_collision_key(sibling): 1 for sibling in siblings})
 
 
-def _all_fine(names: list[bytes]) -> dict[bytes, str] | None:
+def _all_portable(names: list[bytes]) -> dict[bytes, str] | None:
     """The names as they are where nothing is to be done, as nearly always: thousands are seen in one go."""
     joined = b"\0" + b"\0".join(names) + b"\0"
     lower = joined.lower()
-    if joined.translate(None, _FINE) or b".\0" in joined or b" \0" in joined or _SOME_RESERVED.search(lower):
+    if (
+        joined.translate(None, _PORTABLE_BYTES)
+        or b".\0" in joined
+        or b" \0" in joined
+        or _SOME_RESERVED.search(lower)
+    ):
         return None
     has_twins = len(set(lower[1:-1].split(b"\0"))) < len(names)
     if has_twins or len(max(names, key=len, default=b"")) > MAX_NAME_BYTES:
@@ -115,11 +120,11 @@ def _all_fine(names: list[bytes]) -> dict[bytes, str] | None:
     return dict(zip(names, joined[1:].decode().split("\0"), strict=False))
 
 
-def _numbered(name: str, taken: dict[str, int]) -> str:
+def _deduplicate(name: str, taken: dict[str, int]) -> str:
     """A long name is cut as if for the longest number, so that names which differ only after that share a
     count, and none of them tries all numbers of the others."""
     stem, suffix = _split(name)
-    stem = _shortened(stem, MAX_NAME_BYTES - _MAX_NUMBER_BYTES - len(suffix.encode()))
+    stem = _truncate(stem, MAX_NAME_BYTES - _MAX_NUMBER_BYTES - len(suffix.encode()))
     key = _collision_key(stem + suffix)
     candidate, number = name, taken.get(key, 1)
     while _collision_key(candidate) in taken:

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from tornado_archiver.chunks import MAX_CHUNK_BYTES, MIN_CHUNK_BYTES, Chunk, FileSlice
-from tornado_archiver.errors import PackingError
+from tornado_archiver.errors import BackendError
 from tornado_archiver.ledger import Ledger, line_up
 
 _PIECES_PER_S = 20  # small enough to flow, large enough to cost nothing
@@ -36,8 +36,8 @@ class Pacing:
             return min(max(self.rate_limit // _PIECES_PER_S, MIN_CHUNK_BYTES), MAX_CHUNK_BYTES)
         return MAX_CHUNK_BYTES
 
-    def paced(self, chunks: Chunks, give_up: Callable[[PackingError], None] | None = None) -> Chunks:
-        """The same bytes, as fast as they may go. Raises PackingError when they do not come; `give_up` is
+    def paced(self, chunks: Chunks, give_up: Callable[[BackendError], None] | None = None) -> Chunks:
+        """The same bytes, as fast as they may go. Raises BackendError when they do not come; `give_up` is
         told of it before, for what hangs in a thread, on a disk that is gone, hangs on."""
         if self.patience_s:
             chunks = _awaited(chunks, self.patience_s, give_up or _say_nothing)
@@ -80,13 +80,13 @@ class _SharedLine:
         self._ledger.give_back(size, self._bytes_per_s)
 
 
-def _say_nothing(error: PackingError) -> None:
+def _say_nothing(error: BackendError) -> None:
     pass
 
 
-async def _awaited(chunks: Chunks, seconds: float, give_up: Callable[[PackingError], None]) -> Chunks:
+async def _awaited(chunks: Chunks, seconds: float, give_up: Callable[[BackendError], None]) -> Chunks:
     """A program that was stopped, or waits for a disk that is gone, would keep the visitor for ever."""
-    loop, error = asyncio.get_running_loop(), PackingError(f"nothing came from the backend for {seconds:g} s")
+    loop, error = asyncio.get_running_loop(), BackendError(f"nothing came from the backend for {seconds:g} s")
     async with aclosing(chunks):
         while True:
             alarm = loop.call_later(seconds, give_up, error)
@@ -96,7 +96,7 @@ async def _awaited(chunks: Chunks, seconds: float, give_up: Callable[[PackingErr
             except StopAsyncIteration:
                 return
             except TimeoutError:
-                raise PackingError(*error.args) from None
+                raise BackendError(*error.args) from None
             finally:
                 alarm.cancel()
             yield ready.pop()  # while this waits, only the reader holds it
@@ -129,5 +129,5 @@ async def _delayed(chunks: Chunks, seconds: float) -> Chunks:
 
 def _pieces(chunk: Chunk, size: int) -> Iterator[Chunk]:
     if isinstance(chunk, FileSlice):
-        return chunk.slices(size)
+        return chunk.split(size)
     return (chunk[start : start + size] for start in range(0, len(chunk), size))

@@ -7,10 +7,10 @@ from contextlib import closing
 from tornado_archiver.byterange import ByteRange
 from tornado_archiver.chunks import MAX_CHUNK_BYTES, Chunk
 from tornado_archiver.contents import SMALL_BYTES, Contents
-from tornado_archiver.errors import PackingError
+from tornado_archiver.errors import BackendError
 from tornado_archiver.layout import Layout
 from tornado_archiver.segments import FileContent, FramedContent, Late, Literal
-from tornado_archiver.storage import Content
+from tornado_archiver.storage import SourceFile
 
 MAX_SLICE_BYTES = 8 * 1024 * 1024
 _RUN_RECORDS = 128  # more at a time are not faster, and what comes to nothing would be longer in vain
@@ -46,7 +46,7 @@ class Packer:
         self._backlog = _Backlog(layout, contents, wanted)
 
     def chunks(self) -> Generator[Chunk, None, None]:
-        """Raises SourceChangedError, SourceUnreadableError, PackingError before a byte that is not right."""
+        """Raises SourceChangedError, SourceUnreadableError, BackendError before a byte that is not right."""
         with closing(self._backlog):
             for chunk in self._made():
                 size, handed_out = len(chunk), [chunk]
@@ -58,7 +58,7 @@ class Packer:
         self._contents.check_open()
         last = self._taken()
         if len(last) != self._left:
-            raise PackingError(f"the layout promised {self._left} more bytes where {len(last)} came")
+            raise BackendError(f"the layout promised {self._left} more bytes where {len(last)} came")
         yield last
 
     def _made(self) -> Iterator[Chunk]:
@@ -90,7 +90,7 @@ class Packer:
         end = at + sum(map(len, run))
         made = bisect_left(starts, end, first, stop)
         if starts[made] != end:
-            raise PackingError(f"records from {at} on end at {end}, in the midst of one that was laid out")
+            raise BackendError(f"records from {at} on end at {end}, in the midst of one that was laid out")
         self._pieces += run
         self._waiting_bytes += end - at
         return made - first
@@ -129,7 +129,7 @@ class Packer:
     def _late(self, segment: Late) -> bytes:
         data = segment.make(self._contents)
         if len(data) != segment.length:
-            raise PackingError(f"a record of {len(data)} bytes was laid out as one of {segment.length}")
+            raise BackendError(f"a record of {len(data)} bytes was laid out as one of {segment.length}")
         return data
 
     def _sliced(self, segment: FileContent, first: int, last: int) -> Iterator[Chunk]:
@@ -137,7 +137,7 @@ class Packer:
             content = self._contents.content(segment.entry)
             stop = min(first + (MAX_SLICE_BYTES if content.is_cached else self._room()), last - 1)
             head = self._taken()
-            yield content.chunk(head, first, stop)
+            yield content.slice(head, first, stop)
             first = stop
         self._add(self._contents.content(segment.entry).read(first, last))
 
@@ -149,9 +149,9 @@ class Packer:
                 stop = min(first + self._room(), last)
                 self._add_framed(segment, content, first, stop)
                 first = stop
-            content.check()
+            content.verify()
 
-    def _add_framed(self, segment: FramedContent, content: Content, first: int, last: int) -> None:
+    def _add_framed(self, segment: FramedContent, content: SourceFile, first: int, last: int) -> None:
         """The bytes `first` to `last` of the segment: what they hold of the file lies in one piece."""
         blocks = list(segment.blocks(first, last))
         begin, end = blocks[0][1], blocks[-1][2]

@@ -16,7 +16,7 @@ from tornado_archiver.crc_cache import CrcCache
 from tornado_archiver.layout import Layout
 from tornado_archiver.manifest import Manifest
 from tornado_archiver.packer import PAUSE, Packer
-from tornado_archiver.threads import pulled
+from tornado_archiver.threads import iterate_in_thread
 
 _NS_PER_S = 1_000_000_000
 
@@ -63,7 +63,7 @@ class PlannedArchive(Archive):
 
     def chunks(self, byte_range: ByteRange | None = None) -> AsyncGenerator[Chunk, None]:
         wanted = byte_range or ByteRange(0, self._layout.length)
-        return pulled(self._packed(wanted), ahead=lambda: self.chunk_bytes > MIN_CHUNK_BYTES)
+        return iterate_in_thread(self._packed(wanted), prefetch=lambda: self.chunk_bytes > MIN_CHUNK_BYTES)
 
     def _packed(self, wanted: ByteRange) -> Generator[Chunk, None, None]:
         with (
@@ -85,9 +85,9 @@ class PlannedArchive(Archive):
 
 
 def _last_modified(manifest: Manifest) -> int | None:
-    if manifest.changed_ns is None or not manifest.is_dated:
+    if manifest.ctime_ns is None or not manifest.has_last_modified:
         return None
-    return manifest.changed_ns // _NS_PER_S
+    return manifest.ctime_ns // _NS_PER_S
 
 
 def _etag(version: str, manifest: Manifest) -> str:

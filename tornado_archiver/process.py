@@ -19,62 +19,63 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
-from tornado_archiver.cleanup import finished
-from tornado_archiver.confinement import confine
-from tornado_archiver.errors import PackingError
+from tornado_archiver.cleanup import shielded
+from tornado_archiver.confinement import restrict_self
+from tornado_archiver.errors import BackendError
 
 CHUNK_BYTES = 256 * 1024
-SILENCE_S = 2
+IDLE_TIMEOUT_S = 2
 _PIPE_BYTES = 1024 * 1024  # room for what a fast program writes during a pause, the event loop's shortest
-_PAUSE_S = 0.001
+_COALESCE_DELAY_S = 0.001
 _KEPT_STDERR_BYTES = 2048
 
 
-class Program:
+class Subprocess:
     """`async with Program(arguments, ...) as program: async for chunk in program.output(): ...`
 
-    `directory` is a path to start in, `stdin` a descriptor (the caller's to close) or None for none,
-    `inherited` further descriptors that the program sees under the same numbers. `rules`, from `confinement`
+    `cwd` is a path to start in, `stdin` a descriptor (the caller's to close) or None for none,
+    `pass_fds` further descriptors that the program sees under the same numbers. `landlock_ruleset`, from
+    `confinement`
     (a descriptor, the caller's to close), say what it may do; without, it may do what this process may.
-    `environment` is all that it gets of one, with PATH: the service's own holds the keys of links.
-    `chatter` is what it says on stderr when all is well: no error repeats that. `when_silent` is awaited
+    `env` is all that it gets of one, with PATH: the service's own holds the keys of links.
+    `expected_stderr` is what it says on stderr when all is well: no error repeats that. `on_idle` is awaited
     whenever a reader has waited for SILENCE_S: it raises when there is no sense in waiting on. On leaving the
     block the whole process group is killed and waited for, and every descriptor closed.
     """
 
     def __init__(
         self,
-        arguments: Sequence[str],
+        args: Sequence[str],
         *,
-        directory: str,
+        cwd: str,
         stdin: int | None = None,
-        environment: Mapping[str, str] | None = None,
-        inherited: Sequence[int] = (),
-        rules: int | None = None,
-        chatter: re.Pattern[str] | None = None,
-        when_silent: Callable[[], Awaitable[None]] | None = None,
+        env: Mapping[str, str] | None = None,
+        pass_fds: Sequence[int] = (),
+        landlock_ruleset: int | None = None,
+        expected_stderr: re.Pattern[str] | None = None,
+        on_idle: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        self._arguments = arguments
-        self._directory = directory
+        self._arguments = args
+        self._directory = cwd
         self._stdin = subprocess.DEVNULL if stdin is None else stdin
-        self._environment = {"PATH": os.environ.get("PATH", os.defpath), **(environment or {})}
-        self._inherited = inherited
-        self._rules = rules
-        self._chatter = chatter
-        self._when_silent = when_silent
+        self._environment = {"PATH": os.environ.get("PATH", os.defpath), **(env or {})}
+        self._inherited = pass_fds
+        self._rules = landlock_ruleset
+        self._chatter = expected_stderr
+        self._when_silent = on_idle
         self._said = b""
 
     async def __aenter__(self) -> Self:
-        with contextlib.ExitStack() as undo, contextlib.ExitStack() as handed_over:
-            self._stdout, child_stdout = _pipe(undo, handed_over)
+        with contextlib.ExitStack() as stack, contextlib.ExitStack() as child_fds:
+            self._stdout, child_stdout = _pipe(stack, child_fds)
             with contextlib.suppress(OSError):  # over the user's share of pipe memory: it works with less
                 fcntl.fcntl(child_stdout, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-            self._stderr, child_stderr = _pipe(undo, handed_over)
+            self._stderr, child_stderr = _pipe(stack, child_fds)
             self._process = self._start(child_stdout, child_stderr)
-            undo.callback(self._kill)
-            self._ended = os.pidfd_open(self._process.pid)
-            undo.pop_all()
-        asyncio.get_running_loop().add_reader(self._stderr, self._listen)
+            stack.callback(self._kill)
+            self._pidfd = os.pidfd_open(self._process.pid)
+            stack.pop_all()
+        asyncio.get_running_loop().add_reader(self._stderr, self._drain_stderr)
         return self
 
     def _start(self, stdout: int, stderr: int) -> "subprocess.Popen[bytes]":
@@ -82,10 +83,10 @@ class Program:
             if self._rules is None:
                 return self._popen(stdout, stderr)
             with ThreadPoolExecutor(max_workers=1) as thread:  # which is confined for good
-                thread.submit(confine, self._rules).result()
+                thread.submit(restrict_self, self._rules).result()
                 return thread.submit(self._popen, stdout, stderr).result()
         except OSError as error:
-            raise PackingError(f"{self._arguments[0]} could not be started: {error.strerror}") from error
+            raise BackendError(f"{self._arguments[0]} could not be started: {error.strerror}") from error
 
     def _popen(self, stdout: int, stderr: int) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
@@ -99,24 +100,26 @@ class Program:
             start_new_session=True,
         )
 
-    async def output(self) -> AsyncGenerator[bytes, None]:
+    async def stdout_chunks(self) -> AsyncGenerator[bytes, None]:
         """What the program prints, as it comes; ends only when it has ended with exit status 0.
 
-        Raises PackingError with the exit status and the end of what it said on stderr.
+        Raises BackendError with the exit status and the end of what it said on stderr.
         """
         while chunk := await self._read():
             yield chunk
-        await _readable(self._ended)
+        await _readable(self._pidfd)
         self._kill()  # what it has left running
         status = self._process.wait()
-        self._listen()
+        self._drain_stderr()
         if status:
-            said = (self._chatter.sub("", self.said) if self._chatter else self.said).strip() or "nothing"
-            raise PackingError(f"{self._arguments[0]} ended with status {status} and said {said!r}")
+            stderr_tail = (
+                self._chatter.sub("", self.stderr_tail) if self._chatter else self.stderr_tail
+            ).strip() or "nothing"
+            raise BackendError(f"{self._arguments[0]} ended with status {status} and said {stderr_tail!r}")
 
     @property
-    def said(self) -> str:
-        """The end of what it has said on stderr; the very end when `output` has ended."""
+    def stderr_tail(self) -> str:
+        """The end of what it has said on stderr; the very end when `stdout_chunks` has ended."""
         return self._said.decode("utf-8", "replace")
 
     async def __aexit__(
@@ -126,12 +129,12 @@ class Program:
             if self._process.returncode is None:
                 self._kill()
                 try:
-                    await finished(_readable(self._ended))
+                    await shielded(_readable(self._pidfd))
                 finally:
                     self._process.wait()
         finally:
             asyncio.get_running_loop().remove_reader(self._stderr)
-            for descriptor in (self._stdout, self._stderr, self._ended):
+            for descriptor in (self._stdout, self._stderr, self._pidfd):
                 os.close(descriptor)
 
     def _kill(self) -> None:
@@ -144,39 +147,39 @@ class Program:
         more: each wake-up costs as much as copying 100 KiB."""
         while True:
             try:
-                if self._waiting_bytes() < CHUNK_BYTES // 2:
-                    await asyncio.sleep(_PAUSE_S)
+                if self._bytes_in_pipe() < CHUNK_BYTES // 2:
+                    await asyncio.sleep(_COALESCE_DELAY_S)
                 return os.read(self._stdout, CHUNK_BYTES)
             except BlockingIOError:
-                await self._something_to_read()
+                await self._wait_readable()
 
-    def _waiting_bytes(self) -> int:
+    def _bytes_in_pipe(self) -> int:
         room = array.array("i", [0])
         fcntl.ioctl(self._stdout, termios.FIONREAD, room)
         return room[0]
 
-    async def _something_to_read(self) -> None:
+    async def _wait_readable(self) -> None:
         try:
-            async with asyncio.timeout(SILENCE_S):
+            async with asyncio.timeout(IDLE_TIMEOUT_S):
                 await _readable(self._stdout)
         except TimeoutError:
             if self._when_silent is not None:
                 await self._when_silent()
 
-    def _listen(self) -> None:
+    def _drain_stderr(self) -> None:
         """Takes what stands in the stderr pipe, however much: a program must not block on it."""
         with contextlib.suppress(BlockingIOError):
-            said = os.read(self._stderr, CHUNK_BYTES)
-            self._said = (self._said + said)[-_KEPT_STDERR_BYTES:]
-            if not said:
+            stderr_tail = os.read(self._stderr, CHUNK_BYTES)
+            self._said = (self._said + stderr_tail)[-_KEPT_STDERR_BYTES:]
+            if not stderr_tail:
                 asyncio.get_running_loop().remove_reader(self._stderr)
 
 
-def _pipe(undo: contextlib.ExitStack, handed_over: contextlib.ExitStack) -> tuple[int, int]:
-    """A pipe whose reading end does not block; `undo` closes that end, `handed_over` the program's."""
+def _pipe(stack: contextlib.ExitStack, child_fds: contextlib.ExitStack) -> tuple[int, int]:
+    """A pipe whose reading end does not block; `stack` closes that end, `child_fds` the program's."""
     reading, writing = os.pipe()
-    undo.callback(os.close, reading)
-    handed_over.callback(os.close, writing)
+    stack.callback(os.close, reading)
+    child_fds.callback(os.close, writing)
     os.set_blocking(reading, False)
     return reading, writing
 

@@ -9,20 +9,22 @@ from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
 
 from tornado_archiver.backend import Backend, BackendOptions
-from tornado_archiver.errors import RegistryError
+from tornado_archiver.errors import BackendLoadError
 
 GROUP = "tornado_archiver.backends"
 
 # What a backend says of itself stands in settings, links, headers and file names, as it is: other characters
 # may mean something there.
-ALLOWED = {
+METADATA_PATTERNS = {
     "name": re.compile(r"[a-z0-9][a-z0-9.+-]*"),
     "media_type": re.compile(r"[a-z]+/[a-z0-9.+-]+"),
-    "suffix": re.compile(r"(\.[a-z0-9]{1,16}){1,4}"),  # bounded, because a file name has to hold more than it
+    "extension": re.compile(
+        r"(\.[a-z0-9]{1,16}){1,4}"
+    ),  # bounded, because a file name has to hold more than it
 }
 
 
-def installed() -> Iterable[EntryPoint]:
+def installed_entry_points() -> Iterable[EntryPoint]:
     """The backends that packages installed with pip offer."""
     return entry_points(group=GROUP)
 
@@ -30,23 +32,23 @@ def installed() -> Iterable[EntryPoint]:
 class Registry:
     """Two packages may offer one name as long as nobody asks for it."""
 
-    def __init__(self, offered: Iterable[EntryPoint]) -> None:
+    def __init__(self, entry_points: Iterable[EntryPoint]) -> None:
         self._offered: dict[str, dict[str, EntryPoint]] = {}  # by name and value: one listed twice is one
-        for point in offered:
+        for point in entry_points:
             self._offered.setdefault(point.name, {}).setdefault(point.value, point)
 
     def names(self) -> list[str]:
         return sorted(self._offered)
 
     def create(self, name: str, options: BackendOptions) -> Backend:
-        """The backend of that name. Raises RegistryError when there is none or more than one, or it is no
+        """The backend of that name. Raises BackendLoadError when there is none or more than one, or it is no
         backend."""
         point = self._point(name)
-        backend = _loaded(point)
+        backend = _load(point)
         try:
             return backend(options)
         except (Exception, SystemExit) as error:
-            raise RegistryError(f"backend {_origin(point)} cannot be made: {error!r}") from error
+            raise BackendLoadError(f"backend {_origin(point)} cannot be made: {error!r}") from error
 
     def origin(self, name: str) -> str:
         """Where an installed backend comes from, as the errors here say it; "" for one in the box."""
@@ -55,49 +57,49 @@ class Registry:
 
     def _point(self, name: str) -> EntryPoint:
         if name not in self._offered:
-            raise RegistryError(f"there is no backend {name!r}; there are: {', '.join(self.names())}")
+            raise BackendLoadError(f"there is no backend {name!r}; there are: {', '.join(self.names())}")
         point, *others = self._offered[name].values()
         if others:
             claims = " and ".join(map(_origin, (point, *others)))
-            raise RegistryError(f"two backends are called {name!r}: {claims}; uninstall one of them")
+            raise BackendLoadError(f"two backends are called {name!r}: {claims}; uninstall one of them")
         return point
 
 
-def _loaded(point: EntryPoint) -> type[Backend]:
+def _load(point: EntryPoint) -> type[Backend]:
     try:
         found = point.load()
     except (Exception, SystemExit) as error:  # some modules are scripts that end with sys.exit()
-        raise RegistryError(f"backend {_origin(point)} cannot be loaded: {error!r}") from error
+        raise BackendLoadError(f"backend {_origin(point)} cannot be loaded: {error!r}") from error
     if not (inspect.isclass(found) and issubclass(found, Backend)) or inspect.isabstract(found):
-        raise RegistryError(
+        raise BackendLoadError(
             f"backend {_origin(point)} is no backend: it must be a subclass of"
             " tornado_archiver.backend.Backend with `open` defined"
         )
-    _refuse_odd_words(found, point)
-    _refuse_plain_methods(found, point)
+    _validate_metadata(found, point)
+    _validate_coroutines(found, point)
     return found
 
 
-def _refuse_odd_words(found: type[Backend], point: EntryPoint) -> None:
-    for attribute, allowed in ALLOWED.items():
+def _validate_metadata(found: type[Backend], point: EntryPoint) -> None:
+    for attribute, allowed in METADATA_PATTERNS.items():
         word = getattr(found, attribute, None)
         if not isinstance(word, str):
-            raise RegistryError(f"backend {_origin(point)} must say its `{attribute}`")
+            raise BackendLoadError(f"backend {_origin(point)} must say its `{attribute}`")
         if not allowed.fullmatch(word):
-            raise RegistryError(
+            raise BackendLoadError(
                 f"backend {_origin(point)} has the `{attribute}` {word!r}, which must match {allowed.pattern}"
             )
     if found.name != point.name:
-        raise RegistryError(
+        raise BackendLoadError(
             f"backend {_origin(point)} is registered as {point.name!r} but calls itself {found.name!r}"
         )
 
 
-def _refuse_plain_methods(found: type[Backend], point: EntryPoint) -> None:
+def _validate_coroutines(found: type[Backend], point: EntryPoint) -> None:
     """They would fail only when they are awaited, and say nothing of whose they are."""
     for method in ("check", "open"):
         if not inspect.iscoroutinefunction(getattr(found, method)):
-            raise RegistryError(f"backend {_origin(point)} must define `{method}` with `async def`")
+            raise BackendLoadError(f"backend {_origin(point)} must define `{method}` with `async def`")
 
 
 def _origin(point: EntryPoint) -> str:

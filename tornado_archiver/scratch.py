@@ -8,22 +8,22 @@ import stat
 import tempfile
 from contextlib import suppress
 
-IN_MEMORY = "/dev/shm"  # noqa: S108 - nothing may be written to a disk
+SHM_DIR = "/dev/shm"  # noqa: S108 - nothing may be written to a disk
 
 
-def make_scratch() -> str:
+def make_tempdir() -> str:
     """The path of a new and empty directory, for this process to remove."""
-    return tempfile.mkdtemp(prefix=_prefix(os.getpid()), dir=IN_MEMORY)
+    return tempfile.mkdtemp(prefix=_prefix(os.getpid()), dir=SHM_DIR)
 
 
-def scratch_of(pid: int) -> list[str]:
+def tempdirs_of(pid: int) -> list[str]:
     """The paths of those that a process has made and not removed."""
-    return glob.glob(os.path.join(IN_MEMORY, f"{_prefix(pid)}*"))
+    return glob.glob(os.path.join(SHM_DIR, f"{_prefix(pid)}*"))
 
 
-def remove_scratch_of(pid: int) -> None:
+def remove_tempdirs_of(pid: int) -> None:
     """Remove them with all that is in them."""
-    for path in filter(_is_ours, scratch_of(pid)):
+    for path in filter(_is_ours, tempdirs_of(pid)):
         for directory, _, _ in os.walk(path):
             with suppress(OSError):
                 os.chmod(directory, stat.S_IRWXU)  # it has the mode of the one it stands for

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from tornado_archiver.errors import TooLargeError
+from tornado_archiver.errors import ArchiveTooLargeError
 from tornado_archiver.junk import is_hidden, is_junk
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class SourceFilter:
     """What the settings say. `follow_symlinks`: a link inside the directory stands for its target.
     `max_entries` and `max_bytes` are for one archive, 0 for no limit."""
 
@@ -17,15 +17,17 @@ class Selection:
     max_entries: int = 0
     max_bytes: int = 0
 
-    def wants(self, name: bytes) -> bool:
+    def accepts(self, name: bytes) -> bool:
         """Whether a file or directory of this name (one part of a path) is packed."""
         if is_hidden(name) and not self.include_hidden:
             return False
         return self.include_litter or not is_junk(name)
 
-    def check_amount(self, entries: int, size: int) -> None:
-        """Raise TooLargeError for more than one archive may hold; `size` is in bytes."""
+    def check_limits(self, entries: int, size: int) -> None:
+        """Raise ArchiveTooLargeError for more than one archive may hold; `size` is in bytes."""
         if self.max_entries and entries > self.max_entries:
-            raise TooLargeError(f"the directory has more than {self.max_entries} entries (max-entries)")
+            raise ArchiveTooLargeError(
+                f"the directory has more than {self.max_entries} entries (max-entries)"
+            )
         if self.max_bytes and size > self.max_bytes:
-            raise TooLargeError(f"the directory has more than {self.max_bytes} bytes (max-bytes)")
+            raise ArchiveTooLargeError(f"the directory has more than {self.max_bytes} bytes (max-bytes)")

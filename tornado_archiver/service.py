@@ -8,7 +8,7 @@ from tornado_archiver.admission import Admission
 from tornado_archiver.backend import Backend
 from tornado_archiver.member_names import MAX_NAME_BYTES, portable_file_name
 from tornado_archiver.pacing import Pacing
-from tornado_archiver.signed_link import LinkKeys
+from tornado_archiver.signed_link import LinkSigner
 from tornado_archiver.storage import Storage
 
 # Less than a file system takes, because clients add to the name: browsers ` (1)` and `.crdownload`, aria2
@@ -17,7 +17,7 @@ _MAX_FILE_NAME_BYTES = MAX_NAME_BYTES - 19
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class Services:
     """`backends`: every one that a link may ask for, the default first. `link_keys`: with them, a link needs
     a signature. `download_name`: template of the file name without suffix, with `{hash}`."""
 
@@ -25,16 +25,16 @@ class Service:
     backends: Sequence[Backend]
     admission: Admission
     pacing: Pacing
-    link_keys: LinkKeys | None = None
+    link_keys: LinkSigner | None = None
     download_name: str = "{hash}"
 
-    def backend(self, name: str | None) -> Backend | None:
+    def get_backend(self, name: str | None) -> Backend | None:
         """The backend of that name, the default one for None; None when it is not offered."""
         if name is None:
             return self.backends[0]
-        return next((backend for backend in self.backends if backend.name == name), None)
+        return next((get_backend for get_backend in self.backends if get_backend.name == name), None)
 
-    def file_name(self, source_hash: str, backend: Backend) -> str:
+    def download_filename(self, source_hash: str, get_backend: Backend) -> str:
         """What the download is saved as, on any system."""
         stem = self.download_name.format(hash=source_hash)
-        return portable_file_name(stem, backend.suffix, _MAX_FILE_NAME_BYTES)
+        return portable_file_name(stem, get_backend.extension, _MAX_FILE_NAME_BYTES)

@@ -31,7 +31,7 @@ class SharedScanStorage(Storage):
         self._next: dict[str, _Scan] = {}  # those that have not begun, by hash
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def manifest(self, source_hash: str) -> Manifest:
+    async def scan(self, source_hash: str) -> Manifest:
         scan = self._next.get(source_hash)
         if scan is None:
             task = asyncio.create_task(self._scanned(source_hash))
@@ -53,4 +53,4 @@ class SharedScanStorage(Storage):
         lock = self._locks.setdefault(source_hash, asyncio.Lock())
         async with lock:
             del self._next[source_hash]
-            return await self._storage.manifest(source_hash)
+            return await self._storage.scan(source_hash)

@@ -7,7 +7,7 @@ from tornado_archiver.junk import is_never_served
 MAX_HASH_BYTES = 255  # of a directory's name on any file system in use
 
 
-def source_hash(path: str) -> str | None:
+def parse_hash(path: str) -> str | None:
     """The hash in `path`, the part of a link's path after `/archive/`, still percent-encoded.
 
     `path` holds one character for each byte of the request line, as Tornado hands it over: curl sends

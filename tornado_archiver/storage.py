@@ -21,7 +21,7 @@ class Storage(ABC):
     """All the directories that links can name."""
 
     @abstractmethod
-    async def manifest(self, source_hash: str) -> Manifest:
+    async def scan(self, source_hash: str) -> Manifest:
         """Walk the directory that `source_hash` names and settle what will be packed.
 
         Raises SourceNotFoundError (also for a directory with nothing to pack, and for a hash that cannot
@@ -41,7 +41,7 @@ class Reader(ABC):
     """Reads entries, one after the other, from one thread at a time. Blocking: for worker threads only."""
 
     @abstractmethod
-    def blocks(self, entry: Entry, max_bytes: int) -> Iterator[memoryview]:
+    def iter_blocks(self, entry: Entry, max_bytes: int) -> Iterator[memoryview]:
         """The content of a file entry in blocks of 1 to `max_bytes` bytes, exactly `entry.size` in all.
 
         A block is valid until the next one is asked for: the buffer behind it is used again. Raises
@@ -50,12 +50,12 @@ class Reader(ABC):
         """
 
     @abstractmethod
-    def whole(self, entry: Entry) -> bytes:
-        """The whole content of a small file entry. Raises as `blocks` does."""
+    def read_all(self, entry: Entry) -> bytes:
+        """The whole content of a small file entry. Raises as `iter_blocks` does."""
 
     @abstractmethod
-    def content(self, entry: Entry) -> Content:
-        """The content of a file entry, opened; the caller closes it. Raises as `blocks` does."""
+    def open_file(self, entry: Entry) -> SourceFile:
+        """The content of a file entry, opened; the caller closes it. Raises as `iter_blocks` does."""
 
     @abstractmethod
     def verify(self, entries: Iterable[Entry], changed_ns: int | None = None) -> None:
@@ -63,23 +63,23 @@ class Reader(ABC):
         has changed later than `changed_ns`, the manifest's."""
 
 
-class Content(ABC):
+class SourceFile(ABC):
     """The open content of one file entry. Blocking: for worker threads only."""
 
-    identity: Hashable  # another one whenever the content may be another one
-    is_cached: bool = True  # whether `chunk` can give a slice of any size: what is read stays in memory
+    cache_key: Hashable  # another one whenever the content may be another one
+    is_cached: bool = True  # whether `slice` can give a slice of any size: what is read stays in memory
 
     @abstractmethod
     def read(self, start: int, stop: int) -> bytes:
         """The bytes from `start` up to and without `stop`, all of them. Raises as `Reader.blocks` does."""
 
     @abstractmethod
-    def chunk(self, head: bytes, start: int, stop: int) -> Chunk:
+    def slice(self, head: bytes, start: int, stop: int) -> Chunk:
         """`head`, then the bytes from `start` up to and without `stop`, ready to be sent without a wait for
         the disk; good until `close`."""
 
     @abstractmethod
-    def check(self) -> None:
+    def verify(self) -> None:
         """Raise SourceChangedError unless the content is still what the entry says."""
 
     @abstractmethod

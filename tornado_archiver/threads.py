@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator, Callable, Generator, Sized
 from contextvars import copy_context
 from typing import Any, TypeVar, TypeVarTuple
 
-from tornado_archiver.cancellation import cancelled_event, check_cancelled
-from tornado_archiver.cleanup import finished
+from tornado_archiver.cancellation import cancel_event, check_cancelled
+from tornado_archiver.cleanup import shielded
 
 _Result = TypeVar("_Result")
 _Arguments = TypeVarTuple("_Arguments")
@@ -33,14 +33,14 @@ async def finish_in_thread(function: Callable[[*_Arguments], _Result], *argument
     """The same, but a cancellation goes on when the thread has ended: for a function that shares resources
     with its caller."""
     cancelled = threading.Event()
-    return await finished(_started(cancelled, function, *arguments), on_cancel=cancelled.set)
+    return await shielded(_started(cancelled, function, *arguments), on_cancel=cancelled.set)
 
 
 def _started(
     cancelled: threading.Event, function: Callable[[*_Arguments], _Result], *arguments: *_Arguments
 ) -> "asyncio.Future[_Result]":
     def work() -> _Result:
-        cancelled_event.set(cancelled)
+        cancel_event.set(cancelled)
         check_cancelled()  # it may have waited long for a thread
         return function(*arguments)
 
@@ -51,10 +51,10 @@ def _never() -> bool:
     return False
 
 
-async def pulled(
-    chunks: Generator[_Chunk, None, None], *, ahead: Callable[[], bool] = _never
+async def iterate_in_thread(
+    chunks: Generator[_Chunk, None, None], *, prefetch: Callable[[], bool] = _never
 ) -> AsyncGenerator[_Chunk, None]:
-    """The chunks of a blocking generator, each made in a worker thread when it is asked for; while `ahead`
+    """The chunks of a blocking generator, each made in a worker thread when it is asked for; while `prefetch`
     returns True, one is made while the reader has the one before it in hand.
 
     Nothing runs further ahead, so a visitor who does not read stops the work. An empty chunk is passed
@@ -63,26 +63,26 @@ async def pulled(
     whatever way, the generator is closed and no thread works for it any more.
     """
     loop = asyncio.get_running_loop()
-    pull: asyncio.Future[_Chunk] | None = None
+    next_chunk: asyncio.Future[_Chunk] | None = None
     try:
         while True:
-            pull = pull or loop.run_in_executor(None, next, chunks, _END)
+            next_chunk = next_chunk or loop.run_in_executor(None, next, chunks, _END)
             # a running thread cannot be cancelled, so a pull is always waited for
-            chunk, pull = await finished(pull), None
+            chunk, next_chunk = await shielded(next_chunk), None
             if chunk is _END:
                 return
             if len(chunk):
-                pull = loop.run_in_executor(None, next, chunks, _END) if ahead() else None
+                next_chunk = loop.run_in_executor(None, next, chunks, _END) if prefetch() else None
                 handed_out = [chunk]
                 del chunk  # while this waits, only the reader holds it
                 yield handed_out.pop()
     finally:
         # as one: a cancellation between the two would leave the generator open
-        await finished(_put_away(chunks, pull))
+        await shielded(_close(chunks, next_chunk))
 
 
-async def _put_away(chunks: Generator[_Chunk, None, None], pull: "asyncio.Future[_Chunk] | None") -> None:
-    if pull is not None:
-        await asyncio.wait([pull])
-        pull.cancelled() or pull.exception()  # nobody asks for it any more
+async def _close(chunks: Generator[_Chunk, None, None], next_chunk: "asyncio.Future[_Chunk] | None") -> None:
+    if next_chunk is not None:
+        await asyncio.wait([next_chunk])
+        next_chunk.cancelled() or next_chunk.exception()  # nobody asks for it any more
     await asyncio.get_running_loop().run_in_executor(None, chunks.close)

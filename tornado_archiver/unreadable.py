@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from tornado_archiver.beneath import source_errors
+from tornado_archiver.beneath import translate_errors
 from tornado_archiver.errors import SourceGoneError, SourceUnreadableError
+from tornado_archiver.local_content import LocalFile
 from tornado_archiver.local_storage import LocalReader, LocalSource, LocalStorage, unopenable
 from tornado_archiver.manifest import Entry, Manifest
-from tornado_archiver.member_names import free_name
-from tornado_archiver.walk import Walked, without
+from tornado_archiver.member_names import unique_name
+from tornado_archiver.walk import WalkResult, without
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +33,11 @@ _SHOWN_CHARACTERS = 6  # of the source's name, which is the key to it
 class ReportingStorage(LocalStorage):
     """The same directories, without what cannot be read in them and with a report of it."""
 
-    def _settled(self, source: LocalSource, walked: Walked) -> Manifest:
+    def _build_manifest(self, source: LocalSource, walked: WalkResult) -> Manifest:
         failed = {
             name: isinstance(error, SourceGoneError) for name, error in unopenable(source, walked.entries)
         }
-        left_out = {*walked.unlistable, *(name for name, is_gone in failed.items() if not is_gone)}
+        left_out = {*walked.unreadable_dirs, *(name for name, is_gone in failed.items() if not is_gone)}
         kept = without({*left_out, *failed}, walked.entries)
         if not left_out:
             return Manifest(kept, source, walked.changed_ns)
@@ -47,13 +48,13 @@ class ReportingStorage(LocalStorage):
         report = _entry(walked.entries, text)
         reported = ReportedSource(source.root, source.name, report, text)
         # No date: what may be read changes with the rights of this service as well, which no file tells.
-        return Manifest(tuple(sorted([*kept, report])), reported, changed_ns=None)
+        return Manifest(tuple(sorted([*kept, report])), reported, ctime_ns=None)
 
 
 def _entry(found: Collection[Entry], text: bytes) -> Entry:
     """The report's, the same on every host. Its time is the newest one to the second; as no archive shows
     more, the fraction stands for the text: two texts of one size are two archives, and need two etags."""
-    name = free_name(REPORT_NAME, (entry.member_name.rstrip("/") for entry in found))
+    name = unique_name(REPORT_NAME, (entry.member_name.rstrip("/") for entry in found))
     newest_s = max(entry.mtime_ns for entry in found) // _NS_PER_S
     fraction = int.from_bytes(hashlib.blake2b(text, digest_size=16).digest()) % _NS_PER_S
     return Entry(name, _SOURCE_NAME, len(text), newest_s * _NS_PER_S + fraction, 0o644)
@@ -102,23 +103,29 @@ class ReportedReader(LocalReader):
         os.close(self._memory)
         super().__exit__(kind, error, trace)
 
-    def open(self, entry: Entry) -> int:
-        if entry.source_name != _SOURCE_NAME:
-            return super().open(entry)
-        with source_errors(entry.member_name):  # anew: each descriptor has a position of its own
+    def open_fd(self, entry: Entry) -> int:
+        if entry.source_key != _SOURCE_NAME:
+            return super().open_fd(entry)
+        with translate_errors(entry.member_name):  # anew: each descriptor has a position of its own
             return os.open(b"/proc/self/fd/%d" % self._memory, os.O_RDONLY | os.O_CLOEXEC)
 
-    def whole(self, entry: Entry) -> bytes:
-        return super().whole(entry) if entry.source_name != _SOURCE_NAME else self._reported.text
+    def open_file(self, entry: Entry) -> LocalFile:
+        file = super().open_file(entry)
+        if entry.source_key == _SOURCE_NAME:
+            file.cache_key = self._reported.text  # because each reader has another file of it in memory
+        return file
+
+    def read_all(self, entry: Entry) -> bytes:
+        return super().read_all(entry) if entry.source_key != _SOURCE_NAME else self._reported.text
 
     def verify(self, entries: Iterable[Entry], changed_ns: int | None = None) -> None:
-        on_disk = (entry for entry in entries if entry.source_name != _SOURCE_NAME)
+        on_disk = (entry for entry in entries if entry.source_key != _SOURCE_NAME)
         super().verify(on_disk, changed_ns)
 
 
 def _in_memory(entry: Entry, text: bytes) -> int:
     """The descriptor of a file in memory, with the entry's content, mode and time."""
-    with source_errors(entry.member_name):
+    with translate_errors(entry.member_name):
         descriptor = os.memfd_create("report")
         try:
             with os.fdopen(descriptor, "wb", closefd=False) as file:

@@ -13,26 +13,26 @@ from typing import NamedTuple
 
 from tornado_archiver.beneath import (
     GONE,
-    OUR_OWN,
+    RESOURCE_ERRNOS,
     OpenDirectories,
-    followed,
-    leads_out,
-    opened_directory,
-    source_errors,
-    translated,
+    directory_fd,
+    is_outside,
+    resolve_beneath,
+    to_source_error,
+    translate_errors,
 )
 from tornado_archiver.cancellation import check_cancelled
 from tornado_archiver.errors import (
+    ArchiveTooLargeError,
     SourceGoneError,
     SourceUnreadableError,
-    TooLargeError,
 )
 from tornado_archiver.manifest import Entry
-from tornado_archiver.member_names import portable_name, sibling_names
-from tornado_archiver.selection import Selection
+from tornado_archiver.member_names import portable_name, unique_names
+from tornado_archiver.selection import SourceFilter
 
-_NOWHERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
-_PACKED = (stat.S_IFREG, stat.S_IFDIR)
+_DANGLING_ERRNOS = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
+_PACKED_TYPES = (stat.S_IFREG, stat.S_IFDIR)
 # Programs unpack by path, and the zip program reads by path: PATH_MAX (limits.h) is 4,096, and there is some
 # directory in front. It bounds the names as well: those of n directories, one in the other, take n * n bytes.
 _MAX_PATH_BYTES = 4000
@@ -56,21 +56,22 @@ _change_ns = itemgetter(5)
 _member_name = attrgetter("member_name")
 
 
-class Walked(NamedTuple):
+class WalkResult(NamedTuple):
     """`changed_ns`: when something last changed, as the file system itself keeps it (ctime, in nanoseconds
     since the epoch). Nobody can set that back, and a directory's moves when a name in it comes or goes.
-    `unlistable`: those of the directories whose contents could not be seen, and of the followed links whose
+    `unreadable_dirs`: those of the directories whose contents could not be seen, and of the followed links
+    whose
     ends could not, by member name, and why. `follows_links`: whether an entry is what a link leads to."""
 
     entries: tuple[Entry, ...]
     changed_ns: int
-    unlistable: Mapping[str, str]
+    unreadable_dirs: Mapping[str, str]
     follows_links: bool
 
 
 @dataclass(slots=True)
 class _Scan:
-    """What a scan knows on its way; see `Walked`.
+    """What a scan knows on its way; see `WalkResult`.
 
     `root`: the descriptor of the directory. `folders` leads to what is listed, `targets` to where links lead.
     `way`: the directories from the root to the one that is being listed, to stop link loops. `gone`: member
@@ -78,7 +79,7 @@ class _Scan:
     """
 
     root: int
-    selection: Selection
+    source_filter: SourceFilter
     folders: OpenDirectories
     targets: OpenDirectories
     entries: list[Entry] = field(default_factory=list)
@@ -86,33 +87,33 @@ class _Scan:
     changed_ns: int = 0
     way: list[bytes] = field(default_factory=list)
     gone: set[str] = field(default_factory=set)
-    unlistable: dict[str, str] = field(default_factory=dict)
+    unreadable_dirs: dict[str, str] = field(default_factory=dict)
     follows_links: bool = False
 
     def check_amount(self, more: int = 0) -> None:
-        """Raise TooLargeError if these entries and so many more are more than the selection takes."""
-        self.selection.check_amount(len(self.entries) + more, self.size)
+        """Raise ArchiveTooLargeError if these entries and so many more are more than the selection takes."""
+        self.source_filter.check_limits(len(self.entries) + more, self.size)
 
 
-def walk(directory: int, selection: Selection) -> Walked:
+def walk(directory: int, source_filter: SourceFilter) -> WalkResult:
     """The entries beneath the directory that descriptor `directory` stands for, in byte order.
 
     Raises SourceUnreadableError when that itself cannot be listed, SourceGoneError when it is gone,
-    TooLargeError as soon as there is more than the selection takes, or a path is too long. A file or a
+    ArchiveTooLargeError as soon as there is more than the selection takes, or a path is too long. A file or a
     directory in it that vanishes under the walk, or is replaced by something else, is left out: it was never
     promised to anyone. Stops when `check_cancelled` raises.
     """
     with (
-        source_errors("the directory"),
-        opened_directory(directory, b"") as root,
+        translate_errors("the directory"),
+        directory_fd(directory, b"") as root,
         OpenDirectories(root) as folders,
         OpenDirectories(root) as targets,
     ):
-        scan = _Scan(root, selection, folders, targets, changed_ns=os.fstat(root).st_ctime_ns)
+        scan = _Scan(root, source_filter, folders, targets, changed_ns=os.fstat(root).st_ctime_ns)
         _list_all(scan)
     # Code points sort as their UTF-8 bytes do.
     in_order = without(scan.gone, sorted(scan.entries, key=_member_name))
-    return Walked(in_order, scan.changed_ns, scan.unlistable, scan.follows_links)
+    return WalkResult(in_order, scan.changed_ns, scan.unreadable_dirs, scan.follows_links)
 
 
 def without(names: Collection[str], entries: Iterable[Entry]) -> tuple[Entry, ...]:
@@ -126,7 +127,7 @@ def _list_all(scan: _Scan) -> None:
         check_cancelled()
         folder = pending.pop()  # depth first, so that `folders` has its parent open
         scan.way[folder.depth :] = [folder.source_name]
-        children = _seen_children(scan, folder)
+        children = _list_or_record(scan, folder)
         listed = _entries(folder, children)
         _check_paths(folder, listed)
         scan.entries += listed
@@ -134,7 +135,7 @@ def _list_all(scan: _Scan) -> None:
         scan.check_amount()
         scan.changed_ns = max(scan.changed_ns, *map(_change_ns, children), 0)
         pending += [
-            _Folder(entry.source_name, entry.member_name, folder.depth + 1)
+            _Folder(entry.source_key, entry.member_name, folder.depth + 1)
             for entry in listed
             if entry.is_directory
         ]
@@ -144,17 +145,17 @@ def _check_paths(folder: _Folder, listed: Iterable[Entry]) -> None:
     if len(folder.member_name.encode()) + _MAX_PART_BYTES <= _MAX_PATH_BYTES:
         return
     if any(len(entry.member_name.encode()) > _MAX_PATH_BYTES for entry in listed):
-        raise TooLargeError(
+        raise ArchiveTooLargeError(
             f"a path in the directory, {folder.depth + 1} names deep, has more than {_MAX_PATH_BYTES} bytes:"
             " most programs could not unpack it; use shorter names, or fewer directories within each other"
         )
 
 
-def _seen_children(scan: _Scan, folder: _Folder) -> list[_Child]:
+def _list_or_record(scan: _Scan, folder: _Folder) -> list[_Child]:
     """What is in the folder; of one in the source that does not tell, a note."""
     try:
-        with source_errors(folder.member_name or "the directory"):
-            return _children(scan, scan.folders.open(folder.source_name), folder)
+        with translate_errors(folder.member_name or "the directory"):
+            return _read_children(scan, scan.folders.open(folder.source_name), folder)
     except SourceGoneError:
         if not folder.member_name:
             raise
@@ -163,12 +164,12 @@ def _seen_children(scan: _Scan, folder: _Folder) -> list[_Child]:
         if not folder.member_name:
             raise
         # the error itself would keep the walk's frames alive
-        scan.unlistable[folder.member_name] = str(error)
+        scan.unreadable_dirs[folder.member_name] = str(error)
     return []
 
 
 def _entries(folder: _Folder, children: Sequence[_Child]) -> list[Entry]:
-    names, prefix = sibling_names([child[0] for child in children]), folder.member_name
+    names, prefix = unique_names([child[0] for child in children]), folder.member_name
     return [
         Entry(f"{prefix}{names[name]}/", source_name, 0, mtime_ns, mode & 0o777)
         if stat.S_ISDIR(mode)
@@ -177,28 +178,28 @@ def _entries(folder: _Folder, children: Sequence[_Child]) -> list[Entry]:
     ]
 
 
-def _children(scan: _Scan, descriptor: int, folder: _Folder) -> list[_Child]:
+def _read_children(scan: _Scan, descriptor: int, folder: _Folder) -> list[_Child]:
     found: list[_Child] = []
     prefix = folder.source_name + b"/" if folder.source_name else b""
-    for name, status in _statuses(descriptor, scan.selection):
+    for name, status in _iter_stat(descriptor, scan.source_filter):
         path = prefix + name
-        if scan.selection.follow_symlinks and stat.S_ISLNK(status.st_mode):
-            target = _noted_target(scan, descriptor, name, folder)
+        if scan.source_filter.follow_symlinks and stat.S_ISLNK(status.st_mode):
+            target = _resolve_link_or_record(scan, descriptor, name, folder)
             path, status = target or (path, status)
         mode = status.st_mode
-        if stat.S_IFMT(mode) in _PACKED:
+        if stat.S_IFMT(mode) in _PACKED_TYPES:
             found.append((name, path, mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
             if len(found) % _AMOUNT_STEP == 0:
                 scan.check_amount(len(found))
     return found
 
 
-def _statuses(descriptor: int, selection: Selection) -> Iterator[tuple[bytes, os.stat_result]]:
+def _iter_stat(descriptor: int, source_filter: SourceFilter) -> Iterator[tuple[bytes, os.stat_result]]:
     with os.scandir(descriptor) as listing:
         for item in listing:
             check_cancelled()
             name = item.name.encode("utf-8", "surrogateescape")
-            if selection.wants(name):
+            if source_filter.accepts(name):
                 try:
                     status = item.stat(follow_symlinks=False)
                 except OSError as error:
@@ -208,32 +209,34 @@ def _statuses(descriptor: int, selection: Selection) -> Iterator[tuple[bytes, os
                 yield name, status
 
 
-def _noted_target(
+def _resolve_link_or_record(
     scan: _Scan, descriptor: int, link: bytes, folder: _Folder
 ) -> tuple[bytes, os.stat_result] | None:
-    """`_link_target`, with a note that there was one, or that it does not tell."""
+    """`_resolve_link`, with a note that there was one, or that it does not tell."""
     try:
-        target = _link_target(scan, descriptor, link)
+        target = _resolve_link(scan, descriptor, link)
     except OSError as error:
-        if error.errno in OUR_OWN:
+        if error.errno in RESOURCE_ERRNOS:
             raise
         name = folder.member_name + portable_name(link)
-        scan.unlistable[name] = str(translated(name, error))
+        scan.unreadable_dirs[name] = str(to_source_error(name, error))
         return None
     scan.follows_links |= target is not None
     return target
 
 
-def _link_target(scan: _Scan, folder: int, link: bytes) -> tuple[bytes, os.stat_result] | None:
+def _resolve_link(scan: _Scan, folder: int, link: bytes) -> tuple[bytes, os.stat_result] | None:
     """The path of what the link in `folder` stands for, and what it is; None when it leads outside, nowhere
     or round. OSError for what is inside and cannot be seen."""
     try:
-        path = followed(scan.root, folder, link)
+        path = resolve_beneath(scan.root, folder, link)
         if path is None or path in scan.way:
             return None
         parent, _, name = path.rpartition(b"/")
         return path, os.stat(name, dir_fd=scan.targets.open(parent), follow_symlinks=False)
     except OSError as error:
-        if error.errno in _NOWHERE or (error.errno not in OUR_OWN and leads_out(scan.root, folder, link)):
+        if error.errno in _DANGLING_ERRNOS or (
+            error.errno not in RESOURCE_ERRNOS and is_outside(scan.root, folder, link)
+        ):
             return None
         raise

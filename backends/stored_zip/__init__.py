@@ -16,7 +16,7 @@ from tornado_archiver.threads import run_in_thread
 class StoredZip(Backend):
     name: ClassVar[str] = "stored-zip"
     media_type: ClassVar[str] = "application/zip"
-    suffix: ClassVar[str] = ".zip"
+    extension: ClassVar[str] = ".zip"
 
     def __init__(self, options: BackendOptions) -> None:
         super().__init__(options)

@@ -14,7 +14,7 @@ from backends.stored_zip.records import DEFLATED, DESCRIPTOR_FOLLOWS, STORED, UT
 from tornado_archiver.byterange import ByteRange
 from tornado_archiver.cancellation import with_checkpoints
 from tornado_archiver.contents import Contents
-from tornado_archiver.errors import PackingError
+from tornado_archiver.errors import BackendError
 from tornado_archiver.layout import Layout
 from tornado_archiver.manifest import Entry, Manifest
 from tornado_archiver.segments import FileContent, FramedContent, Late, Literal, Segment
@@ -47,7 +47,7 @@ class StoredZipLayout(Layout):
     def measure(self) -> None:
         count, names = len(self.entries), _encoded_lengths([entry.member_name for entry in self.entries])
         if max(names, default=0) > records.MAX_16:  # [4.4.10]
-            raise PackingError(f"a path of {max(names)} bytes is longer than a zip can say: use tar")
+            raise BackendError(f"a path of {max(names)} bytes is longer than a zip can say: use tar")
         self.add_lengths(
             [
                 _LOCAL_BYTES + name + entry.size if entry.size <= self._plain_size else self.length_of(index)

@@ -30,11 +30,11 @@ from backends.zip_program.naming import Naming, naming_of
 from tornado_archiver import confinement
 from tornado_archiver.backend import Archive, ArchiveInfo, Backend, ByteRange
 from tornado_archiver.cancellation import check_cancelled
-from tornado_archiver.cleanup import finished
-from tornado_archiver.errors import BackendUnavailableError, PackingError
+from tornado_archiver.cleanup import shielded
+from tornado_archiver.errors import BackendError, BackendUnavailableError
 from tornado_archiver.local_storage import LocalReader, LocalSource
 from tornado_archiver.manifest import Entry, Manifest
-from tornado_archiver.process import Program
+from tornado_archiver.process import Subprocess
 from tornado_archiver.threads import finish_in_thread
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ _CHATTER = re.compile(r"^ +adding: .*\n?|^.*\(out=\d+\) \(.*\n?|^total bytes=(\d
 class ZipProgram(Backend):
     name: ClassVar[str] = "zip"
     media_type: ClassVar[str] = "application/zip"
-    suffix: ClassVar[str] = ".zip"
+    extension: ClassVar[str] = ".zip"
 
     async def check(self) -> None:
         if _path() is None:
@@ -58,14 +58,14 @@ class ZipProgram(Backend):
                 "backend zip needs the program 'zip' (Info-ZIP), which is not installed: install it"
                 " (`apt-get install zip`, `dnf install zip`, `apk add zip`) or choose another backend"
             )
-        if not confinement.version():
+        if not confinement.abi_version():
             _warn_once()
         await _try_out()
 
     async def open(self, manifest: Manifest) -> Archive:
         if not isinstance(manifest.source, LocalSource):
-            raise PackingError("backend zip packs files on a local disk only; choose another backend")
-        return _ZipArchive(manifest, manifest.source, self.options.level)
+            raise BackendError("backend zip packs files on a local disk only; choose another backend")
+        return _ZipArchive(manifest, manifest.source, self.options.compress_level)
 
 
 class _ZipArchive(Archive):
@@ -73,7 +73,7 @@ class _ZipArchive(Archive):
 
     def __init__(self, manifest: Manifest, source: LocalSource, level: int) -> None:
         self._entries = manifest.entries
-        self._changed_ns = manifest.changed_ns
+        self._changed_ns = manifest.ctime_ns
         self._source = source
         self._arguments = ["zip", "-v", f"-{level}", "-n", ":".join(COMPRESSED_SUFFIXES)]
 
@@ -91,9 +91,9 @@ class _ZipArchive(Archive):
             await finish_in_thread(reader.verify, self._entries, self._changed_ns)
             yield await finish_in_thread(end.finish)
         except OSError as error:
-            raise PackingError(f"zip could not be set to work: {error.strerror}") from error
+            raise BackendError(f"zip could not be set to work: {error.strerror}") from error
         finally:
-            await finished(asyncio.to_thread(resources.close))
+            await shielded(asyncio.to_thread(resources.close))
 
     def _reader(self, resources: ExitStack) -> LocalReader:
         reader = resources.enter_context(self._source.reader())
@@ -103,22 +103,22 @@ class _ZipArchive(Archive):
     async def _packed(
         self, naming: Naming, reader: LocalReader, rules: int | None
     ) -> AsyncGenerator[bytes, None]:
-        program = Program(
+        program = Subprocess(
             [*self._arguments, *naming.arguments, "-@", "-"],
-            directory=naming.directory,
+            cwd=naming.directory,
             stdin=naming.list,
-            environment=_ENVIRONMENT,
-            inherited=naming.inherited,
-            rules=rules,
-            chatter=_CHATTER,
-            when_silent=lambda: finish_in_thread(reader.verify, self._entries),
+            env=_ENVIRONMENT,
+            pass_fds=naming.inherited,
+            landlock_ruleset=rules,
+            expected_stderr=_CHATTER,
+            on_idle=lambda: finish_in_thread(reader.verify, self._entries),
         )
         try:
-            async with program, aclosing(program.output()) as output:
+            async with program, aclosing(program.stdout_chunks()) as output:
                 async for chunk in output:
                     yield chunk
-                _check_total(program.said, self._entries)
-        except PackingError:
+                _check_total(program.stderr_tail, self._entries)
+        except BackendError:
             # of a file that is gone it says that there is no such file, and not which
             await finish_in_thread(_find_fault, reader, self._entries)
             raise
@@ -131,7 +131,7 @@ def _path() -> str | None:
 def _rules(readable: Iterable[int], resources: ExitStack) -> int | None:
     """What the program may read, for `Program`; None where the system cannot confine it. Its list, its output
     and a view need no rule: the first two are open, and the links of a view lead into the source."""
-    if not confinement.version():
+    if not confinement.abi_version():
         return None
     rules = confinement.ruleset(readable, filter(None, [_path()]))
     resources.callback(os.close, rules)
@@ -151,11 +151,11 @@ async def _try_out() -> None:
     try:
         with ExitStack() as resources:
             rules = await finish_in_thread(_rules, (), resources)
-            program = Program(["zip", "-h"], directory="/", environment=_ENVIRONMENT, rules=rules)
-            async with program, aclosing(program.output()) as output:
+            program = Subprocess(["zip", "-h"], cwd="/", env=_ENVIRONMENT, landlock_ruleset=rules)
+            async with program, aclosing(program.stdout_chunks()) as output:
                 async for _ in output:
                     pass
-    except PackingError as error:
+    except BackendError as error:
         raise BackendUnavailableError(
             f"the program {_path()} does not start where it may read only its own directory and the system's"
             f" (/usr/bin, /usr/lib): {error}; install the system's own zip or choose another backend"
@@ -169,14 +169,14 @@ def _find_fault(reader: LocalReader, entries: Sequence[Entry]) -> None:
     for entry in entries:
         check_cancelled()
         if not entry.is_directory:
-            with closing(reader.content(entry)) as content:
-                content.check()
+            with closing(reader.open_file(entry)) as content:
+                content.verify()
 
 
 def _check_total(said: str, entries: Iterable[Entry]) -> None:
-    """Raise PackingError unless the program has read all that was to be read, and no more. It exits with 0
+    """Raise BackendError unless the program has read all that was to be read, and no more. It exits with 0
     where a disk fails, too, and ends the member as if the file did; and after a file longer than its size."""
     totals = [total for total in _CHATTER.findall(said) if total]
     wanted = sum(entry.size for entry in entries)
     if not totals or int(totals[-1]) != wanted:
-        raise PackingError(f"zip has not read everything: {wanted} bytes were to be packed")
+        raise BackendError(f"zip has not read everything: {wanted} bytes were to be packed")

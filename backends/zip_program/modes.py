@@ -9,7 +9,7 @@ import struct
 from collections import deque
 from collections.abc import Collection, Iterator
 
-from tornado_archiver.errors import PackingError
+from tornado_archiver.errors import BackendError
 from tornado_archiver.manifest import Entry
 
 _CENTRAL = struct.Struct(
@@ -48,7 +48,7 @@ class ArchiveEnd:
     def finish(self) -> bytes:
         """Return the rest, with the modes of the manifest.
 
-        Raises PackingError for an end that is not of an archive of these entries.
+        Raises BackendError for an end that is not of an archive of these entries.
         """
         data = bytearray(b"".join(self._chunks))
         position, stop = self._central_directory(data)
@@ -61,13 +61,13 @@ class ArchiveEnd:
         stop = len(data) - _END.size
         signature, _, _, _, count, size, *_ = _END.unpack(data[-_END.size :].rjust(_END.size))
         if signature != b"PK\5\6" or count != min(len(self._modes), _MANY_MEMBERS):
-            raise PackingError(f"zip left members out: {len(self._modes)} were asked for")
+            raise BackendError(f"zip left members out: {len(self._modes)} were asked for")
         zip64_at = stop - _LOCATOR_BYTES - _END_ZIP64.size
         if zip64_at >= 0 and data.startswith(b"PK\6\6", zip64_at):
             stop = zip64_at
             _, size = _END_ZIP64.unpack_from(data, zip64_at)
         if size > stop:
-            raise PackingError(
+            raise BackendError(
                 f"zip wrote a central directory of {size} bytes, which is longer than expected"
             )
         return stop - size, stop
@@ -78,7 +78,7 @@ class ArchiveEnd:
         start = position + _CENTRAL.size
         mode = self._modes.get(bytes(data[start : start + name_bytes]))
         if mode is None:
-            raise PackingError("zip packed a name that it was not asked for")
+            raise BackendError("zip packed a name that it was not asked for")
         _ATTRIBUTES.pack_into(
             data, position + _ATTRIBUTES_AT, (attributes & ~_PERMISSIONS & 0xFFFFFFFF) | mode << 16
         )

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from tornado_archiver.cancellation import check_cancelled, with_checkpoints
 from tornado_archiver.local_storage import LocalReader
 from tornado_archiver.manifest import Entry
-from tornado_archiver.scratch import make_scratch
+from tornado_archiver.scratch import make_tempdir
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,10 @@ def naming_of(entries: Sequence[Entry], reader: LocalReader, resources: ExitStac
     """What to hand to the program for these entries; `resources` puts it away. Blocking; stops when
     `check_cancelled` raises.
 
-    Raises SourceChangedError, SourceUnreadableError, PackingError.
+    Raises SourceChangedError, SourceUnreadableError, BackendError.
     """
     listed = _list(entries, resources)
-    if all(entry.source_name == entry.member_name.rstrip("/").encode() for entry in entries):
+    if all(entry.source_key == entry.member_name.rstrip("/").encode() for entry in entries):
         return Naming(f"/proc/self/fd/{reader.directory}", listed, arguments=["-y"])
     files = _opened(entries, reader, resources)
     return Naming(_view(entries, files, resources), listed, inherited=list(files.values()))
@@ -60,14 +60,14 @@ def _opened(entries: Iterable[Entry], reader: LocalReader, resources: ExitStack)
     for entry in entries:
         check_cancelled()
         if not entry.is_directory:
-            files[entry.member_name] = reader.open(entry)
+            files[entry.member_name] = reader.open_fd(entry)
             resources.callback(os.close, files[entry.member_name])
     return files
 
 
 def _view(entries: Sequence[Entry], files: dict[str, int], resources: ExitStack) -> str:
     """Put away name by name: `shutil.rmtree` needs descriptors, and there may be none left."""
-    view = make_scratch()
+    view = make_tempdir()
     resources.callback(os.rmdir, view)
     directories = [entry for entry in entries if entry.is_directory]
     for entry in with_checkpoints(directories):

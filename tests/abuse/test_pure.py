@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.abuse import words
-from tornado_archiver.client_address import client_address, client_group
-from tornado_archiver.sourcepath import MAX_HASH_BYTES, source_hash
+from tornado_archiver.client_address import client_host, client_key
+from tornado_archiver.sourcepath import MAX_HASH_BYTES, parse_hash
 from tornado_archiver.web.pages import prefers_html
 
 PROXIES = [ip_network("127.0.0.0/8"), ip_network("::1"), ip_network("10.0.0.0/8")]
@@ -19,7 +19,7 @@ ADDRESSES = st.ip_addresses().map(str) | st.sampled_from(["127.0.0.1", "::1", "1
 
 @given(AS_SENT)
 def test_whatever_a_path_says_it_names_a_directory_or_nothing(path: str) -> None:
-    name = source_hash(path)
+    name = parse_hash(path)
     assert name is None or is_plain(name)
 
 
@@ -30,15 +30,15 @@ def is_plain(name: str) -> bool:
 
 @given(st.text(min_size=1, max_size=60).filter(is_plain))
 def test_every_plain_name_can_be_asked_for(name: str) -> None:
-    assert source_hash(f"{quote(name, safe='')}/") == name
-    assert source_hash(name.encode().decode("latin-1").replace("%", "%25")) == name
+    assert parse_hash(f"{quote(name, safe='')}/") == name
+    assert parse_hash(name.encode().decode("latin-1").replace("%", "%25")) == name
 
 
 @given(ADDRESSES, st.lists(ADDRESSES | st.text(max_size=20), max_size=6).map(", ".join))
 def test_whatever_a_proxy_says_the_client_is_an_address(peer: str, forwarded_for: str) -> None:
-    client = client_address(peer, forwarded_for, PROXIES)
+    client = client_host(peer, forwarded_for, PROXIES)
     assert client == peer or (ip_address(client) and "%" not in client)
-    assert client_group(client) == client_group(client_group(client).partition("/")[0])
+    assert client_key(client) == client_key(client_key(client).partition("/")[0])
 
 
 @given(st.lists(st.sampled_from(words.ACCEPTS) | st.text(max_size=30), max_size=3).map(",".join))

@@ -8,7 +8,7 @@ from typing import ClassVar
 from tornado_archiver.backend import Archive, ArchiveInfo, Backend, ByteRange
 from tornado_archiver.manifest import Entry, Manifest
 from tornado_archiver.storage import Reader
-from tornado_archiver.threads import pulled
+from tornado_archiver.threads import iterate_in_thread
 
 BLOCK_BYTES = 256 * 1024
 END = bytes(2 * tarfile.BLOCKSIZE)
@@ -28,13 +28,13 @@ class PlainArchive(Archive):
 
     def etag(self) -> str:
         plan = hashlib.sha256(b"".join(self.headers))
-        plan.update(repr([(entry.source_name, entry.mtime_ns) for entry in self.entries()]).encode())
+        plan.update(repr([(entry.source_key, entry.mtime_ns) for entry in self.entries()]).encode())
         return plan.hexdigest()
 
     def last_modified(self) -> int | None:
-        if self.manifest.changed_ns is None or not self.manifest.is_dated:
+        if self.manifest.ctime_ns is None or not self.manifest.has_last_modified:
             return None
-        return self.manifest.changed_ns // 10**9
+        return self.manifest.ctime_ns // 10**9
 
     def header(self, entry: Entry) -> bytes:
         info = tarfile.TarInfo(entry.member_name)
@@ -43,7 +43,7 @@ class PlainArchive(Archive):
         return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
 
     def chunks(self, byte_range: ByteRange | None = None) -> AsyncGenerator[bytes, None]:
-        return pulled(self.cut(byte_range or ByteRange(0, self.info.length or 0)))
+        return iterate_in_thread(self.cut(byte_range or ByteRange(0, self.info.length or 0)))
 
     def cut(self, wanted: ByteRange) -> Generator[bytes, None, None]:
         """The wanted bytes of the pieces; blocking."""
@@ -64,7 +64,7 @@ class PlainArchive(Archive):
         yield END
 
     def content(self, reader: Reader, entry: Entry) -> Iterator[bytes | memoryview]:
-        return reader.blocks(entry, BLOCK_BYTES)
+        return reader.iter_blocks(entry, BLOCK_BYTES)
 
 
 def _padded(entry: Entry) -> int:
@@ -74,7 +74,7 @@ def _padded(entry: Entry) -> int:
 class Plain(Backend):
     name: ClassVar[str] = "plain"
     media_type: ClassVar[str] = "application/x-tar"
-    suffix: ClassVar[str] = ".tar"
+    extension: ClassVar[str] = ".tar"
 
     archive: ClassVar[type[PlainArchive]] = PlainArchive
 

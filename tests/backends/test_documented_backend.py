@@ -27,7 +27,7 @@ TAR_XZ = _module("tar_xz")
 
 class TestDocumentedBackend(BackendConformance):
     def make_backend(self) -> Backend:
-        backend = TAR_XZ.TarXz(BackendOptions(level=0))
+        backend = TAR_XZ.TarXz(BackendOptions(compress_level=0))
         assert isinstance(backend, Backend)
         return backend
 

@@ -10,25 +10,25 @@ from tests.backends import test_conformance
 from tornado_archiver.errors import SourceUnreadableError
 from tornado_archiver.local_storage import LocalReader
 from tornado_archiver.manifest import Entry, Manifest
-from tornado_archiver.selection import Selection
+from tornado_archiver.selection import SourceFilter
 from tornado_archiver.testing import stage, trees
 from tornado_archiver.testing.members import Member, promised
 from tornado_archiver.unreadable import REPORT_NAME, ReportedSource, ReportingStorage
 
 _UNREADABLE = b"unreadable"
-_open = LocalReader.open
+_open = LocalReader.open_fd
 
 
 def _refusing(reader: LocalReader, entry: Entry) -> int:
-    if entry.source_name == _UNREADABLE:
+    if entry.source_key == _UNREADABLE:
         raise SourceUnreadableError(f"{entry.member_name!r} cannot be read")
     return _open(reader, entry)
 
 
-async def _manifest_of(root: Path, selection: Selection | None = None) -> Manifest:
+async def _manifest_of(root: Path, selection: SourceFilter | None = None) -> Manifest:
     if any(path.is_file() for path in root.rglob("*")):
         trees.write(root / _UNREADABLE.decode(), b"")
-    return await ReportingStorage(root.parent, selection or Selection()).manifest(root.name)
+    return await ReportingStorage(root.parent, selection or SourceFilter()).scan(root.name)
 
 
 def _promised_with_report(manifest: Manifest, *, directory_times: bool = True) -> dict[str, Member]:
@@ -45,7 +45,7 @@ def _promised_with_report(manifest: Manifest, *, directory_times: bool = True) -
 class _WithReport:
     @pytest.fixture(autouse=True)
     def _unreadable_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(LocalReader, "open", _refusing)
+        monkeypatch.setattr(LocalReader, "open_fd", _refusing)
         monkeypatch.setattr(trees, "manifest_of", _manifest_of)
         monkeypatch.setattr(stage, "promised", _promised_with_report)
 

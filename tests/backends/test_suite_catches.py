@@ -51,15 +51,15 @@ PACKS = "test_packs_exactly_the_manifest"
 OPENS = "test_opening_starts_nothing"
 CHUNKS = "test_hands_out_chunks_of_a_good_size"
 ETAGS = "test_other_bytes_have_another_etag"
-CLOSED = "test_leaves_nothing_behind_when_closed"
-PULL_CANCELLED = "test_leaves_nothing_behind_when_a_pull_is_cancelled"
-COMPLETE = "test_leaves_nothing_behind_when_complete"
-CHANGED = "test_never_ends_well_after_a_change"
-UNDER_WAY = "test_never_ends_well_after_a_change_under_way"
-OF_NOTHING = "test_never_ends_well_after_a_change_of_nothing"
-OF_NOTHING_UNDER_WAY = "test_never_ends_well_after_a_change_of_nothing_under_way"
-RESUMED = "test_never_resumes_well_after_a_change"
-RESUMED_OF_NOTHING = "test_never_resumes_well_after_a_change_of_nothing"
+CLOSED = "test_releases_resources_when_closed"
+PULL_CANCELLED = "test_releases_resources_when_a_pull_is_cancelled"
+COMPLETE = "test_releases_resources_when_complete"
+CHANGED = "test_aborts_when_source_changes"
+UNDER_WAY = "test_aborts_when_source_changes_under_way"
+OF_NOTHING = "test_aborts_when_source_changes_of_nothing"
+OF_NOTHING_UNDER_WAY = "test_aborts_when_source_changes_of_nothing_under_way"
+RESUMED = "test_range_aborts_after_a_change"
+RESUMED_OF_NOTHING = "test_range_aborts_after_a_change_of_nothing"
 DATED = "test_says_when_it_was_modified"
 
 
@@ -107,30 +107,30 @@ CASES = [
     case(promises.IgnoresRanges, "test_ranges_are_slices"),
     case(promises.GivesOnlyOneRange, "test_gives_one_range_after_the_other"),
     case(promises.OneTagForDifferentPackings, "test_same_etag_means_same_bytes"),
-    *(case(promises.OneTagForAll, ETAGS, change=change) for change in faults.HARMLESS),
-    case(promises.TagWithoutTimes, ETAGS, change=faults.HARMLESS[0]),
-    case(promises.TagWithoutTimes, ETAGS, change=faults.HARMLESS[1]),
-    case(promises.TagWithoutNames, ETAGS, change=faults.HARMLESS[2]),
-    case(promises.TagWithoutModes, ETAGS, change=faults.HARMLESS[3]),
-    case(promises.TagInWholeSeconds, ETAGS, change=faults.HARMLESS[6]),
+    *(case(promises.OneTagForAll, ETAGS, change=change) for change in faults.MODIFICATIONS),
+    case(promises.TagWithoutTimes, ETAGS, change=faults.MODIFICATIONS[0]),
+    case(promises.TagWithoutTimes, ETAGS, change=faults.MODIFICATIONS[1]),
+    case(promises.TagWithoutNames, ETAGS, change=faults.MODIFICATIONS[2]),
+    case(promises.TagWithoutModes, ETAGS, change=faults.MODIFICATIONS[3]),
+    case(promises.TagInWholeSeconds, ETAGS, change=faults.MODIFICATIONS[6]),
     case(promises.TagOfThisProcess, "test_same_etag_in_another_process"),
     case(promises.TagInQuotes, DATED),
     case(promises.SaysItIsOlder, DATED),
     case(promises.DatedByItsFiles, DATED),
     case(promises.AlwaysDated, "test_gives_no_date_that_nobody_can_know"),
-    case(promises.BadName, "test_says_what_it_is"),
-    case(promises.BadMediaType, "test_says_what_it_is"),
-    case(promises.BadSuffix, "test_says_what_it_is"),
-    case(promises.CannotWork, "test_can_work_here", raises=BackendUnavailableError),
+    case(promises.BadName, "test_metadata"),
+    case(promises.BadMediaType, "test_metadata"),
+    case(promises.BadSuffix, "test_metadata"),
+    case(promises.CannotWork, "test_check_passes", raises=BackendUnavailableError),
     case(manners.StartsAProgramInOpen, OPENS),
     case(manners.RunsAProgramInOpen, OPENS),
     case(manners.OpensFilesInOpen, OPENS),
     case(manners.ReadsEverythingInOpen, OPENS),
-    case(manners.ReadsEverythingFirst, "test_goes_at_the_readers_pace"),
+    case(manners.ReadsEverythingFirst, "test_backpressure"),
     case(manners.BlocksTheEventLoop, "test_lets_the_event_loop_run"),
     case(manners.ReadsInTheEventLoop, "test_reads_in_other_threads"),
     case(manners.LeaksADescriptor, CLOSED, pulls=1),
-    case(manners.LeaksInRanges, "test_leaves_nothing_behind_of_a_range", pulls=1),
+    case(manners.LeaksInRanges, "test_releases_resources_of_a_range", pulls=1),
     case(manners.LeaksAProgram, CLOSED, pulls=1),
     case(manners.LeaksAThread, CLOSED, pulls=1),
     case(manners.LeaksATask, CLOSED, pulls=3),
@@ -197,13 +197,13 @@ def test_says_what_its_author_has_to_define(tmp_path: Path) -> None:
     with pytest.raises(NotImplementedError, match="define extract"):
         Forgetful().test_packs_exactly_the_manifest(tmp_path)
     with pytest.raises(NotImplementedError, match="define make_backend"):
-        BackendConformance().test_can_work_here()
+        BackendConformance().test_check_passes()
 
 
 def test_says_what_it_found_without_any_setting_of_pytest(tmp_path: Path) -> None:
     """Assertions tell no values unless pytest rewrites them: in tests, and in what it is told to."""
     (tmp_path / "test_mine.py").write_text(_OF_AN_AUTHOR)
-    tried = [sys.executable, "-m", "pytest", "-W", "error", "-p", "no:cacheprovider", "-k", "says_what_it_is"]
+    tried = [sys.executable, "-m", "pytest", "-W", "error", "-p", "no:cacheprovider", "-k", "test_metadata"]
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(sys.path),
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",

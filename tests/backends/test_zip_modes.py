@@ -8,7 +8,7 @@ import pytest
 
 from backends.zip_program.modes import ArchiveEnd
 from tests.memory_storage import entry
-from tornado_archiver.errors import PackingError
+from tornado_archiver.errors import BackendError
 from tornado_archiver.manifest import Entry
 
 CONTENT = bytes(range(256)) * 1000
@@ -68,13 +68,13 @@ def test_contents_are_passed_on_before_the_end_has_come() -> None:
     ids=["too few", "too many", "another"],
 )
 def test_other_members_than_asked_for_are_refused(packed: list[str], asked_for: list[str]) -> None:
-    with pytest.raises(PackingError):
+    with pytest.raises(BackendError):
         passed_on(archive_of(packed), entries_of(asked_for), 4096)
 
 
 @pytest.mark.parametrize("data", [b"", b"PK", archive_of(["a"])[:-1], b"x" * 5000])
 def test_what_does_not_end_like_an_archive_is_refused(data: bytes) -> None:
-    with pytest.raises(PackingError):
+    with pytest.raises(BackendError):
         passed_on(data, entries_of(["a"]), 4096)
 
 
@@ -82,5 +82,5 @@ def test_central_directory_longer_than_what_is_held_back_is_refused() -> None:
     names = ["a"]
     data = bytearray(archive_of(names))
     data[-10:-6] = (100_000).to_bytes(4, "little")
-    with pytest.raises(PackingError, match="longer"):
+    with pytest.raises(BackendError, match="longer"):
         passed_on(bytes(data), entries_of(names), 4096)

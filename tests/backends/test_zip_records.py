@@ -23,7 +23,7 @@ from backends.stored_zip.records import (
     plain_local_header,
 )
 from tests.memory_storage import entry, manifest_of
-from tornado_archiver.errors import PackingError
+from tornado_archiver.errors import BackendError
 
 T = calendar.timegm((2020, 9, 13, 12, 26, 40))  # 1600000000; DOS: 6354 512D; extended time: 00105E5F
 PHOTO = Member(b"1.jpg", STORED, 0, 0x11223344, 3, 3, T, 0o644)
@@ -238,7 +238,7 @@ def test_the_end_is_zip64_only_where_it_must(members: int, start: int, size: int
 @pytest.mark.parametrize("name", ["n" * 65_536, "é" * 32_768], ids=["ascii", "other"])
 def test_a_name_longer_than_a_record_can_say_is_refused_at_once(name: str) -> None:
     StoredZipLayout(manifest_of(entry(name[1:])), 0)
-    with pytest.raises(PackingError, match="a path of 65536 bytes"):
+    with pytest.raises(BackendError, match="a path of 65536 bytes"):
         StoredZipLayout(manifest_of(entry(name)), 0)
 
 

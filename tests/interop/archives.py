@@ -16,7 +16,7 @@ from backends.stored_zip.layout import StoredZipLayout
 from backends.tar import TarLayout
 from tests.memory_storage import MemorySource, Read, entry, zeros
 from tornado_archiver.byterange import ByteRange
-from tornado_archiver.chunks import Chunk, as_bytes
+from tornado_archiver.chunks import Chunk, read_chunk
 from tornado_archiver.crc_cache import CrcCache
 from tornado_archiver.layout import Layout
 from tornado_archiver.manifest import Manifest
@@ -202,7 +202,7 @@ def _write(layout: Layout, manifest: Manifest, path: Path) -> None:
 def _blocks(chunks: Iterable[Chunk]) -> Iterator[bytes]:
     """The same bytes, in runs of zeros and in blocks of a hole's size where there are others."""
     at = 0
-    for data in map(as_bytes, chunks):
+    for data in map(read_chunk, chunks):
         if data == zeros(0, len(data)):
             yield data
         else:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.interop.archives import Archives, Packed
-from tests.interop.readers import TAR_READERS, ZIP_READERS, Reader, RefusedError
+from tests.interop.readers import TAR_READERS, ZIP_READERS, Reader, ResponseError
 from tests.servers import PROJECT
 from tornado_archiver.testing.members import Member
 
@@ -60,7 +60,7 @@ def found(archives: Archives, layout: str, reader_name: str, tree: str) -> str:
     packed = archives.packed(layout, tree)
     try:
         return _small(reader, packed) if packed.members else _huge(reader, packed, last_only=tree == "far")
-    except RefusedError as error:
+    except ResponseError as error:
         return f"no: {error}"
 
 

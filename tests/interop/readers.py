@@ -27,12 +27,12 @@ _Result = TypeVar("_Result")
 _ELSEWHERE = {"LC_ALL": "C.UTF-8", "TZ": "America/New_York"}
 
 
-class RefusedError(Exception):
+class ResponseError(Exception):
     """The reader's own words."""
 
 
 class Reader(ABC):
-    """Raises RefusedError where the program says that something is wrong, by its exit code."""
+    """Raises ResponseError where the program says that something is wrong, by its exit code."""
 
     name: str
     is_piped: bool = False
@@ -61,7 +61,7 @@ class _Command:
     is_piped: bool = False
 
     def output(self, take: Callable[[IO[bytes]], _Result]) -> _Result:
-        """What `take` makes of stdout. Raises RefusedError with the last line of stderr."""
+        """What `take` makes of stdout. Raises ResponseError with the last line of stderr."""
         places = {"ARCHIVE": str(self.archive), "INTO": str(self.directory)}
         program, *arguments = (places.get(word, word) for word in self.words)
         with (
@@ -82,7 +82,7 @@ class _Command:
             if process.wait() == 0:
                 return result
             errors.seek(0)
-            raise RefusedError(self._last_words(errors.read().decode(), process.returncode))
+            raise ResponseError(self._last_words(errors.read().decode(), process.returncode))
 
     @contextmanager
     def _input(self) -> Iterator[IO[bytes] | int]:
@@ -209,7 +209,7 @@ def _opened_zip(archive: Path) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(archive) as opened:
             yield opened
     except zipfile.BadZipFile as error:
-        raise RefusedError(str(error)) from error
+        raise ResponseError(str(error)) from error
 
 
 @contextmanager
@@ -218,7 +218,7 @@ def _opened_tar(archive: Path) -> Iterator[tarfile.TarFile]:
         with tarfile.open(archive) as opened:
             yield opened
     except tarfile.TarError as error:
-        raise RefusedError(str(error)) from error
+        raise ResponseError(str(error)) from error
 
 
 def _nothing(output: IO[bytes]) -> None:

@@ -20,7 +20,7 @@ def photos(tmp_path: Path) -> Path:
     (root / HASH / "z").mkdir(parents=True)
     (root / HASH / "a.txt").write_bytes(b"first")
     # settled: what is written right after may get the time of the same tick of the clock
-    trees.write(root / HASH / faults.VICTIM, os.urandom(300 * KIB))
+    trees.write(root / HASH / faults.TARGET, os.urandom(300 * KIB))
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside/secret.txt").write_bytes(b"secret")
     return root

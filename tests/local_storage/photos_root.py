@@ -6,17 +6,17 @@ from pathlib import Path
 from tornado_archiver.errors import ArchiverError
 from tornado_archiver.local_storage import LocalStorage
 from tornado_archiver.manifest import Manifest
-from tornado_archiver.selection import Selection
+from tornado_archiver.selection import SourceFilter
 
 HASH = "5ecre7hash"
-FOLLOW = Selection(follow_symlinks=True)
+FOLLOW = SourceFilter(follow_symlinks=True)
 
 
-def manifest(photos: Path, name: str = HASH, selection: Selection | None = None) -> Manifest:
-    return asyncio.run(LocalStorage(photos, selection or Selection()).manifest(name))
+def manifest(photos: Path, name: str = HASH, selection: SourceFilter | None = None) -> Manifest:
+    return asyncio.run(LocalStorage(photos, selection or SourceFilter()).scan(name))
 
 
-def names(photos: Path, name: str = HASH, selection: Selection | None = None) -> list[str]:
+def names(photos: Path, name: str = HASH, selection: SourceFilter | None = None) -> list[str]:
     return [entry.member_name for entry in manifest(photos, name, selection).entries]
 
 

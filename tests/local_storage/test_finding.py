@@ -10,7 +10,7 @@ import pytest
 from tests.local_storage.photos_root import FOLLOW, HASH, assert_tells_nothing, manifest, names
 from tornado_archiver.errors import SourceNotFoundError, StorageUnavailableError
 from tornado_archiver.local_storage import LocalStorage
-from tornado_archiver.selection import Selection
+from tornado_archiver.selection import SourceFilter
 
 
 def test_a_directory_is_found(photos: Path) -> None:
@@ -23,7 +23,7 @@ def test_a_name_that_is_not_ascii(photos: Path) -> None:
     assert names(photos, "Фото 日本 🌪") == ["a.txt", "z/", "z/victim.jpg"]
 
 
-@pytest.mark.parametrize("selection", [Selection(), FOLLOW, Selection(include_hidden=True)])
+@pytest.mark.parametrize("selection", [SourceFilter(), FOLLOW, SourceFilter(include_hidden=True)])
 @pytest.mark.parametrize(
     "name",
     [
@@ -43,7 +43,7 @@ def test_a_name_that_is_not_ascii(photos: Path) -> None:
         pytest.param("\ud800", id="no byte at all"),
     ],
 )
-def test_nothing_of_that_name(photos: Path, name: str, selection: Selection) -> None:
+def test_nothing_of_that_name(photos: Path, name: str, selection: SourceFilter) -> None:
     with pytest.raises(SourceNotFoundError) as caught:
         manifest(photos, name, selection)
     assert_tells_nothing(caught.value, photos)
@@ -107,7 +107,7 @@ def _a_long_chain_of_links(photos: Path) -> None:
     (photos / "2000").symlink_to(HASH)
 
 
-@pytest.mark.parametrize("selection", [Selection(), FOLLOW])
+@pytest.mark.parametrize("selection", [SourceFilter(), FOLLOW])
 @pytest.mark.parametrize(
     "made",
     [
@@ -126,7 +126,7 @@ def _a_long_chain_of_links(photos: Path) -> None:
         _a_long_chain_of_links,
     ],
 )
-def test_nothing_to_pack(photos: Path, made: Callable[[Path], None], selection: Selection) -> None:
+def test_nothing_to_pack(photos: Path, made: Callable[[Path], None], selection: SourceFilter) -> None:
     made(photos)
     with pytest.raises(SourceNotFoundError) as caught:
         manifest(photos, "it", selection)
@@ -148,26 +148,26 @@ def test_the_photos_root_itself_may_be_a_link(photos: Path) -> None:
     assert names(photos.with_name("link"), selection=FOLLOW) == names(photos)
 
 
-@pytest.mark.parametrize("selection", [Selection(), FOLLOW])
-def test_the_photos_root_is_missing(photos: Path, selection: Selection) -> None:
+@pytest.mark.parametrize("selection", [SourceFilter(), FOLLOW])
+def test_the_photos_root_is_missing(photos: Path, selection: SourceFilter) -> None:
     with pytest.raises(StorageUnavailableError) as caught:
         manifest(photos / "missing", HASH, selection)
     assert_tells_nothing(caught.value, photos)
 
 
-@pytest.mark.parametrize("selection", [Selection(), FOLLOW])
-def test_the_photos_root_is_a_file(photos: Path, selection: Selection) -> None:
+@pytest.mark.parametrize("selection", [SourceFilter(), FOLLOW])
+def test_the_photos_root_is_a_file(photos: Path, selection: SourceFilter) -> None:
     with pytest.raises(StorageUnavailableError) as caught:
         manifest(photos / HASH / "a.txt", HASH, selection)
     assert_tells_nothing(caught.value, photos)
 
 
 def test_the_photos_root_is_mounted_late(photos: Path) -> None:
-    storage = LocalStorage(photos.with_name("later"), Selection())
+    storage = LocalStorage(photos.with_name("later"), SourceFilter())
     with pytest.raises(StorageUnavailableError):
-        asyncio.run(storage.manifest(HASH))
+        asyncio.run(storage.scan(HASH))
     photos.rename(photos.with_name("later"))
-    assert asyncio.run(storage.manifest(HASH)).entries
+    assert asyncio.run(storage.scan(HASH)).entries
 
 
 # Dates
@@ -175,9 +175,9 @@ def test_the_photos_root_is_mounted_late(photos: Path) -> None:
 
 def test_what_a_link_leads_to_has_no_date(photos: Path) -> None:
     """The link may lead elsewhere tomorrow, and nothing that is packed has changed then."""
-    assert manifest(photos, selection=FOLLOW).is_dated
+    assert manifest(photos, selection=FOLLOW).has_last_modified
     (photos / "current").symlink_to(HASH)
-    assert not manifest(photos, "current", selection=FOLLOW).is_dated
+    assert not manifest(photos, "current", selection=FOLLOW).has_last_modified
     (photos / HASH / "link.txt").symlink_to("a.txt")
-    assert not manifest(photos, selection=FOLLOW).is_dated
-    assert manifest(photos).is_dated, "where links are left out, all that is packed has one"
+    assert not manifest(photos, selection=FOLLOW).has_last_modified
+    assert manifest(photos).has_last_modified, "where links are left out, all that is packed has one"

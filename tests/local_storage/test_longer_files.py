@@ -8,7 +8,7 @@ import pytest
 
 from tests.local_storage.photos_root import manifest
 from tornado_archiver.errors import SourceChangedError
-from tornado_archiver.local_content import LocalContent
+from tornado_archiver.local_content import LocalFile
 from tornado_archiver.local_storage import LocalReader
 from tornado_archiver.manifest import Entry
 
@@ -26,13 +26,13 @@ def opened_album() -> Iterator[tuple[LocalReader, Entry]]:
 
 
 def check_content(reader: LocalReader, entry: Entry) -> None:
-    with closing(reader.content(entry)) as content:
-        content.check()
+    with closing(reader.open_file(entry)) as content:
+        content.verify()
 
 
 @pytest.mark.parametrize(
     "read",
-    [LocalReader.whole, lambda reader, entry: list(reader.blocks(entry, 1000)), check_content],
+    [LocalReader.read_all, lambda reader, entry: list(reader.iter_blocks(entry, 1000)), check_content],
     ids=["whole", "blocks", "content"],
 )
 def test_reading_file_longer_than_its_size_raises(
@@ -50,12 +50,12 @@ def test_content_longer_than_its_size_raises_at_the_end(
     entry = next(entry for entry in found.entries if entry.member_name == "a.txt")
     with found.source.reader() as reader:
         assert isinstance(reader, LocalReader)
-        with closing(reader.content(entry)) as content:
-            assert isinstance(content, LocalContent)
-            content.check()
+        with closing(reader.open_file(entry)) as content:
+            assert isinstance(content, LocalFile)
+            content.verify()
             shorter = entry._replace(size=entry.size - 1)
             monkeypatch.setattr(content, "_entry", shorter)
-            monkeypatch.setattr("tornado_archiver.local_content.compare", lambda entry, status: None)
+            monkeypatch.setattr("tornado_archiver.local_content.verify_stat", lambda entry, status: None)
             assert content.read(0, shorter.size) == b"firs"
             with pytest.raises(SourceChangedError, match="holds more than the 4 bytes"):
-                content.check()
+                content.verify()

@@ -21,7 +21,7 @@ def _descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def entry_of(found: Manifest, name: str = faults.VICTIM) -> Entry:
+def entry_of(found: Manifest, name: str = faults.TARGET) -> Entry:
     return next(entry for entry in found.entries if entry.member_name == name)
 
 
@@ -35,8 +35,8 @@ def local_reader(found: Manifest) -> LocalReader:
 def test_blocks_are_the_whole_content(photos: Path, max_bytes: int) -> None:
     found = manifest(photos)
     with found.source.reader() as reader:
-        blocks = [bytes(block) for block in reader.blocks(entry_of(found), max_bytes)]
-    assert b"".join(blocks) == (photos / HASH / faults.VICTIM).read_bytes()
+        blocks = [bytes(block) for block in reader.iter_blocks(entry_of(found), max_bytes)]
+    assert b"".join(blocks) == (photos / HASH / faults.TARGET).read_bytes()
     assert all(1 <= len(block) <= max_bytes for block in blocks)
 
 
@@ -44,8 +44,8 @@ def test_one_reader_reads_many_files_with_blocks_of_any_size(photos: Path) -> No
     (photos / HASH / "empty").touch()
     found = manifest(photos)
     with found.source.reader() as reader:
-        for name, max_bytes in (("a.txt", 2), (faults.VICTIM, 2**20), ("empty", 1), ("a.txt", 3)):
-            content = b"".join(map(bytes, reader.blocks(entry_of(found, name), max_bytes)))
+        for name, max_bytes in (("a.txt", 2), (faults.TARGET, 2**20), ("empty", 1), ("a.txt", 3)):
+            content = b"".join(map(bytes, reader.iter_blocks(entry_of(found, name), max_bytes)))
             assert content == (photos / HASH / name).read_bytes()
 
 
@@ -57,7 +57,7 @@ def test_a_reader_holds_one_directory_and_one_file_at_most(photos: Path) -> None
     with found.source.reader() as reader:
         for entry in found.entries:
             if not entry.is_directory:
-                for _ in reader.blocks(entry, KIB):
+                for _ in reader.iter_blocks(entry, KIB):
                     assert _descriptors() <= before + 4  # root, source, the file's directory, the file
 
 
@@ -67,18 +67,18 @@ def test_a_change_before_the_reading_is_told_before_a_byte(photos: Path, fault: 
     fault(photos / HASH, photos.parent / "outside")
     with found.source.reader() as reader:
         with pytest.raises(SourceChangedError) as caught:
-            next(reader.blocks(entry_of(found), KIB))
+            next(reader.iter_blocks(entry_of(found), KIB))
         with pytest.raises(SourceChangedError):
             reader.verify(found.entries)
     assert_tells_nothing(caught.value, photos)
-    assert faults.VICTIM in str(caught.value)
+    assert faults.TARGET in str(caught.value)
 
 
 @pytest.mark.parametrize("fault", [faults.shrunk, faults.grown, faults.rewritten])
 def test_a_change_under_way_is_told_in_place_of_the_end(photos: Path, fault: Fault) -> None:
     found = manifest(photos)
     with found.source.reader() as reader:
-        blocks = reader.blocks(entry_of(found), KIB)
+        blocks = reader.iter_blocks(entry_of(found), KIB)
         next(blocks)
         fault(photos / HASH, photos.parent / "outside")
         with pytest.raises(SourceChangedError) as caught:
@@ -90,7 +90,7 @@ def test_no_more_than_the_promised_bytes_of_a_file_that_grows(photos: Path) -> N
     found = manifest(photos)
     got: list[int] = []
     with found.source.reader() as reader:
-        blocks = reader.blocks(entry_of(found), 1000)
+        blocks = reader.iter_blocks(entry_of(found), 1000)
         got.append(len(next(blocks)))
         faults.grown(photos / HASH, photos.parent)
         with pytest.raises(SourceChangedError):
@@ -122,22 +122,22 @@ def test_a_link_put_in_place_of_the_source_is_not_followed(photos: Path) -> None
         pytest.fail("it leads out of the photos root")
 
 
-@pytest.mark.parametrize("locked", [faults.VICTIM, "z"])
+@pytest.mark.parametrize("locked", [faults.TARGET, "z"])
 def test_a_file_that_may_not_be_read(photos: Path, locked: str) -> None:
     found = manifest(photos)
     (photos / HASH / locked).chmod(0)
     with found.source.reader() as reader, unprivileged(), pytest.raises(SourceUnreadableError) as caught:
-        list(reader.blocks(entry_of(found), KIB))
+        list(reader.iter_blocks(entry_of(found), KIB))
     (photos / HASH / locked).chmod(0o755)
     assert_tells_nothing(caught.value, photos)
-    assert faults.VICTIM in str(caught.value)
+    assert faults.TARGET in str(caught.value)
 
 
 def content_in_blocks(reader: LocalReader, entry: Entry) -> bytes:
-    return b"".join(map(bytes, reader.blocks(entry, KIB)))
+    return b"".join(map(bytes, reader.iter_blocks(entry, KIB)))
 
 
-@pytest.mark.parametrize("read", [content_in_blocks, LocalReader.whole])
+@pytest.mark.parametrize("read", [content_in_blocks, LocalReader.read_all])
 def test_a_file_that_somebody_holds_a_lease_of_is_waited_for(
     photos: Path, read: Callable[[LocalReader, Entry], bytes]
 ) -> None:
@@ -151,7 +151,7 @@ def test_a_reader_that_is_left_in_the_middle(photos: Path) -> None:
     """The descriptors are counted when this test has ended."""
     found = manifest(photos)
     with found.source.reader() as reader:
-        blocks = reader.blocks(entry_of(found), KIB)
+        blocks = reader.iter_blocks(entry_of(found), KIB)
         next(blocks)
         before = _descriptors()
         blocks.close()  # type: ignore[attr-defined]
@@ -170,7 +170,7 @@ def test_an_unchanged_source_is_verified(photos: Path) -> None:
 def test_a_file_that_is_opened_is_the_callers(photos: Path) -> None:
     found = manifest(photos)
     with local_reader(found) as reader:
-        descriptor = reader.open(entry_of(found, "a.txt"))
+        descriptor = reader.open_fd(entry_of(found, "a.txt"))
     try:
         assert os.read(descriptor, 100) == b"first"
     finally:

@@ -9,7 +9,7 @@ from backends.stored_zip.layout import StoredZipLayout
 from backends.tar import TarLayout
 from tests.memory_storage import MemorySource, entry, manifest_of
 from tornado_archiver.byterange import ByteRange
-from tornado_archiver.chunks import Chunk, as_bytes
+from tornado_archiver.chunks import Chunk, read_chunk
 from tornado_archiver.contents import READ_BYTES, SMALL_BYTES
 from tornado_archiver.crc_cache import CrcCache
 from tornado_archiver.layout import Layout
@@ -47,7 +47,7 @@ def pulls(archive: PlannedArchive, start: int = 0, stop: int | None = None) -> G
 
 def packed(archive: PlannedArchive, start: int = 0, stop: int | None = None) -> bytes:
     """The bytes of a range, each chunk used up before the next is asked for."""
-    return b"".join(map(as_bytes, pulls(archive, start, stop)))
+    return b"".join(map(read_chunk, pulls(archive, start, stop)))
 
 
 def length_of(archive: PlannedArchive) -> int:
@@ -67,7 +67,7 @@ def around(*sizes: int) -> Iterator[int]:
 
 def consume(chunks: Iterable[Chunk]) -> None:
     for chunk in chunks:
-        as_bytes(chunk)
+        read_chunk(chunk)
 
 
 def random_manifest(dice: random.Random) -> Manifest:

@@ -23,7 +23,7 @@ from tests.planned.archives import (
     pulls,
     stored_up_to,
 )
-from tornado_archiver.chunks import MAX_CHUNK_BYTES, MIN_CHUNK_BYTES, as_bytes
+from tornado_archiver.chunks import MAX_CHUNK_BYTES, MIN_CHUNK_BYTES, read_chunk
 from tornado_archiver.contents import SMALL_BYTES
 from tornado_archiver.errors import SourceChangedError
 from tornado_archiver.planned import PlannedArchive
@@ -71,7 +71,7 @@ def sent_before_a_pause(archive: PlannedArchive, dice: random.Random, start: int
     """The bytes that the client got of some chunks, of which the last one or two were dropped."""
     archive.chunk_bytes = dice.choice((MIN_CHUNK_BYTES, 2 * MIN_CHUNK_BYTES, MAX_CHUNK_BYTES))
     chunks = pulls(archive, start)
-    made = [as_bytes(chunk) for chunk in islice(filter(len, chunks), dice.randrange(1, 14))]
+    made = [read_chunk(chunk) for chunk in islice(filter(len, chunks), dice.randrange(1, 14))]
     chunks.close()
     if len(made) > 1 and dice.randrange(2):
         del made[-1]  # it was prepared

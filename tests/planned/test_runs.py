@@ -21,7 +21,7 @@ from tests.planned.archives import (
     stored_up_to,
 )
 from tornado_archiver.contents import Contents
-from tornado_archiver.errors import PackingError
+from tornado_archiver.errors import BackendError
 from tornado_archiver.segments import Late
 
 
@@ -68,7 +68,7 @@ def test_a_record_of_another_length_than_laid_out_breaks_the_download() -> None:
         def run(self, first: int, stop: int, contents: Contents) -> list[bytes]:
             return []
 
-    with pytest.raises(PackingError):
+    with pytest.raises(BackendError):
         packed(archive_of(Lying, manifest_of(entry("a"))))
 
 
@@ -79,5 +79,5 @@ def test_a_run_of_records_of_another_length_than_laid_out_breaks_the_download(li
             told = super().run(first, stop, contents)
             return [bytes(len(b"".join(told)) + lie)] if told else []
 
-    with pytest.raises(PackingError):
+    with pytest.raises(BackendError):
         packed(archive_of(Lying, manifest_of(*(entry(f"{number}", 100) for number in range(20)))))

@@ -106,8 +106,8 @@ def test_a_threshold_and_a_name_are_kept_apart() -> None:
 
 def test_the_etag_stays_while_the_bytes_do() -> None:
     first, second = manifest_of(*PLAIN), manifest_of(*PLAIN)
-    moved = tuple(item._replace(source_name=b"elsewhere/" + item.source_name) for item in PLAIN)
-    later = Manifest(moved, replace(source_of(first)), changed_ns=10**18)
+    moved = tuple(item._replace(source_key=b"elsewhere/" + item.source_key) for item in PLAIN)
+    later = Manifest(moved, replace(source_of(first)), ctime_ns=10**18)
     tags = {archive_of(TarLayout, manifest).info.etag for manifest in (first, second, later)}
     assert len(tags) == 1
     assert archive_of(TarLayout, later).info.last_modified == 10**9

@@ -21,7 +21,7 @@ from tests.planned.archives import (
     stored_up_to,
 )
 from tornado_archiver.byterange import ByteRange
-from tornado_archiver.chunks import Chunk, FileSlice, as_bytes
+from tornado_archiver.chunks import Chunk, FileSlice, read_chunk
 from tornado_archiver.contents import SMALL_BYTES, Contents
 from tornado_archiver.errors import ArchiverError, SourceChangedError
 from tornado_archiver.testing import faults, trees
@@ -31,9 +31,9 @@ def late_reader(chunks: Iterable[Chunk]) -> Iterator[bytes]:
     """Uses a chunk up only when the next one is ready, as the event loop does with one pull ahead."""
     in_hand: Chunk = b""
     for chunk in chunks:
-        yield as_bytes(in_hand)
+        yield read_chunk(in_hand)
         in_hand = chunk
-    yield as_bytes(in_hand)
+    yield read_chunk(in_hand)
 
 
 MIXED_SIZES = [SMALL_BYTES + 1, 10, 200_000, 210_000, 0, 150_000, 140_000, 250_000, 90_000, 300_000, 160_000]
@@ -61,7 +61,7 @@ def test_a_slice_in_hand_outlives_a_failure_of_what_comes_next(tmp_path: Path, m
         assert isinstance(in_hand, FileSlice)
         (root / "00001.jpg").unlink()
         assert next(making) == b"", "the failure waits until the slice is done with"
-        assert as_bytes(in_hand)[len(in_hand.head) :] == trees.noise(MIB, 0)[:-1]
+        assert read_chunk(in_hand)[len(in_hand.prefix) :] == trees.noise(MIB, 0)[:-1]
         with pytest.raises(SourceChangedError):
             next(making)
 
@@ -76,7 +76,7 @@ def test_whatever_happens_under_way_the_bytes_are_right_or_there_is_an_error(
         base = tmp_path / str(step)
         root = base / "photos" / trees.SOURCE
         trees.write(root / "1.jpg", trees.noise(200_000, 1))
-        trees.write(root / faults.VICTIM, trees.noise(size, 2))
+        trees.write(root / faults.TARGET, trees.noise(size, 2))
         trees.write(root / "zz.jpg", trees.noise(200_000, 3))
         archive = archive_of(make, asyncio.run(trees.manifest_of(root)))
         whole = packed(archive)

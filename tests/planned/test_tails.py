@@ -26,7 +26,7 @@ from tornado_archiver.backend import BackendOptions
 from tornado_archiver.byterange import ByteRange
 from tornado_archiver.packer import MAX_SLICE_BYTES
 from tornado_archiver.testing import trees
-from tornado_archiver.testing.footprint import Footprint, bytes_read
+from tornado_archiver.testing.footprint import ResourceSnapshot, bytes_read
 
 MAX_PULL_BYTES = 3 * MAX_SLICE_BYTES  # read in one pull: a checksum until the next pause, a chunk, a bit more
 
@@ -101,7 +101,7 @@ def test_leaving_in_the_midst_of_a_long_checksum_leaves_nothing(tmp_path: Path, 
     async def left_early() -> int:
         backend = StoredZip(BackendOptions(stored_threshold=1 << 60))
         archive = await backend.open(await trees.manifest_of(root))
-        before, read_before, length = Footprint.now(), bytes_read(), archive.info.length or 0
+        before, read_before, length = ResourceSnapshot.now(), bytes_read(), archive.info.length or 0
         async with aclosing(archive.chunks(ByteRange(length - tail if tail else 0, length))) as chunks:
             pull = asyncio.ensure_future(anext(chunks))
             assert await asyncio.to_thread(eventually, lambda: bytes_read() - read_before > 30 * MIB, 60)

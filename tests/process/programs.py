@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tornado_archiver.errors import PackingError
-from tornado_archiver.process import Program
+from tornado_archiver.errors import BackendError
+from tornado_archiver.process import Subprocess
 
 ENDLESS = "while :; do echo 0123456789abcdef; done"
 
@@ -21,23 +21,23 @@ def children() -> list[psutil.Process]:
     return [child for child in psutil.Process().children() if child not in not_ours]
 
 
-def shell(script: str, when_silent: Callable[[], Awaitable[None]] | None = None) -> Program:
-    return Program(["/bin/sh", "-c", script], directory="/", when_silent=when_silent)
+def shell(script: str, when_silent: Callable[[], Awaitable[None]] | None = None) -> Subprocess:
+    return Subprocess(["/bin/sh", "-c", script], cwd="/", on_idle=when_silent)
 
 
 @asynccontextmanager
 async def running(script: str) -> AsyncGenerator[AsyncGenerator[bytes, None], None]:
-    async with shell(script) as program, aclosing(program.output()) as output:
+    async with shell(script) as program, aclosing(program.stdout_chunks()) as output:
         yield output
 
 
-async def printed(program: Program) -> bytes:
-    async with program, aclosing(program.output()) as output:
+async def printed(program: Subprocess) -> bytes:
+    async with program, aclosing(program.stdout_chunks()) as output:
         return b"".join([chunk async for chunk in output])
 
 
 def failure(script: str) -> str:
-    with pytest.raises(PackingError) as caught:
+    with pytest.raises(BackendError) as caught:
         asyncio.run(printed(shell(script)))
     return str(caught.value)
 

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from tests.process.programs import failure, printed, running, shell
-from tornado_archiver.errors import PackingError
-from tornado_archiver.process import Program
+from tornado_archiver.errors import BackendError
+from tornado_archiver.process import Subprocess
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_all_output_of_a_program_that_fails_comes_first() -> None:
             async for chunk in output:
                 got.append(chunk)  # noqa: PERF401 - a comprehension would lose what came before the error
 
-    with pytest.raises(PackingError):
+    with pytest.raises(BackendError):
         asyncio.run(receive())
     assert len(b"".join(got)) == 1_000_000
 
@@ -54,5 +54,5 @@ def test_a_program_that_closes_its_output_and_goes_on_is_waited_for() -> None:
     ("command", "directory"), [(["/no/such/program"], "/"), (["/dev/null"], "/"), (["/bin/sh"], "/no/such")]
 )
 def test_a_program_that_cannot_be_started(command: list[str], directory: str) -> None:
-    with pytest.raises(PackingError, match=f"{command[0]} could not be started"):
-        asyncio.run(printed(Program(command, directory=directory)))
+    with pytest.raises(BackendError, match=f"{command[0]} could not be started"):
+        asyncio.run(printed(Subprocess(command, cwd=directory)))

@@ -13,7 +13,7 @@ from tests.process.programs import children, printed, running, shell
 from tests.servers import eventually
 from tornado_archiver import process
 from tornado_archiver.errors import SourceChangedError
-from tornado_archiver.process import CHUNK_BYTES, Program
+from tornado_archiver.process import CHUNK_BYTES, Subprocess
 
 # Output
 
@@ -48,19 +48,19 @@ def test_much_output_comes_whole_in_chunks_of_a_limited_size() -> None:
 def test_nothing_of_the_environment_but_the_path_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """The keys of links may stand there."""
     monkeypatch.setenv("ARCHIVER_LINK_SECRET", "0123456789abcdef")
-    said = asyncio.run(printed(Program(["/usr/bin/env"], directory="/")))
+    said = asyncio.run(printed(Subprocess(["/usr/bin/env"], cwd="/")))
     assert said.splitlines() == [f"PATH={os.environ['PATH']}".encode()]
 
 
 def test_stdin_environment_and_inherited_descriptors() -> None:
     with open(__file__, "rb") as stdin, open("/proc/version", "rb") as other:
         number = other.fileno()
-        program = Program(
+        program = Subprocess(
             ["/bin/sh", "-c", f"cat; cat /proc/self/fd/{number}; echo $NAME; echo ${{HOME:-none}}"],
-            directory="/",
+            cwd="/",
             stdin=stdin.fileno(),
-            environment={"NAME": "value", "PATH": os.defpath},
-            inherited=[number],
+            env={"NAME": "value", "PATH": os.defpath},
+            pass_fds=[number],
         )
         expected = Path(__file__).read_bytes() + Path("/proc/version").read_bytes() + b"value\nnone\n"
         assert asyncio.run(printed(program)) == expected
@@ -102,7 +102,7 @@ def _settled(count: Callable[[], int]) -> int:
 
 
 def test_a_silent_program_is_asked_after(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "SILENCE_S", 0.05)
+    monkeypatch.setattr(process, "IDLE_TIMEOUT_S", 0.05)
     asked = []
 
     async def ask() -> None:
@@ -119,7 +119,7 @@ def test_a_program_that_is_silent_for_a_while_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For as long as it takes to be asked after three times."""
-    monkeypatch.setattr(process, "SILENCE_S", 0.05)
+    monkeypatch.setattr(process, "IDLE_TIMEOUT_S", 0.05)
     asked = []
 
     async def ask() -> None:

@@ -10,7 +10,7 @@ from tornado_archiver.setting_table import SETTINGS
 from tornado_archiver.setting_types import OPTIONAL_PATH, PATH
 from tornado_archiver.settings import Settings
 from tornado_archiver.settings_reader import read_settings
-from tornado_archiver.web.addresses import listen
+from tornado_archiver.web.addresses import bind
 
 
 @pytest.mark.parametrize(
@@ -51,4 +51,4 @@ def test_the_first_bad_setting_of_the_table_is_reported(sources: Sources) -> Non
 @pytest.mark.parametrize("host", ["a..b", "x" * 64])
 def test_a_name_that_no_host_can_have(host: str) -> None:
     with pytest.raises(SettingsError, match=rf"^cannot listen on {host} port 7777 .*no host has such a name"):
-        listen(Settings(host=host))
+        bind(Settings(host=host))

@@ -8,7 +8,7 @@ import pytest
 
 from tests.settings.sources import ROWS, SOURCES, Sources
 from tornado_archiver.settings import Settings
-from tornado_archiver.web.addresses import ADMIN, PUBLIC, listen
+from tornado_archiver.web.addresses import ADMIN, PUBLIC, bind
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -27,7 +27,7 @@ def test_other_brackets_stay(sources: Sources, written: str) -> None:
 @contextmanager
 def listening(settings: Settings, address: tuple[str, str]) -> Iterator[list[socket.socket]]:
     with ExitStack() as undo:
-        yield [undo.enter_context(held) for held in listen(settings, address)]
+        yield [undo.enter_context(held) for held in bind(settings, address)]
 
 
 @pytest.mark.parametrize("address", [PUBLIC, ADMIN], ids=["public", "admin"])

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.walk.tree import FOLLOW, names, walked
-from tornado_archiver.errors import TooLargeError
+from tornado_archiver.errors import ArchiveTooLargeError
 from tornado_archiver.local_storage import LocalReader, LocalSource
 from tornado_archiver.manifest import Entry
-from tornado_archiver.selection import Selection
+from tornado_archiver.selection import SourceFilter
 
 DEPTH = 500
 _FEW = 20
@@ -77,7 +77,7 @@ def test_scan_of_directories_on_the_way_back_up_opens_few(tree: Path, opens: lis
 def read_all(reader: LocalReader, entries: Iterable[Entry]) -> None:
     for entry in entries:
         if not entry.is_directory:
-            reader.whole(entry)
+            reader.read_all(entry)
 
 
 @pytest.mark.parametrize("read", [read_all, LocalReader.verify])
@@ -105,14 +105,14 @@ def test_scan_of_many_links_to_one_deep_file_opens_few(tree: Path, opens: list[o
 def test_scan_keeps_few_directories_open(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nest(tree, DEPTH)
     before, most = len(os.listdir("/proc/self/fd")), 0
-    wants = Selection.wants
+    wants = SourceFilter.accepts
 
-    def look(selection: Selection, name: bytes) -> bool:
+    def look(selection: SourceFilter, name: bytes) -> bool:
         nonlocal most
         most = max(most, len(os.listdir("/proc/self/fd")))
         return wants(selection, name)
 
-    monkeypatch.setattr(Selection, "wants", look)
+    monkeypatch.setattr(SourceFilter, "accepts", look)
     walked(tree)
     assert most <= before + 40
 
@@ -120,7 +120,7 @@ def test_scan_keeps_few_directories_open(tree: Path, monkeypatch: pytest.MonkeyP
 def test_path_longer_than_programs_unpack_is_refused(tree: Path, opens: list[object]) -> None:
     nest(tree, 6000)
     opens.clear()
-    with pytest.raises(TooLargeError, match="more than 4000 bytes"):
+    with pytest.raises(ArchiveTooLargeError, match="more than 4000 bytes"):
         walked(tree)
     assert len(opens) < 6000
 
@@ -142,7 +142,7 @@ def test_path_of_4000_bytes_is_the_longest(tree: Path, last: str, fits: bool) ->
     if fits:
         assert len(max(names(tree), key=len)) == 4000
     else:
-        with pytest.raises(TooLargeError):
+        with pytest.raises(ArchiveTooLargeError):
             walked(tree)
 
 
@@ -150,13 +150,13 @@ def test_scan_of_a_large_directory_stops_at_max_entries(tree: Path, monkeypatch:
     for number in range(3000):
         (tree / str(number)).touch()
     seen: list[bytes] = []
-    wants = Selection.wants
+    wants = SourceFilter.accepts
 
-    def look(selection: Selection, name: bytes) -> bool:
+    def look(selection: SourceFilter, name: bytes) -> bool:
         seen.append(name)
         return wants(selection, name)
 
-    monkeypatch.setattr(Selection, "wants", look)
-    with pytest.raises(TooLargeError, match="more than 100 entries"):
-        walked(tree, Selection(max_entries=100))
+    monkeypatch.setattr(SourceFilter, "accepts", look)
+    with pytest.raises(ArchiveTooLargeError, match="more than 100 entries"):
+        walked(tree, SourceFilter(max_entries=100))
     assert len(seen) < 1000

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.walk.tree import FOLLOW, files, names, sources, walked
 from tornado_archiver.manifest import Entry
-from tornado_archiver.selection import Selection
+from tornado_archiver.selection import SourceFilter
 
 # Order and facts
 
@@ -63,9 +63,9 @@ def test_hidden_files_and_litter(root: Path) -> None:
     hidden = [".env", ".git/", ".git/config", "1.jpg", "a/", "a/.hidden"]
     litter = ["1.jpg", "@eaDir/", "@eaDir/thumb.jpg", "a/", "a/Thumbs.db", "x.filepart"]
     assert names(root) == plain
-    assert names(root, Selection(include_hidden=True)) == hidden
-    assert names(root, Selection(include_litter=True)) == litter
-    both = names(root, Selection(include_hidden=True, include_litter=True))
+    assert names(root, SourceFilter(include_hidden=True)) == hidden
+    assert names(root, SourceFilter(include_litter=True)) == litter
+    both = names(root, SourceFilter(include_hidden=True, include_litter=True))
     assert both == sorted({*hidden, *litter})
 
 

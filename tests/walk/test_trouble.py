@@ -12,7 +12,7 @@ from tests.servers import PROJECT
 from tests.unprivileged import unprivileged
 from tests.walk.tree import FOLLOW, files, names, walked
 from tornado_archiver.errors import SourceUnreadableError
-from tornado_archiver.selection import Selection
+from tornado_archiver.selection import SourceFilter
 from tornado_archiver.testing.footprint import nothing_left_open
 from tornado_archiver.walk import walk
 
@@ -42,7 +42,7 @@ def test_deeper_than_python_recurses(deep_root: Path) -> None:
     found = walked(deep_root, FOLLOW)
     assert len(found) >= DEEP + 1
     assert found[DEEP].member_name == "d/" * DEEP + "file"
-    assert found[DEEP].source_name.decode() == found[DEEP].member_name
+    assert found[DEEP].source_key.decode() == found[DEEP].member_name
 
 
 # What goes wrong
@@ -50,16 +50,16 @@ def test_deeper_than_python_recurses(deep_root: Path) -> None:
 
 WITHOUT_DESCRIPTORS = """
 import os, resource, sys
-from tornado_archiver.errors import PackingError
-from tornado_archiver.selection import Selection
+from tornado_archiver.errors import BackendError
+from tornado_archiver.selection import SourceFilter
 from tornado_archiver.walk import walk
 root = os.open(sys.argv[1], os.O_RDONLY)
 for left in range(1, 5):
     resource.setrlimit(resource.RLIMIT_NOFILE, (root + 1 + left, 100))
     try:
-        print(left, len(walk(root, Selection(follow_symlinks=True)).entries))
-    except PackingError as error:
-        print(left, "PackingError")
+        print(left, len(walk(root, SourceFilter(follow_symlinks=True)).entries))
+    except BackendError as error:
+        print(left, "BackendError")
 """
 
 
@@ -69,9 +69,9 @@ def test_a_link_is_not_left_out_for_want_of_descriptors(root: Path) -> None:
     command = [sys.executable, "-c", WITHOUT_DESCRIPTORS, str(root)]
     ended = subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, text=True)
     outcomes = dict(line.split() for line in ended.stdout.splitlines())
-    assert outcomes["1"] == "PackingError"
+    assert outcomes["1"] == "BackendError"
     assert outcomes["4"] == "3"
-    assert set(outcomes.values()) == {"PackingError", "3"}
+    assert set(outcomes.values()) == {"BackendError", "3"}
 
 
 def test_a_directory_that_may_not_be_listed(root: Path) -> None:
@@ -80,12 +80,12 @@ def test_a_directory_that_may_not_be_listed(root: Path) -> None:
     descriptor = os.open(root, os.O_RDONLY)
     try:
         with unprivileged():
-            walked = walk(descriptor, Selection())
+            walked = walk(descriptor, SourceFilter())
     finally:
         os.close(descriptor)
         (root / "a/b").chmod(0o755)
     assert [entry.member_name for entry in walked.entries] == ["a/", "a/b/"]
-    assert walked.unlistable == {"a/b/": "'a/b/' cannot be read: Permission denied"}
+    assert walked.unreadable_dirs == {"a/b/": "'a/b/' cannot be read: Permission denied"}
 
 
 def test_a_source_that_may_not_be_listed(root: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_source_that_may_not_be_listed(root: Path) -> None:
     root.chmod(0)
     try:
         with unprivileged(), pytest.raises(SourceUnreadableError):
-            walk(descriptor, Selection())
+            walk(descriptor, SourceFilter())
     finally:
         os.close(descriptor)
         root.chmod(0o755)

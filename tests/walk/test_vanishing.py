@@ -13,7 +13,7 @@ from tests.strangers import names as names_of
 from tests.walk.tree import files, names
 from tornado_archiver.errors import SourceNotFoundError
 from tornado_archiver.local_storage import LocalStorage
-from tornado_archiver.selection import Selection
+from tornado_archiver.selection import SourceFilter
 from tornado_archiver.testing.footprint import nothing_left_open
 from tornado_archiver.unreadable import ReportingStorage
 
@@ -70,7 +70,7 @@ def test_source_that_vanishes_during_scan_is_not_found(
     files(root, "1.jpg")
     before_open(b".", lambda: shutil.rmtree(root))
     with pytest.raises(SourceNotFoundError):
-        asyncio.run(storage(root.parent, Selection()).manifest(root.name))
+        asyncio.run(storage(root.parent, SourceFilter()).scan(root.name))
 
 
 @pytest.mark.parametrize("storage", [LocalStorage, ReportingStorage])
@@ -81,7 +81,7 @@ def test_private_file_that_vanishes_during_scan_is_left_out(
     files(root, "1.jpg", "2.jpg")
     (root / "2.jpg").chmod(0o600)
     before_open(b"2.jpg", lambda: fault(root / "2.jpg"))
-    found = asyncio.run(storage(root.parent, Selection()).manifest(root.name))
+    found = asyncio.run(storage(root.parent, SourceFilter()).scan(root.name))
     assert [entry.member_name for entry in found.entries] == ["1.jpg"]
 
 
@@ -90,7 +90,7 @@ def test_source_of_which_all_vanishes_is_not_found(root: Path, before_open: Befo
     (root / "1.jpg").chmod(0o600)
     before_open(b"1.jpg", lambda: (root / "1.jpg").unlink())
     with pytest.raises(SourceNotFoundError):
-        asyncio.run(LocalStorage(root.parent, Selection()).manifest(root.name))
+        asyncio.run(LocalStorage(root.parent, SourceFilter()).scan(root.name))
 
 
 def test_directory_that_vanishes_is_not_reported_as_unreadable(before_open: Before) -> None:

@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 
 from tornado_archiver.manifest import Entry
-from tornado_archiver.selection import Selection
+from tornado_archiver.selection import SourceFilter
 from tornado_archiver.walk import walk
 
-FOLLOW = Selection(follow_symlinks=True)
+FOLLOW = SourceFilter(follow_symlinks=True)
 
 
 def files(root: Path, *names: str) -> None:
@@ -21,17 +21,17 @@ def files(root: Path, *names: str) -> None:
             path.write_bytes(name.encode())
 
 
-def walked(root: Path, selection: Selection | None = None) -> tuple[Entry, ...]:
+def walked(root: Path, selection: SourceFilter | None = None) -> tuple[Entry, ...]:
     descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        return walk(descriptor, selection or Selection()).entries
+        return walk(descriptor, selection or SourceFilter()).entries
     finally:
         os.close(descriptor)
 
 
-def names(root: Path, selection: Selection | None = None) -> list[str]:
+def names(root: Path, selection: SourceFilter | None = None) -> list[str]:
     return [entry.member_name for entry in walked(root, selection)]
 
 
-def sources(root: Path, selection: Selection | None = None) -> dict[str, bytes]:
-    return {entry.member_name: entry.source_name for entry in walked(root, selection)}
+def sources(root: Path, selection: SourceFilter | None = None) -> dict[str, bytes]:
+    return {entry.member_name: entry.source_key for entry in walked(root, selection)}

@@ -17,7 +17,7 @@ import pytest
 from tests.servers import eventually, fetch, running_server
 from tests.web.admin import Admin, administered, ask
 from tests.web.visitors import BROWSER, knock, linked_noise, read_head, request, rest_of
-from tornado_archiver.errors import BackendUnavailableError, PackingError
+from tornado_archiver.errors import BackendError, BackendUnavailableError
 from tornado_archiver.ledger import Ledger, Row
 from tornado_archiver.roll import Roll
 from tornado_archiver.web import readiness
@@ -124,7 +124,7 @@ def test_it_is_not_ready_while_it_drains(photos: Path) -> None:
     ("trouble", "problem"),
     [
         (BackendUnavailableError("install it"), "install it"),
-        (PackingError("it ended with 1"), "it ended with 1"),
+        (BackendError("it ended with 1"), "it ended with 1"),
         (ZeroDivisionError("a plugin's"), 'ZeroDivisionError("a plugin\'s")'),
         (TimeoutError(), "TimeoutError()"),
         (SystemExit(3), "SystemExit(3)"),

@@ -39,7 +39,7 @@ def album(scratch: Path, noise: Path) -> Path:
     """Much, and last the file that something happens to."""
     album = scratch / uuid.uuid4().hex
     shutil.copytree(noise, album, copy_function=os.link)
-    trees.write(album / faults.VICTIM, trees.noise(300_000))
+    trees.write(album / faults.TARGET, trees.noise(300_000))
     return album
 
 

@@ -30,7 +30,7 @@ from tornado_archiver.testing import faults, trees
 
 HTTP_VERSIONS = ("--http1.1", "--http1.0")
 BACKENDS = ("stored-zip", "tar", "zip", "tar.gz")
-LAST = Path(faults.VICTIM)  # in the order of packing, so everything before it is more than buffers hold
+LAST = Path(faults.TARGET)  # in the order of packing, so everything before it is more than buffers hold
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from tests.plugins import packaged
 from tests.servers import Server, eventually, fetch, running_server
 from tornado_archiver.backend import Archive
 from tornado_archiver.chunks import Chunk
-from tornado_archiver.errors import PackingError
+from tornado_archiver.errors import BackendError
 from tornado_archiver.web.body_writer import chunks_of
 
 ALBUM = "5f2c1e0b9a7d4c3e8f6a1b2c3d4e5f60"
@@ -130,5 +130,5 @@ def test_chunks_come_from_an_async_generator() -> None:
     ],
 )
 def test_what_cannot_be_put_away_is_refused(give: Callable[[], object], kind: str) -> None:
-    with pytest.raises(PackingError, match=f"returns a {kind}, no async generator"):
+    with pytest.raises(BackendError, match=f"returns a {kind}, no async generator"):
         chunks_of(Given(give()), None)

@@ -212,9 +212,9 @@ def test_what_becomes_unreadable_under_way_breaks_the_download_off(
     server = request.getfixturevalue("server" if policy == "report" else "strict_server")
     album = photos / uuid.uuid4().hex
     shutil.copytree(noise, album, copy_function=os.link)
-    trees.write(album / faults.VICTIM, trees.noise(300_000))
+    trees.write(album / faults.TARGET, trees.noise(300_000))
     with stalled_curl(server, link(backend, album.name), http_version) as visitor:
-        (album / faults.VICTIM).chmod(0)
+        (album / faults.TARGET).chmod(0)
         visitor.communicate(timeout=60)
         assert visitor.returncode in BROKEN_OFF
     assert eventually(lambda: album.name[:6] in server.log())

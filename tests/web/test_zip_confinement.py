@@ -37,7 +37,7 @@ UNCONFINED = "the zip program runs unconfined"
 def noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """More than all buffers on the way hold: nobody has read what comes behind it while the visitor waits."""
     tool("zip")
-    if not confinement.version():
+    if not confinement.abi_version():
         missing("this kernel has no Landlock")
     return linked_noise(tmp_path_factory.mktemp("noise") / "album", files=64, size=1024 * 1024)
 
@@ -50,7 +50,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def album(photos: Path, noise: Path) -> Path:
     album = surrounded(noise, photos)
-    trees.write(album / faults.VICTIM, trees.noise(100_000))
+    trees.write(album / faults.TARGET, trees.noise(100_000))
     return album
 
 
@@ -108,7 +108,7 @@ def test_a_twin_that_is_gone_in_time(photos: Path, noise: Path, tmp_path: Path, 
     album = photos / uuid.uuid4().hex
     for folder in (album / "z", album / "zz"):
         shutil.copytree(noise, folder, copy_function=os.link)
-    trees.write(album / faults.VICTIM, trees.noise(100_000))
+    trees.write(album / faults.TARGET, trees.noise(100_000))
     shutil.copytree(album / "z", tmp_path / "twin", copy_function=os.link)
     (tmp_path / "twin/victim.jpg").unlink()
     trees.write(tmp_path / "twin/victim.jpg", faults.SECRET + bytes(100_000 - len(faults.SECRET)))

@@ -17,13 +17,13 @@ import pytest
 # before they are imported, so that a failed assertion says which values it found
 pytest.register_assert_rewrite(*(f"{__name__}.{module.name}" for module in pkgutil.iter_modules(__path__)))
 
-from tornado_archiver.testing.changes import Changes, Fault
-from tornado_archiver.testing.content import Content
-from tornado_archiver.testing.manners import Manners
-from tornado_archiver.testing.promises import Change, Promises
+from tornado_archiver.testing.changes import Fault, SourceChangeTests
+from tornado_archiver.testing.content import ContentTests
+from tornado_archiver.testing.manners import LifecycleTests
+from tornado_archiver.testing.promises import Change, FactTests
 
 __all__ = ["BackendConformance", "Change", "Fault"]
 
 
-class BackendConformance(Promises, Content, Manners, Changes):
+class BackendConformance(FactTests, ContentTests, LifecycleTests, SourceChangeTests):
     """Subclass it, name the class `Test…`, define the two methods."""

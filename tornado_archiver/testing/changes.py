@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from tornado_archiver.backend import Archive, ByteRange
-from tornado_archiver.chunks import as_bytes
+from tornado_archiver.chunks import read_chunk
 from tornado_archiver.errors import ArchiverError
 from tornado_archiver.testing import faults, trees
-from tornado_archiver.testing.footprint import Footprint
+from tornado_archiver.testing.footprint import ResourceSnapshot
 from tornado_archiver.testing.manners import MAX_AHEAD_BYTES
-from tornado_archiver.testing.stage import Stage
+from tornado_archiver.testing.stage import ConformanceBase
 
 Fault = Callable[[Path, Path], None]
 
@@ -22,29 +22,29 @@ _MORE_THAN_AHEAD = MAX_AHEAD_BYTES // _MIB + 4
 _RESUMED_BYTES = _MIB // 2  # what is left to send, from the midst of the victim unless that is empty
 
 
-class Changes(Stage):
+class SourceChangeTests(ConformanceBase):
     @pytest.mark.parametrize("fault", faults.FAULTS)
-    def test_never_ends_well_after_a_change(self, tmp_path: Path, fault: Fault) -> None:
+    def test_aborts_when_source_changes(self, tmp_path: Path, fault: Fault) -> None:
         self._changes_before(fault, _with_victim(tmp_path, _FEW, _MIB))
 
     @pytest.mark.parametrize("fault", faults.FAULTS)
-    def test_never_ends_well_after_a_change_under_way(self, tmp_path: Path, fault: Fault) -> None:
+    def test_aborts_when_source_changes_under_way(self, tmp_path: Path, fault: Fault) -> None:
         self._changes_under_way(fault, _with_victim(tmp_path, _MORE_THAN_AHEAD, _MIB))
 
     @pytest.mark.parametrize("fault", faults.FAULTS_OF_EMPTY)
-    def test_never_ends_well_after_a_change_of_nothing(self, tmp_path: Path, fault: Fault) -> None:
+    def test_aborts_when_source_changes_of_nothing(self, tmp_path: Path, fault: Fault) -> None:
         self._changes_before(fault, _with_victim(tmp_path, _FEW, 0))
 
     @pytest.mark.parametrize("fault", [faults.deleted, faults.grown, faults.replaced_by_link])
-    def test_never_ends_well_after_a_change_of_nothing_under_way(self, tmp_path: Path, fault: Fault) -> None:
+    def test_aborts_when_source_changes_of_nothing_under_way(self, tmp_path: Path, fault: Fault) -> None:
         self._changes_under_way(fault, _with_victim(tmp_path, _MORE_THAN_AHEAD, 0))
 
     @pytest.mark.parametrize("fault", faults.FAULTS)
-    def test_never_resumes_well_after_a_change(self, tmp_path: Path, fault: Fault) -> None:
+    def test_range_aborts_after_a_change(self, tmp_path: Path, fault: Fault) -> None:
         self._changes_before_resuming(fault, _with_victim(tmp_path, _FEW, _MIB))
 
     @pytest.mark.parametrize("fault", faults.FAULTS_OF_EMPTY)
-    def test_never_resumes_well_after_a_change_of_nothing(self, tmp_path: Path, fault: Fault) -> None:
+    def test_range_aborts_after_a_change_of_nothing(self, tmp_path: Path, fault: Fault) -> None:
         self._changes_before_resuming(fault, _with_victim(tmp_path, _FEW, 0))
 
     def _changes_before(self, fault: Fault, root: Path) -> None:
@@ -73,13 +73,13 @@ async def _until_error(
     archive: Archive, wanted: ByteRange | None = None, after_first: Callable[[], None] | None = None
 ) -> None:
     """The ArchiverError that must come, comes in time, tells no secret and leaves nothing behind."""
-    before, got = Footprint.now(), b""
+    before, got = ResourceSnapshot.now(), b""
     with pytest.raises(ArchiverError) as caught:
         async with aclosing(archive.chunks(wanted)) as chunks:
             async for chunk in chunks:
                 if not got and after_first:
                     after_first()
-                got += as_bytes(chunk)
+                got += read_chunk(chunk)
     told = str(caught.value)
     del caught  # and with it the frames in which something may still be open
     before.assert_unchanged()
@@ -92,7 +92,7 @@ async def _until_error(
 def _with_victim(tmp_path: Path, files: int, size: int) -> Path:
     """So many files of 1 MiB, and at the end the one that something happens to."""
     root = trees.noisy(tmp_path / "photos", files=files, size=_MIB)
-    trees.write(root / faults.VICTIM, trees.noise(size, 99))
+    trees.write(root / faults.TARGET, trees.noise(size, 99))
     return root
 
 

@@ -4,12 +4,12 @@ import asyncio
 import os
 from pathlib import Path
 
-from tornado_archiver.selection import Selection
+from tornado_archiver.selection import SourceFilter
 from tornado_archiver.testing import trees
-from tornado_archiver.testing.stage import Stage, whole
+from tornado_archiver.testing.stage import ConformanceBase, whole
 
 
-class Content(Stage):
+class ContentTests(ConformanceBase):
     def test_packs_exactly_the_manifest(self, tmp_path: Path) -> None:
         self._round_trip(trees.mixed(tmp_path / "photos"), tmp_path)
 
@@ -37,7 +37,7 @@ class Content(Stage):
         (root / "link.jpg").symlink_to("1.jpg")
         (root / "linked").symlink_to("a")
         trees.settle_directories(root)
-        self._round_trip(root, tmp_path, Selection(follow_symlinks=True))
+        self._round_trip(root, tmp_path, SourceFilter(follow_symlinks=True))
 
     def test_packs_two_at_once(self, tmp_path: Path) -> None:
         first, second = trees.mixed(tmp_path / "one"), trees.noisy(tmp_path / "two", files=9, size=200_000)
@@ -48,12 +48,12 @@ class Content(Stage):
             one, two = await asyncio.gather(*(whole(archive) for archive in archives))
             return one, two
 
-        for number, (root, data) in enumerate(zip((first, second), self.finish(both()), strict=True)):
+        for number, (root, data) in enumerate(zip((first, second), self.run_async(both()), strict=True)):
             self.compare(root, data, tmp_path / f"out{number}")
 
-    def _round_trip(self, root: Path, tmp_path: Path, selection: Selection | None = None) -> None:
+    def _round_trip(self, root: Path, tmp_path: Path, selection: SourceFilter | None = None) -> None:
         async def packed() -> bytes:
             archive = await self.make_backend().open(await trees.manifest_of(root, selection))
             return await whole(archive)
 
-        self.compare(root, self.finish(packed()), tmp_path / "out", selection)
+        self.compare(root, self.run_async(packed()), tmp_path / "out", selection)

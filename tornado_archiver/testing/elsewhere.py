@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from tornado_archiver.manifest import Manifest
-from tornado_archiver.testing.stage import Stage
+from tornado_archiver.testing.stage import ConformanceBase
 
 _ASKED = """
 import asyncio, pickle, sys
@@ -15,7 +15,7 @@ print(asyncio.run(suite.make_backend().open(manifest)).info.etag)
 """
 
 
-def etag_elsewhere(suite: Stage, manifest: Manifest) -> str:
+def etag_in_subprocess(suite: ConformanceBase, manifest: Manifest) -> str:
     """What another process says, in which strings have other hashes. It imports the module of the suite."""
     seed = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": seed}

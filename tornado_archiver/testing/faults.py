@@ -6,57 +6,57 @@ from collections.abc import Callable
 from pathlib import Path
 
 SECRET = b"root:x:0:0: this lies outside of the directory"
-VICTIM = "z/victim.jpg"  # last in byte order, so that packing is under way when it is reached
+TARGET = "z/victim.jpg"  # last in byte order, so that packing is under way when it is reached
 
 
 def deleted(root: Path, outside: Path) -> None:
-    (root / VICTIM).unlink()
+    (root / TARGET).unlink()
 
 
 def directory_removed(root: Path, outside: Path) -> None:
-    shutil.rmtree(root / VICTIM.split("/")[0])
+    shutil.rmtree(root / TARGET.split("/")[0])
 
 
 def shrunk(root: Path, outside: Path) -> None:
-    os.truncate(root / VICTIM, 1000)
+    os.truncate(root / TARGET, 1000)
 
 
 def grown(root: Path, outside: Path) -> None:
-    with open(root / VICTIM, "ab") as file:
+    with open(root / TARGET, "ab") as file:
         file.write(b"more")
 
 
 def rewritten(root: Path, outside: Path) -> None:
     """Same size, other content, another time."""
-    (root / VICTIM).write_bytes(b"x" * (root / VICTIM).stat().st_size)
+    (root / TARGET).write_bytes(b"x" * (root / TARGET).stat().st_size)
 
 
 def replaced_by_link(root: Path, outside: Path) -> None:
     twin = _twin(root, outside)
-    (root / VICTIM).unlink()
-    (root / VICTIM).symlink_to(twin)
+    (root / TARGET).unlink()
+    (root / TARGET).symlink_to(twin)
 
 
 def replaced_by_directory(root: Path, outside: Path) -> None:
-    (root / VICTIM).unlink()
-    (root / VICTIM).mkdir()
+    (root / TARGET).unlink()
+    (root / TARGET).mkdir()
 
 
 def replaced_by_pipe(root: Path, outside: Path) -> None:
-    (root / VICTIM).unlink()
-    os.mkfifo(root / VICTIM)
+    (root / TARGET).unlink()
+    os.mkfifo(root / TARGET)
 
 
 def folder_replaced_by_link(root: Path, outside: Path) -> None:
     twin = _twin(root, outside)
-    shutil.rmtree(root / VICTIM.split("/")[0])
-    (root / VICTIM.split("/")[0]).symlink_to(twin.parent)
+    shutil.rmtree(root / TARGET.split("/")[0])
+    (root / TARGET.split("/")[0]).symlink_to(twin.parent)
 
 
 def _twin(root: Path, outside: Path) -> Path:
     """A file outside that passes for the victim by its size, its times and its name."""
-    victim = (root / VICTIM).stat()
-    twin = outside / Path(VICTIM).name
+    victim = (root / TARGET).stat()
+    twin = outside / Path(TARGET).name
     twin.parent.mkdir(exist_ok=True)
     twin.write_bytes((SECRET + bytes(victim.st_size))[: victim.st_size])
     os.utime(twin, ns=(victim.st_atime_ns, victim.st_mtime_ns))
@@ -115,7 +115,7 @@ def _directory_added(root: Path) -> None:
     (root / "void2").mkdir()
 
 
-HARMLESS: tuple[Callable[[Path], None], ...] = (
+MODIFICATIONS: tuple[Callable[[Path], None], ...] = (
     _rewritten_in_place,
     _touched,
     _renamed,

@@ -12,28 +12,28 @@ from typing import Self
 
 import psutil
 
-from tornado_archiver.scratch import scratch_of
+from tornado_archiver.scratch import tempdirs_of
 
 _asking_bytes = 0  # that `bytes_read` itself has read so far
 _EXECUTOR_PREFIX = "asyncio_"  # the event loop's own worker threads stay, idle, for the next one
 
 
 @dataclass(frozen=True, slots=True)
-class Footprint:
+class ResourceSnapshot:
     descriptors: frozenset[str]
     processes: frozenset[int]
     threads: frozenset[str]
     tasks: int
-    views: frozenset[str]
+    tempdirs: frozenset[str]
 
     @classmethod
     def now(cls) -> Self:
         """Of a running event loop's process. A process that has ended and was not waited for counts."""
         gc.collect()  # what another test has left must not vanish meanwhile
-        return cls.again()
+        return cls.later()
 
     @classmethod
-    def again(cls) -> Self:
+    def later(cls) -> Self:
         """The same later, with all that waits for the garbage collector."""
         return cls(
             descriptors=frozenset(_open_descriptors()),
@@ -44,15 +44,15 @@ class Footprint:
                 if not thread.name.startswith(_EXECUTOR_PREFIX)
             ),
             tasks=len(asyncio.all_tasks()),
-            views=frozenset(scratch_of(os.getpid())),
+            tempdirs=frozenset(tempdirs_of(os.getpid())),
         )
 
     def assert_unchanged(self) -> None:
         """That this process holds now what it held then."""
-        left = self.differences(type(self).again())
+        left = self.differences(type(self).later())
         assert not left, f"before and after: {left}"
 
-    def differences(self, later: "Footprint") -> dict[str, object]:
+    def differences(self, later: "ResourceSnapshot") -> dict[str, object]:
         """What `later` has otherwise, by name; empty when all is the same."""
         return {
             field.name: (getattr(self, field.name), getattr(later, field.name))

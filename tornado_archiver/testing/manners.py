@@ -11,9 +11,9 @@ import pytest
 
 from tornado_archiver.backend import Archive, ByteRange
 from tornado_archiver.testing import trees
-from tornado_archiver.testing.footprint import Footprint, bytes_read, work_of_ended_programs
-from tornado_archiver.testing.readings import noted_readings
-from tornado_archiver.testing.stage import Stage, chunks_of, whole
+from tornado_archiver.testing.footprint import ResourceSnapshot, bytes_read, work_of_ended_programs
+from tornado_archiver.testing.readings import record_reader_threads
+from tornado_archiver.testing.stage import ConformanceBase, chunks_of, whole
 
 MAX_AHEAD_BYTES = 8 * 1024 * 1024
 
@@ -21,22 +21,22 @@ _ASKING_BYTES = 256 * 1024
 _NOISE_BYTES = 16 * 1024 * 1024  # more than pipes and buffers hold
 
 
-class Manners(Stage):
+class LifecycleTests(ConformanceBase):
     def test_opening_starts_nothing(self, tmp_path: Path) -> None:
         root = trees.noisy(tmp_path / "photos", files=40, size=200_000)
 
         async def opened() -> int:
             backend, manifest = self.make_backend(), await trees.manifest_of(root)
-            before, read_before, run_before = Footprint.now(), bytes_read(), work_of_ended_programs()
+            before, read_before, run_before = ResourceSnapshot.now(), bytes_read(), work_of_ended_programs()
             archive = await backend.open(manifest)
             before.assert_unchanged()
             assert work_of_ended_programs() == run_before
             del archive
             return bytes_read() - read_before
 
-        assert self.finish(opened()) < 4_000_000
+        assert self.run_async(opened()) < 4_000_000
 
-    def test_goes_at_the_readers_pace(self, tmp_path: Path) -> None:
+    def test_backpressure(self, tmp_path: Path) -> None:
         root = trees.noisy(tmp_path / "photos", files=64, size=1024 * 1024)
 
         async def read_ahead(archive: Archive) -> int:
@@ -71,7 +71,7 @@ class Manners(Stage):
         root = trees.noisy(tmp_path / "photos", files=4, size=1024 * 1024)
 
         async def threads(archive: Archive) -> set[str]:
-            with noted_readings() as found:
+            with record_reader_threads() as found:
                 async with aclosing(archive.chunks()) as chunks:
                     async for _ in chunks:  # the bytes of a slice of a file would be read here
                         pass
@@ -81,7 +81,7 @@ class Manners(Stage):
         assert event_loop not in self.run(root, threads), "the event loop waits for the disk"
 
     @pytest.mark.parametrize("pulls", [0, 1, 3])
-    def test_leaves_nothing_behind_when_closed(self, tmp_path: Path, pulls: int) -> None:
+    def test_releases_resources_when_closed(self, tmp_path: Path, pulls: int) -> None:
         async def close_early(archive: Archive) -> None:
             async with aclosing(archive.chunks()) as chunks:
                 for _ in range(pulls):
@@ -89,7 +89,7 @@ class Manners(Stage):
 
         self._leaves_nothing(tmp_path, close_early)
 
-    def test_leaves_nothing_behind_when_cancelled(self, tmp_path: Path) -> None:
+    def test_releases_resources_when_cancelled(self, tmp_path: Path) -> None:
         async def cancel(archive: Archive) -> None:
             pulling = asyncio.create_task(whole(archive))
             await asyncio.sleep(0.05)
@@ -101,7 +101,7 @@ class Manners(Stage):
 
         self._leaves_nothing(tmp_path, cancel)
 
-    def test_leaves_nothing_behind_when_a_pull_is_cancelled(self, tmp_path: Path) -> None:
+    def test_releases_resources_when_a_pull_is_cancelled(self, tmp_path: Path) -> None:
         async def cancel(archive: Archive) -> None:
             async with aclosing(archive.chunks()) as chunks:
                 await anext(chunks)
@@ -113,17 +113,17 @@ class Manners(Stage):
 
         self._leaves_nothing(tmp_path, cancel)
 
-    def test_leaves_nothing_behind_when_complete(self, tmp_path: Path) -> None:
+    def test_releases_resources_when_complete(self, tmp_path: Path) -> None:
         async def complete(archive: Archive) -> None:
             await whole(archive)
 
         self._leaves_nothing(tmp_path, complete)
 
     @pytest.mark.parametrize("pulls", [1, 10_000])
-    def test_leaves_nothing_behind_of_a_range(self, tmp_path: Path, pulls: int) -> None:
+    def test_releases_resources_of_a_range(self, tmp_path: Path, pulls: int) -> None:
         async def compared(archive: Archive) -> None:
             if archive.info.length is not None:
-                before = Footprint.now()
+                before = ResourceSnapshot.now()
                 async with aclosing(archive.chunks(ByteRange(1, archive.info.length - 1))) as chunks:
                     for _ in range(pulls):
                         await anext(chunks, None)
@@ -138,7 +138,7 @@ class Manners(Stage):
         trees.write(odd / "in" / "a:b.jpg", b"odd")
 
         async def compared(archive: Archive) -> None:
-            before = Footprint.now()
+            before = ResourceSnapshot.now()
             await use(archive)
             before.assert_unchanged()
 

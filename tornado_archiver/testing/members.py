@@ -46,7 +46,7 @@ def _member(root: bytes, entry: Entry, directory_times: bool) -> Member:
     mtime_s = entry.mtime_ns // 10**9
     if entry.is_directory:
         return Member(None, entry.mode, mtime_s if directory_times else None)
-    with open(os.path.join(root, entry.source_name), "rb") as file:
+    with open(os.path.join(root, entry.source_key), "rb") as file:
         return Member(file.read(), entry.mode, mtime_s)
 
 

@@ -12,24 +12,24 @@ import pytest
 from tornado_archiver.backend import Archive, ArchiveInfo, ByteRange
 from tornado_archiver.chunks import FileSlice
 from tornado_archiver.manifest import Manifest
-from tornado_archiver.registry import ALLOWED
+from tornado_archiver.registry import METADATA_PATTERNS
 from tornado_archiver.testing import faults, trees
-from tornado_archiver.testing.elsewhere import etag_elsewhere
-from tornado_archiver.testing.stage import Stage, chunks_of, whole
+from tornado_archiver.testing.elsewhere import etag_in_subprocess
+from tornado_archiver.testing.stage import ConformanceBase, chunks_of, whole
 
 MAX_CHUNK_BYTES = 2 * 1024 * 1024
 
 Change = Callable[[Path], None]
 
 
-class Promises(Stage):
-    def test_says_what_it_is(self) -> None:
+class FactTests(ConformanceBase):
+    def test_metadata(self) -> None:
         backend = self.make_backend()
-        for attribute, allowed in ALLOWED.items():
+        for attribute, allowed in METADATA_PATTERNS.items():
             assert allowed.fullmatch(getattr(backend, attribute)), attribute
 
-    def test_can_work_here(self) -> None:
-        self.finish(self.make_backend().check())
+    def test_check_passes(self) -> None:
+        self.run_async(self.make_backend().check())
 
     def test_hands_out_chunks_of_a_good_size(self, tmp_path: Path) -> None:
         root = trees.mixed(tmp_path / "photos")
@@ -37,7 +37,7 @@ class Promises(Stage):
         async def held_in_memory(archive: Archive) -> list[object]:
             async with aclosing(archive.chunks()) as chunks:
                 return [
-                    chunk.head + b"+" if isinstance(chunk, FileSlice) else chunk async for chunk in chunks
+                    chunk.prefix + b"+" if isinstance(chunk, FileSlice) else chunk async for chunk in chunks
                 ]
 
         for piece in self.run(root, held_in_memory):
@@ -66,9 +66,9 @@ class Promises(Stage):
     def test_same_etag_in_another_process(self, tmp_path: Path) -> None:
         manifest = asyncio.run(trees.manifest_of(trees.mixed(tmp_path / "photos")))
         tag = self._facts(manifest).etag
-        assert tag is None or tag == etag_elsewhere(self, manifest)
+        assert tag is None or tag == etag_in_subprocess(self, manifest)
 
-    @pytest.mark.parametrize("change", faults.HARMLESS)
+    @pytest.mark.parametrize("change", faults.MODIFICATIONS)
     def test_other_bytes_have_another_etag(self, tmp_path: Path, change: Change) -> None:
         root = trees.mixed(tmp_path / "photos")
 
@@ -82,7 +82,7 @@ class Promises(Stage):
 
     def test_says_when_it_was_modified(self, tmp_path: Path) -> None:
         manifest = asyncio.run(trees.manifest_of(trees.mixed(tmp_path / "photos")))
-        info, changed_s = self._facts(manifest), (manifest.changed_ns or 0) // 10**9
+        info, changed_s = self._facts(manifest), (manifest.ctime_ns or 0) // 10**9
         assert info.last_modified is None or isinstance(info.last_modified, int)
         # the newest time of a file would not do: it stays when an older one is moved into place
         assert info.last_modified is None or info.last_modified >= changed_s
@@ -90,7 +90,7 @@ class Promises(Stage):
 
     def test_gives_no_date_that_nobody_can_know(self, tmp_path: Path) -> None:
         manifest = asyncio.run(trees.manifest_of(trees.mixed(tmp_path / "photos")))
-        for undated in (replace(manifest, changed_ns=None), replace(manifest, is_dated=False)):
+        for undated in (replace(manifest, ctime_ns=None), replace(manifest, has_last_modified=False)):
             assert self._facts(undated).last_modified is None
 
     def test_ranges_are_slices(self, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ class Promises(Stage):
         async def opened() -> ArchiveInfo:
             return (await self.make_backend().open(manifest)).info
 
-        return self.finish(opened())
+        return self.run_async(opened())
 
 
 def _some_ranges(length: int) -> list[tuple[int, int]]:

@@ -6,17 +6,17 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
-from tornado_archiver.local_content import LocalContent
+from tornado_archiver.local_content import LocalFile
 from tornado_archiver.local_storage import LocalReader
 
 _WAIT_FOR_THE_DISK = (
-    (LocalReader, ("__enter__", "open", "whole", "verify")),
-    (LocalContent, ("read", "chunk", "check")),
+    (LocalReader, ("__enter__", "open_fd", "read_all", "verify")),
+    (LocalFile, ("read", "slice", "verify")),
 )
 
 
 @contextmanager
-def noted_readings() -> Iterator[set[str]]:
+def record_reader_threads() -> Iterator[set[str]]:
     """The names of the threads that read meanwhile, through what a source offers for it."""
     found: set[str] = set()
     with ExitStack() as patches:
@@ -24,7 +24,7 @@ def noted_readings() -> Iterator[set[str]]:
             for name in names:
                 patches.enter_context(mock.patch.object(owner, name, _noting(getattr(owner, name), found)))
         patches.enter_context(
-            mock.patch.object(LocalReader, "blocks", _noting_each(LocalReader.blocks, found))
+            mock.patch.object(LocalReader, "iter_blocks", _noting_each(LocalReader.iter_blocks, found))
         )
         yield found
 

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tornado_archiver.backend import Archive, Backend, ByteRange
-from tornado_archiver.chunks import as_bytes
-from tornado_archiver.selection import Selection
+from tornado_archiver.chunks import read_chunk
+from tornado_archiver.selection import SourceFilter
 from tornado_archiver.testing import trees
 from tornado_archiver.testing.members import differences, promised, unpacked
 
 Result = TypeVar("Result")
 
 
-class Stage:
+class ConformanceBase:
     """`make_backend` and `extract` are for the author of the backend."""
 
     keeps_directory_times = True  # whether the format and its extractor give directories their time back
@@ -35,9 +35,9 @@ class Stage:
         async def with_archive() -> Result:
             return await use(await self.make_backend().open(await trees.manifest_of(root)))
 
-        return self.finish(with_archive())
+        return self.run_async(with_archive())
 
-    def finish(self, work: Coroutine[Any, Any, Result]) -> Result:
+    def run_async(self, work: Coroutine[Any, Any, Result]) -> Result:
         """What `work` comes to, in an event loop of its own; who hangs fails."""
 
         async def limited() -> Result:
@@ -51,12 +51,18 @@ class Stage:
         return asyncio.run(limited())
 
     def compare(
-        self, root: Path, data: bytes, into: Path, selection: Selection | None = None, *, times: bool = True
+        self,
+        root: Path,
+        data: bytes,
+        into: Path,
+        selection: SourceFilter | None = None,
+        *,
+        times: bool = True,
     ) -> None:
         """Hold what somebody else's reader finds in `data` against the directory."""
         manifest = asyncio.run(trees.manifest_of(root, selection))
         into.mkdir()
-        archive = into.with_suffix(self.make_backend().suffix)
+        archive = into.with_suffix(self.make_backend().extension)
         archive.write_bytes(data)
         self.extract(archive, into)
         of_directories = self.keeps_directory_times
@@ -67,7 +73,7 @@ class Stage:
 
 async def chunks_of(archive: Archive, byte_range: ByteRange | None = None) -> list[bytes]:
     async with aclosing(archive.chunks(byte_range)) as chunks:
-        return [as_bytes(chunk) async for chunk in chunks]
+        return [read_chunk(chunk) async for chunk in chunks]
 
 
 async def whole(archive: Archive) -> bytes:

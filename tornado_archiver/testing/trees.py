@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tornado_archiver.local_storage import LocalStorage
 from tornado_archiver.manifest import Manifest
-from tornado_archiver.selection import Selection
+from tornado_archiver.selection import SourceFilter
 
 SOURCE = "0123456789abcdef"
 MTIME_S = 1_600_000_000  # 2020-09-13; every file gets its own second after it
@@ -103,6 +103,6 @@ def noisy(photos: Path, files: int, size: int) -> Path:
     return root
 
 
-async def manifest_of(root: Path, selection: Selection | None = None) -> Manifest:
+async def manifest_of(root: Path, source_filter: SourceFilter | None = None) -> Manifest:
     """What the service would pack for the directory."""
-    return await LocalStorage(root.parent, selection or Selection()).manifest(root.name)
+    return await LocalStorage(root.parent, source_filter or SourceFilter()).scan(root.name)

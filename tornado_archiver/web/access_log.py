@@ -25,45 +25,45 @@ _SHOWN_CHARACTERS = 6
 _LONG_PART = re.compile(rf"(?<![^/])(?!archive(?:/|$))([^/]{{{_SHOWN_CHARACTERS}}})[^/]+")
 
 
-def summary(request: HTTPServerRequest) -> str:
+def request_line(request: HTTPServerRequest) -> str:
     """Method and path, every long part of the path cut short, the query left out."""
     path = _LONG_PART.sub(r"\1…", request.path)
     return f"{request.method} {path.encode(_ESCAPED, 'replace').decode()}".replace("\\u2026", "…")
 
 
-def shortened(source_hash: str) -> str:
+def shorten_hash(source_hash: str) -> str:
     """As much of a hash as anybody may see."""
     return source_hash[:_SHOWN_CHARACTERS] + "…" * (len(source_hash) > _SHOWN_CHARACTERS)
 
 
-def redacted(text: str, request: HTTPServerRequest) -> str:
+def redact(text: str, request: HTTPServerRequest) -> str:
     """`text` without the long parts of the request's path, as they were sent and decoded."""
     for part in f"{request.path}/{unquote(request.path)}".split("/"):
         if len(part) > _SHOWN_CHARACTERS and part != "archive":
-            text = text.replace(part, shortened(part))
+            text = text.replace(part, shorten_hash(part))
     return text.replace(request.query, "…") if request.query else text  # it may hold a signature
 
 
 def log_request(handler: BaseHandler) -> None:
     """Tornado calls this at the end of each request (its setting `log_function`)."""
-    if not handler.is_logged:
+    if not handler.access_logged:
         return
-    record = handler.record
+    record = handler.transfer
     log.info(
         "%s %s %d %s %.3f s %s",
         record.request_id,
-        summary(handler.request),
+        request_line(handler.request),
         handler.get_status(),
         f"{record.sent} bytes" if record.promised is None else f"{record.sent} of {record.promised} bytes",
         handler.request.request_time(),
         f"{record.outcome} ({record.reason})" if record.reason else record.outcome,
-        extra={"fields": _fields(handler, record)},
+        extra={"fields": _json_fields(handler, record)},
     )
 
 
-def _fields(handler: BaseHandler, record: Record) -> dict[str, object]:
+def _json_fields(handler: BaseHandler, record: Record) -> dict[str, object]:
     """The same and more for a log in JSON."""
-    method, path = summary(handler.request).split(" ", 1)
+    method, path = request_line(handler.request).split(" ", 1)
     return {
         "request_id": record.request_id,
         "client": record.client,

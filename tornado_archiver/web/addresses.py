@@ -8,7 +8,7 @@ from tornado.netutil import bind_sockets
 
 from tornado_archiver.errors import SettingsError
 from tornado_archiver.settings import Settings
-from tornado_archiver.socket_activation import inherited_sockets
+from tornado_archiver.socket_activation import listen_fds
 
 log = logging.getLogger(__name__)
 
@@ -16,7 +16,7 @@ PUBLIC = ("host", "port")
 ADMIN = ("admin_host", "admin_port")
 
 
-def listen(settings: Settings, address: tuple[str, str] = PUBLIC) -> list[socket.socket]:
+def bind(settings: Settings, address: tuple[str, str] = PUBLIC) -> list[socket.socket]:
     """Take the address that these two settings name, one socket for each of those that the host has.
 
     Raises SettingsError."""
@@ -31,25 +31,25 @@ def listen(settings: Settings, address: tuple[str, str] = PUBLIC) -> list[socket
             f"cannot listen on {host} port {port} ({origins}): {problem};"
             " choose an address of this machine and a free port"
         ) from error
-    _tell(sockets, "the admin's pages are on" if address == ADMIN else "listening on")
+    _log_listening(sockets, "the admin's pages are on" if address == ADMIN else "listening on")
     return sockets
 
 
-def inherited_or_listen(settings: Settings) -> list[socket.socket]:
+def open_public_sockets(settings: Settings) -> list[socket.socket]:
     """What the starter has opened already, in place of the visitors' address. Raises SettingsError."""
-    inherited = inherited_sockets(os.environ)
-    _tell(inherited, "listening on")
-    return inherited or listen(settings)
+    inherited = listen_fds(os.environ)
+    _log_listening(inherited, "listening on")
+    return inherited or bind(settings)
 
 
-def warn_of_moves(old: Settings, new: Settings) -> None:
+def warn_address_changed(old: Settings, new: Settings) -> None:
     """A running service stays where it is."""
     for name in (*PUBLIC, *ADMIN):
         if getattr(old, name) != getattr(new, name):
             log.warning("%s: %s takes a restart", name.replace("_", "-"), getattr(new, name))
 
 
-def _tell(sockets: list[socket.socket], what: str) -> None:
+def _log_listening(sockets: list[socket.socket], what: str) -> None:
     for name in {str(listening.getsockname()): listening for listening in sockets}.values():
         log.info("%s %s", what, _url(name))
 

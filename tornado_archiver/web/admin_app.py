@@ -7,7 +7,7 @@ from tornado.httpserver import HTTPServer
 from tornado.web import Application
 
 from tornado_archiver.ledger import Ledger
-from tornado_archiver.orders import Orders
+from tornado_archiver.orders import WorkerSignals
 from tornado_archiver.web.admin_handlers import (
     MetricsHandler,
     ReadinessHandler,
@@ -18,16 +18,18 @@ from tornado_archiver.web.base_handler import NotFoundHandler
 from tornado_archiver.web.exposition import Exposition
 from tornado_archiver.web.health_handler import HealthHandler
 from tornado_archiver.web.metrics import Metrics
-from tornado_archiver.web.proxies import Proxies
+from tornado_archiver.web.proxies import ProxyHeaders
 from tornado_archiver.web.readiness import Readiness
 from tornado_archiver.web.status import Observer
 
 
-async def serve_admin(app: "AdminApplication", sockets: Sequence[socket.socket], orders: Orders) -> None:
+async def serve_admin(
+    app: "AdminApplication", sockets: Sequence[socket.socket], orders: WorkerSignals
+) -> None:
     """Serve until told to stop. Whoever asks gets his answer at once, so nobody is waited for."""
     server = HTTPServer(app)
     server.add_sockets(sockets)
-    await orders.to_retire(server.stop)
+    await orders.wait_stop(server.stop)
     await server.close_all_connections()
 
 
@@ -35,18 +37,18 @@ class AdminApplication(Application):
     """`metrics` and `ledger` are those that all workers share."""
 
     def __init__(self, metrics: Metrics, ledger: Ledger, readiness: Readiness) -> None:
-        observer = {"observer": Observer(metrics, ledger)}
+        status_reporter = {"observer": Observer(metrics, ledger)}
         super().__init__(
             [
                 ("/healthz", HealthHandler),
                 ("/readyz", ReadinessHandler, {"readiness": readiness}),
                 ("/metrics", MetricsHandler, {"exposition": Exposition(metrics, ledger)}),
-                ("/status", StatusHandler, observer),
-                (r"/status\.json", StatusJsonHandler, observer),
-                ("/", StatusHandler, observer),
+                ("/status", StatusHandler, status_reporter),
+                (r"/status\.json", StatusJsonHandler, status_reporter),
+                ("/", StatusHandler, status_reporter),
             ],
             default_handler_class=NotFoundHandler,
             log_function=lambda handler: None,  # a page that asks every second would fill the log
-            proxies=Proxies((), warns=False),
+            proxies=ProxyHeaders((), warns=False),
             metrics=metrics,
         )

@@ -31,7 +31,7 @@ class ReadinessHandler(AdminHandler):
         problems = await self._readiness.problems()
         if problems:
             self.set_status(503)
-        self.answer("text/plain", "".join(f"{line}\n" for line in problems or ["ready"]).encode())
+        self.send_text("text/plain", "".join(f"{line}\n" for line in problems or ["ready"]).encode())
 
     head = get
 
@@ -44,7 +44,7 @@ class MetricsHandler(AdminHandler):
 
     def get(self) -> None:
         page, media_type = self._exposition.page(self.request.headers.get("Accept", ""))
-        self.answer(media_type.replace("; charset=utf-8", ""), page)
+        self.send_text(media_type.replace("; charset=utf-8", ""), page)
 
     head = get
 
@@ -52,13 +52,13 @@ class MetricsHandler(AdminHandler):
 class StatusHandler(AdminHandler):
     """`/status`, for people"""
 
-    def initialize(self, observer: Observer) -> None:
-        self._observer = observer
+    def initialize(self, status_reporter: Observer) -> None:
+        self._observer = status_reporter
 
     def get(self) -> None:
         page = pages.status_page(self._observer.status())
-        self.set_header("Content-Security-Policy", _policy(page))
-        self.answer("text/html", page)
+        self.set_header("Content-Security-Policy", _content_security_policy(page))
+        self.send_text("text/html", page)
 
     head = get
 
@@ -66,16 +66,16 @@ class StatusHandler(AdminHandler):
 class StatusJsonHandler(AdminHandler):
     """`/status.json`, the same for programs"""
 
-    def initialize(self, observer: Observer) -> None:
-        self._observer = observer
+    def initialize(self, status_reporter: Observer) -> None:
+        self._observer = status_reporter
 
     def get(self) -> None:
-        self.answer("application/json", json_encode(as_json(self._observer.status())).encode())
+        self.send_text("application/json", json_encode(as_json(self._observer.status())).encode())
 
     head = get
 
 
-def _policy(page: bytes) -> str:
+def _content_security_policy(page: bytes) -> str:
     """Allows what stands in the page itself, by its hash, and nothing that somebody might get into it."""
     allowed: dict[str, list[str]] = {"style": [], "script": []}
     for kind, text in _INLINE.findall(page):

@@ -9,8 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tornado_archiver.backend import ArchiveInfo
-from tornado_archiver.byterange import ByteRange, content_range, parse_range, unsatisfied
-from tornado_archiver.conditional import Outcome, Validators, evaluate, http_date, range_applies
+from tornado_archiver.byterange import ByteRange, content_range, parse_range, unsatisfied_range
+from tornado_archiver.conditional import (
+    PreconditionResult,
+    Validators,
+    evaluate_preconditions,
+    http_date,
+    if_range_matches,
+)
 
 # no-cache, because without it a cache reuses an archive for a tenth of the album's age and does not ask
 # (RFC 9111 4.2.2), though photos were added, the album was removed or the link has expired.
@@ -18,16 +24,16 @@ from tornado_archiver.conditional import Outcome, Validators, evaluate, http_dat
 _CACHE_CONTROL = "private, no-cache, no-transform"
 
 # What a body consists of, one behind the other: bytes as they are, a range of the archive, None for the whole
-Parts = list[bytes | ByteRange | None]
+BodyParts = list[bytes | ByteRange | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """`headers` are those that hang on the request and the archive's facts."""
 
     status: int
     headers: dict[str, str]
-    parts: Parts = field(default_factory=list)
+    parts: BodyParts = field(default_factory=list)
 
     @property
     def length(self) -> int | None:
@@ -36,24 +42,24 @@ class Answer:
         return None if text is None else int(text)
 
 
-def answer_to(method: str, headers: Mapping[str, str], info: ArchiveInfo, media_type: str) -> Answer:
+def build_response(method: str, headers: Mapping[str, str], info: ArchiveInfo, media_type: str) -> Response:
     """The answer to a GET or HEAD with these headers."""
     now = time.time()
     # RFC 9110 8.8.2.1: never later than the Date of the answer
     modified = None if info.last_modified is None else min(info.last_modified, int(now))
     validators = Validators(info.etag, modified)
     common = _common_headers(info, validators)
-    outcome = evaluate(headers, validators, now)
-    if outcome is Outcome.NOT_MODIFIED:
-        return Answer(304, common)
-    if outcome is Outcome.FAILED:
-        return Answer(412, common)
+    outcome = evaluate_preconditions(headers, validators, now)
+    if outcome is PreconditionResult.NOT_MODIFIED:
+        return Response(304, common)
+    if outcome is PreconditionResult.PRECONDITION_FAILED:
+        return Response(412, common)
     ranges = None
     # RFC 9110 14.2: a Range with another method than GET is ignored
     can_be_cut = method == "GET" and info.length is not None and info.etag is not None
-    if can_be_cut and range_applies(headers.get("If-Range"), validators, now):
+    if can_be_cut and if_range_matches(headers.get("If-Range"), validators, now):
         ranges = parse_range(headers.get("Range"), info.length or 0)
-    return _with_ranges(ranges, info.length, media_type, common)
+    return _range_response(ranges, info.length, media_type, common)
 
 
 def _common_headers(info: ArchiveInfo, validators: Validators) -> dict[str, str]:
@@ -68,28 +74,30 @@ def _common_headers(info: ArchiveInfo, validators: Validators) -> dict[str, str]
     return headers
 
 
-def _with_ranges(
+def _range_response(
     ranges: list[ByteRange] | None, length: int | None, media_type: str, common: dict[str, str]
-) -> Answer:
+) -> Response:
     if ranges is None or length is None:
         known = {} if length is None else {"Content-Length": str(length)}
-        return Answer(200, common | known | {"Content-Type": media_type}, [None])
+        return Response(200, common | known | {"Content-Type": media_type}, [None])
     if not ranges:
-        return Answer(416, common | {"Content-Range": unsatisfied(length)})
+        return Response(416, common | {"Content-Range": unsatisfied_range(length)})
     if len(ranges) > 1:
-        return _multipart(ranges, length, media_type, common)
+        return _multiple_ranges_response(ranges, length, media_type, common)
     headers = {
         "Content-Type": media_type,
         "Content-Range": content_range(ranges[0], length),
         "Content-Length": str(ranges[0].length),
     }
-    return Answer(206, common | headers, [ranges[0]])
+    return Response(206, common | headers, [ranges[0]])
 
 
-def _multipart(ranges: list[ByteRange], length: int, media_type: str, common: dict[str, str]) -> Answer:
+def _multiple_ranges_response(
+    ranges: list[ByteRange], length: int, media_type: str, common: dict[str, str]
+) -> Response:
     """RFC 9110 14.6, in the order asked for. The boundary is random: it may stand in no content."""
     boundary = os.urandom(16).hex()
-    parts: Parts = []
+    parts: BodyParts = []
     for wanted in ranges:
         head = (
             f"\r\n--{boundary}\r\nContent-Type: {media_type}\r\n"
@@ -99,4 +107,4 @@ def _multipart(ranges: list[ByteRange], length: int, media_type: str, common: di
     parts.append(f"\r\n--{boundary}--\r\n".encode())
     total = sum(len(part) if isinstance(part, bytes) else part.length for part in parts if part is not None)
     headers = {"Content-Type": f"multipart/byteranges; boundary={boundary}", "Content-Length": str(total)}
-    return Answer(206, common | headers, parts)
+    return Response(206, common | headers, parts)

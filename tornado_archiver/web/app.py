@@ -8,7 +8,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.ioloop import PeriodicCallback
 from tornado.web import Application
 
-from tornado_archiver.service import Service
+from tornado_archiver.service import Services
 from tornado_archiver.setting_types import Network
 from tornado_archiver.web.access_log import log_request
 from tornado_archiver.web.archive_handler import PREFIX, ArchiveHandler
@@ -16,11 +16,11 @@ from tornado_archiver.web.base_handler import NotFoundHandler
 from tornado_archiver.web.health_handler import HealthHandler
 from tornado_archiver.web.home_handler import HomeHandler
 from tornado_archiver.web.metrics import Metrics
-from tornado_archiver.web.proxies import Proxies
+from tornado_archiver.web.proxies import ProxyHeaders
 from tornado_archiver.web.watch import EVERY_S, Watch
 
 # RFC 9112 3.2.2: what a client sends that takes us for its proxy, and everybody has to understand
-_ABSOLUTE = re.compile(r"https?://[^/?]*", re.IGNORECASE)
+_ABSOLUTE_FORM = re.compile(r"https?://[^/?]*", re.IGNORECASE)
 
 
 class ArchiverApplication(Application):
@@ -30,7 +30,7 @@ class ArchiverApplication(Application):
 
     def __init__(
         self,
-        service: Service,
+        service: Services,
         *,
         metrics: Metrics | None = None,
         demo_url: str | None,
@@ -39,33 +39,33 @@ class ArchiverApplication(Application):
         stall_timeout_s: float = 0,
     ) -> None:
         metrics = metrics or Metrics()
-        self._watch = Watch(service.admission.ledger, stall_timeout_s, metrics.sent)
-        self._looking = PeriodicCallback(self._watch.look, EVERY_S * 1000)
+        self._stall_monitor = Watch(service.admission.ledger, stall_timeout_s, metrics.sent)
+        self._stall_timer = PeriodicCallback(self._stall_monitor.look, EVERY_S * 1000)
         super().__init__(
             [
                 ("/", HomeHandler, {"service": service, "demo_url": demo_url, "upstream": upstream}),
                 ("/healthz", HealthHandler),
                 # matched raw: `source_hash` decides what may stand behind it, all else is the same 404
-                (f"{PREFIX}.*", ArchiveHandler, {"service": service, "watch": self._watch}),
+                (f"{PREFIX}.*", ArchiveHandler, {"service": service, "watch": self._stall_monitor}),
             ],
             default_handler_class=NotFoundHandler,
             log_function=log_request,
-            proxies=Proxies(trusted_proxies),
+            proxies=ProxyHeaders(trusted_proxies),
             metrics=metrics,
         )
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
         """Tornado's hook, for each request."""
-        if form := _ABSOLUTE.match(request.uri or ""):
+        if form := _ABSOLUTE_FORM.match(request.uri or ""):
             request.uri = "/" + (request.uri or "")[form.end() :].removeprefix("/")
             request.path = request.uri.partition("?")[0]
         return super().find_handler(request, **kwargs)
 
     def start(self) -> None:
         """Begin to look after the downloads, in the running event loop."""
-        self._looking.start()
+        self._stall_timer.start()
 
-    def stop(self) -> None:
+    def abort_downloads(self) -> None:
         """Cut every download that is running."""
-        self._looking.stop()
-        self._watch.stop()
+        self._stall_timer.stop()
+        self._stall_monitor.stop()

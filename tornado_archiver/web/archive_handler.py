@@ -10,23 +10,23 @@ from tornado.iostream import StreamClosedError
 from tornado_archiver import heap
 from tornado_archiver.backend import Archive, Backend
 from tornado_archiver.byterange import ByteRange
-from tornado_archiver.client_address import client_group
+from tornado_archiver.client_address import client_key
 from tornado_archiver.conditional import http_date
-from tornado_archiver.disposition import attachment
+from tornado_archiver.disposition import content_disposition
 from tornado_archiver.errors import ArchiverError, SourceNotFoundError
 from tornado_archiver.manifest import Manifest
-from tornado_archiver.service import Service
-from tornado_archiver.sourcepath import source_hash
+from tornado_archiver.service import Services
+from tornado_archiver.sourcepath import parse_hash
 from tornado_archiver.web import access_log, pages
-from tornado_archiver.web.answer import Parts, answer_to
+from tornado_archiver.web.answer import BodyParts, build_response
 from tornado_archiver.web.base_handler import BaseHandler
 from tornado_archiver.web.body_writer import BodyWriter, chunks_of, stream_of
 from tornado_archiver.web.chunk_size import ChunkSize
-from tornado_archiver.web.http_errors import REFUSALS, RefusedError, refused
-from tornado_archiver.web.link_check import check_link
+from tornado_archiver.web.http_errors import PAGES_WITH_FACTS, ResponseError, to_http_error
+from tornado_archiver.web.link_check import verify_link
 from tornado_archiver.web.metrics import OLD_PROTOCOL
 from tornado_archiver.web.record import Outcome
-from tornado_archiver.web.sendfile_stream import SendfileStream, reset
+from tornado_archiver.web.sendfile_stream import SendfileStream, abort
 from tornado_archiver.web.via import shows_aborts
 from tornado_archiver.web.watch import Download, Watch
 
@@ -34,175 +34,180 @@ log = logging.getLogger(__name__)
 
 PREFIX = "/archive/"
 
-_WITH_CHUNKS = "HTTP/1.1"
-_LOOK_S = 0.02
+_HTTP_1_1 = "HTTP/1.1"
+_ACK_POLL_S = 0.02
 _RANGE_CHARACTERS = 100  # of a range that is shown to the admin
 
 
 class ArchiveHandler(BaseHandler):
     """`/archive/<hash>/`"""
 
-    _work: "asyncio.Task[None] | None" = None
+    _task: "asyncio.Task[None] | None" = None
 
-    def initialize(self, service: Service, watch: Watch) -> None:
+    def initialize(self, service: Services, watch: Watch) -> None:
         self._service = service
         self._watch = watch
 
     async def head(self) -> None:
-        await self._carry_out()
+        await self._handle()
 
     async def get(self) -> None:
-        await self._carry_out()
+        await self._handle()
 
-    async def _carry_out(self) -> None:
+    async def _handle(self) -> None:
         """Answer as far as the visitor stays, and cut what cannot be ended."""
-        self._work = asyncio.create_task(self._answer())
+        self._task = asyncio.create_task(self._respond())
         try:
-            await self._work
-        except RefusedError:
+            await self._task
+        except ResponseError:
             raise
         except (StreamClosedError, asyncio.CancelledError):
             # who has all that was promised may hang up before we have put everything away
-            has_all = self.record.sent == self.record.promised
-            self.cut(Outcome.COMPLETE if has_all else Outcome.LEFT)
+            has_all = self.transfer.sent == self.transfer.promised
+            self.abort(Outcome.COMPLETE if has_all else Outcome.LEFT)
         except ArchiverError as error:
             if not self._headers_written:
-                raise refused(error) from error
-            self._fail(error)
+                raise to_http_error(error) from error
+            self._abort_with_error(error)
         except Exception as error:  # Tornado could only say that it cannot answer any more
             if not self._headers_written:
                 raise
-            self.cut(Outcome.FAILED, "internal")
+            self.abort(Outcome.FAILED, "internal")
             self.log_exception(type(error), error, error.__traceback__)
         finally:
-            self._work = None  # its error knows this frame, and so all that was under way, until the next gc
+            self._task = None  # its error knows this frame, and so all that was under way, until the next gc
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
-        if self._work is not None:
-            self._work.cancel()
+        if self._task is not None:
+            self._task.cancel()
 
-    def _fail(self, error: ArchiverError) -> None:
+    def _abort_with_error(self, error: ArchiverError) -> None:
         """Cut because of that, and say so once."""
-        if self.record.outcome is Outcome.ANSWERED:
-            log.error("%s: cut after %d bytes: %s", access_log.summary(self.request), self.record.sent, error)
-        self.cut(Outcome.FAILED, error.reason)
+        if self.transfer.outcome is Outcome.ANSWERED:
+            log.error(
+                "%s: cut after %d bytes: %s", access_log.request_line(self.request), self.transfer.sent, error
+            )
+        self.abort(Outcome.FAILED, error.reason)
 
-    def cut(self, outcome: Outcome, reason: str = "") -> None:
+    def abort(self, outcome: Outcome, reason: str = "") -> None:
         """Close the connection, so that what was sent cannot pass for a whole archive.
 
         Left alone, Tornado would end a chunked body properly. A body without length and chunks (HTTP/1.0,
         nginx's default towards us) ends with the connection, and only a reset tells that this is no end.
         """
-        if self.record.outcome is Outcome.ANSWERED:
-            self.record.outcome, self.record.reason = outcome, reason
-        if outcome is Outcome.STOPPED and self.record.promised is not None:
+        if self.transfer.outcome is Outcome.ANSWERED:
+            self.transfer.outcome, self.transfer.reason = outcome, reason
+        if outcome is Outcome.STOPPED and self.transfer.promised is not None:
             # what was promised tells as well, and Chromium asks by itself for the rest, but not after a reset
             stream_of(self).close()
         else:
-            reset(stream_of(self))
+            abort(stream_of(self))
 
-    async def _answer(self) -> None:
+    async def _respond(self) -> None:
         name = self._source_hash()
-        check_link(self._service.link_keys, name, self.request, time.time())
+        verify_link(self._service.link_keys, name, self.request, time.time())
         backend = self._backend()
-        details = self._details(name)
-        async with self._service.admission.place(client_group(self.record.client), details) as row:
-            manifest = await self._service.storage.manifest(name)
+        details = self._slot_labels(name)
+        async with self._service.admission.place(client_key(self.transfer.client), details) as row:
+            manifest = await self._service.storage.scan(name)
             archive = await backend.open(manifest)
-            parts = self._set_head(archive, backend, name)
-            if parts and self.record.promised is None:
+            parts = self._set_headers(archive, backend, name)
+            if parts and self.transfer.promised is None:
                 await self._refuse_old_protocol(manifest)
             if self.request.method == "HEAD" or not parts:
                 await self.flush()  # as it stands: finish() would add a Content-Length of 0
                 return
-            self._begin(row, details)
+            self._download_started(row, details)
             await self._send(archive, parts, row)
-        self.record.outcome = Outcome.COMPLETE
-        self._end_body()
+        self.transfer.outcome = Outcome.COMPLETE
+        self._finish_body()
 
     def _source_hash(self) -> str:
-        name = source_hash(self.request.path.removeprefix(PREFIX))
+        name = parse_hash(self.request.path.removeprefix(PREFIX))
         if name is None:
-            raise RefusedError(pages.NOT_FOUND, reason=SourceNotFoundError.reason)
+            raise ResponseError(pages.NOT_FOUND, reason=SourceNotFoundError.reason)
         return name
 
     def _backend(self) -> Backend:
-        backend = self._service.backend(self.get_query_argument("format", None))
+        backend = self._service.get_backend(self.get_query_argument("format", None))
         if backend is None:
-            raise RefusedError(pages.unknown_format([offered.name for offered in self._service.backends]))
-        self.record.backend = backend.name
+            raise ResponseError(pages.unknown_format([offered.name for offered in self._service.backends]))
+        self.transfer.backend = backend.name
         return backend
 
-    def _set_head(self, archive: Archive, backend: Backend, name: str) -> Parts:
-        """Status and headers; returns what the body consists of. Raises RefusedError."""
-        answer = answer_to(self.request.method or "", self.request.headers, archive.info, backend.media_type)
-        if answer.status in REFUSALS:
-            raise RefusedError(REFUSALS[answer.status], headers=answer.headers)
-        self.set_status(answer.status)
+    def _set_headers(self, archive: Archive, backend: Backend, name: str) -> BodyParts:
+        """Status and headers; returns what the body consists of. Raises ResponseError."""
+        response = build_response(
+            self.request.method or "", self.request.headers, archive.info, backend.media_type
+        )
+        if response.status in PAGES_WITH_FACTS:
+            raise ResponseError(PAGES_WITH_FACTS[response.status], headers=response.headers)
+        self.set_status(response.status)
         # Tornado's is older than the walk, and Last-Modified may not be later (RFC 9110 8.8.2.1)
         self.set_header("Date", http_date(int(time.time())))
         self.clear_header("Content-Type")
-        for header, value in answer.headers.items():
+        for header, value in response.headers.items():
             self.set_header(header, value)
-        self.set_header("Content-Disposition", attachment(self._service.file_name(name, backend)))
+        self.set_header(
+            "Content-Disposition", content_disposition(self._service.download_filename(name, backend))
+        )
         self.set_header("X-Accel-Buffering", "no")  # nginx would else spool up to 1 GiB of it to its disk
-        self.record.promised = answer.length
-        self.record.is_range = answer.status == 206
-        return answer.parts
+        self.transfer.promised = response.length
+        self.transfer.is_range = response.status == 206
+        return response.parts
 
     async def _refuse_old_protocol(self, manifest: Manifest) -> None:
-        """Raise RefusedError if the client could not see an abort of a body of unknown length."""
+        """Raise ResponseError if the client could not see an abort of a body of unknown length."""
         if not shows_aborts(self.request.headers.get("Via", "")):
             names = [
                 backend.name
                 for backend in self._service.backends
                 if (await backend.open(manifest)).info.length is not None
             ]
-            raise RefusedError(pages.old_protocol(names), reason=OLD_PROTOCOL)
+            raise ResponseError(pages.old_protocol(names), reason=OLD_PROTOCOL)
 
-    def _details(self, name: str) -> dict[str, str]:
+    def _slot_labels(self, name: str) -> dict[str, str]:
         """What the admin may know of this download; the hash would open it to him as well."""
         return {
-            "id": self.record.request_id,
-            "client": self.record.client,
-            "archive": access_log.shortened(name),
+            "id": self.transfer.request_id,
+            "client": self.transfer.client,
+            "archive": access_log.shorten_hash(name),
         }
 
-    def _begin(self, row: int, details: dict[str, str]) -> None:
+    def _download_started(self, row: int, details: dict[str, str]) -> None:
         """The head is about to go out: from here on it counts as a download."""
-        wanted = self.request.headers.get("Range", "")[:_RANGE_CHARACTERS] if self.record.is_range else ""
-        more = {"backend": self.record.backend, "range": wanted}
-        self._service.admission.ledger.describe(row, self.record.promised, details | more)
-        self.metrics.started(self.record)
+        wanted = self.request.headers.get("Range", "")[:_RANGE_CHARACTERS] if self.transfer.is_range else ""
+        more = {"backend": self.transfer.backend, "range": wanted}
+        self._service.admission.ledger.describe(row, self.transfer.promised, details | more)
+        self.metrics.started(self.transfer)
 
-    async def _send(self, archive: Archive, parts: Parts, row: int) -> None:
-        if self._ends_with_connection:
+    async def _send(self, archive: Archive, parts: BodyParts, row: int) -> None:
+        if self._is_close_delimited:
             self.request.headers.pop("Connection", None)  # else Tornado promises to keep it open
         await self.flush()
         body = BodyWriter(self, archive, ChunkSize(self._service.pacing.max_chunk_bytes))
-        with self._watch.over(Download(self.record, stream_of(self), row, self.cut)):
+        with self._watch.over(Download(self.transfer, stream_of(self), row, self.abort)):
             for part in parts:
                 if isinstance(part, bytes):
                     await body.write(part)
                 else:
-                    await self._send_part(archive, part, body)
-            body.end()
-            await self._arrived()
+                    await self._send_range(archive, part, body)
+            body.check_complete()
+            await self._wait_acknowledged()
 
-    async def _arrived(self) -> None:
+    async def _wait_acknowledged(self) -> None:
         """A connection that closes behind the archive is held until the other side has acknowledged all of
         it: a container that stops takes its network along, and what the kernel has still to send."""
         closes = (
-            self.request.version != _WITH_CHUNKS
-            or "close" in self.request.headers.get("Connection", "").lower()
+            self.request.version != _HTTP_1_1 or "close" in self.request.headers.get("Connection", "").lower()
         )
         stream = stream_of(self)
         # the kernel tells nobody when that is
-        while closes and isinstance(stream, SendfileStream) and stream.unsent():  # noqa: ASYNC110
-            await asyncio.sleep(_LOOK_S)
+        while closes and isinstance(stream, SendfileStream) and stream.unacked_bytes():  # noqa: ASYNC110
+            await asyncio.sleep(_ACK_POLL_S)
 
-    async def _send_part(self, archive: Archive, wanted: ByteRange | None, body: BodyWriter) -> None:
+    async def _send_range(self, archive: Archive, wanted: ByteRange | None, body: BodyWriter) -> None:
         start = wanted.start if wanted else 0
         stop = wanted.stop if wanted else archive.info.length
         written = body.written
@@ -215,19 +220,19 @@ class ArchiveHandler(BaseHandler):
     async def _send_chunks(self, archive: Archive, wanted: ByteRange | None, body: BodyWriter) -> bool:
         """Whether all was sent; else the client is too slow for the memory that waits for it."""
         handed_out = chunks_of(archive, wanted)
-        async with aclosing(self._service.pacing.paced(handed_out, self._fail)) as chunks:
+        async with aclosing(self._service.pacing.paced(handed_out, self._abort_with_error)) as chunks:
             return await body.write_all(chunks)
 
     @property
-    def _ends_with_connection(self) -> bool:
+    def _is_close_delimited(self) -> bool:
         """A body of unknown length that Tornado does not send in chunks ends so: for a client of HTTP/1.0, or
         of a version nobody has seen yet. Tornado would keep the connection open for one that asks to, which
         would wait for more."""
-        return self.request.version != _WITH_CHUNKS and self.record.promised is None
+        return self.request.version != _HTTP_1_1 and self.transfer.promised is None
 
-    def _end_body(self) -> None:
-        if self._ends_with_connection:
+    def _finish_body(self) -> None:
+        if self._is_close_delimited:
             stream_of(self).close()
 
     def on_finish(self) -> None:
-        self.metrics.ended(self.record, self.request.request_time())
+        self.metrics.ended(self.transfer, self.request.request_time())

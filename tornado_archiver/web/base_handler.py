@@ -9,9 +9,9 @@ from typing import Any, cast
 from tornado.web import HTTPError, RequestHandler
 
 from tornado_archiver.web import access_log, pages
-from tornado_archiver.web.http_errors import RefusedError, notice_of
+from tornado_archiver.web.http_errors import ResponseError, page_for
 from tornado_archiver.web.metrics import Metrics
-from tornado_archiver.web.proxies import Proxies
+from tornado_archiver.web.proxies import ProxyHeaders
 from tornado_archiver.web.record import Outcome, Record
 
 log = logging.getLogger(__name__)
@@ -23,19 +23,19 @@ class BaseHandler(RequestHandler):
     """Every answer carries the request's id, and leaves a record."""
 
     SUPPORTED_METHODS = METHODS
-    is_logged = True
+    access_logged = True
 
     @cached_property
-    def record(self) -> Record:
+    def transfer(self) -> Record:
         """What is known of this request."""
-        return cast(Proxies, self.settings["proxies"]).record_of(self.request)
+        return cast(ProxyHeaders, self.settings["proxies"]).new_transfer(self.request)
 
     @property
     def metrics(self) -> Metrics:
         return cast(Metrics, self.settings["metrics"])
 
     def set_default_headers(self) -> None:
-        self.set_header("X-Request-ID", self.record.request_id)
+        self.set_header("X-Request-ID", self.transfer.request_id)
         self.clear_header("Server")  # its version is nobody's business
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header(
@@ -47,27 +47,29 @@ class BaseHandler(RequestHandler):
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = kwargs.get("exc_info", (None, None, None))[1]
-        notice = notice_of(error, status_code)
-        self.record.outcome = Outcome.REFUSED
-        self.record.reason = (isinstance(error, RefusedError) and error.reason) or _reason(status_code)
+        page = page_for(error, status_code)
+        self.transfer.outcome = Outcome.REFUSED
+        self.transfer.reason = (isinstance(error, ResponseError) and error.reason) or _default_reason(
+            status_code
+        )
         self.set_status(status_code)  # Tornado has put the error's reason into the status line
         # an error page has no validator to ask with, and a cache may keep a 404, 405 or 410 (RFC 9110 15.1)
         self.set_header("Cache-Control", "no-store")
         self.set_header("Vary", "Accept")
-        if isinstance(error, RefusedError):
+        if isinstance(error, ResponseError):
             for name, value in error.headers.items():
                 self.set_header(name, value)
         if status_code == pages.METHOD_NOT_ALLOWED.status:
             self.set_header("Allow", ", ".join(METHODS))  # RFC 9110 15.5.6 demands it
         if pages.prefers_html(self.request.headers.get("Accept", "")):
-            self.answer("text/html", pages.as_html(notice))
+            self.send_text("text/html", pages.render_html(page))
         else:
-            self.answer("text/plain", pages.as_text(notice).encode())
+            self.send_text("text/plain", pages.render_text(page).encode())
 
-    def answer(self, media_type: str, body: bytes) -> None:
+    def send_text(self, media_type: str, body: bytes) -> None:
         """Finish with a whole text in UTF-8."""
         self.set_header("Content-Type", f"{media_type}; charset=utf-8")
-        self.record.sent = 0 if self.request.method == "HEAD" else len(body)
+        self.transfer.sent = 0 if self.request.method == "HEAD" else len(body)
         self.finish(body)
 
     def log_exception(
@@ -80,15 +82,15 @@ class BaseHandler(RequestHandler):
 
         Tornado's own would write the link, and with it the key to the directory.
         """
-        summary = access_log.summary(self.request)
-        if isinstance(value, RefusedError) and value.reason_logged:
-            log.error("%s: %s", summary, value.reason_logged)
+        summary = access_log.request_line(self.request)
+        if isinstance(value, ResponseError) and value.log_text:
+            log.error("%s: %s", summary, value.log_text)
         elif not isinstance(value, HTTPError):
             text = "".join(traceback.format_exception(typ, value, tb))
-            log.error("%s: %s", summary, access_log.redacted(text, self.request))
+            log.error("%s: %s", summary, access_log.redact(text, self.request))
 
 
-def _reason(status: int) -> str:
+def _default_reason(status: int) -> str:
     return "internal" if status >= 500 else "bad request"
 
 
@@ -96,4 +98,4 @@ class NotFoundHandler(BaseHandler):
     """Every address that leads nowhere."""
 
     def prepare(self) -> None:
-        raise RefusedError(pages.NOT_FOUND, reason="not found")
+        raise ResponseError(pages.NOT_FOUND, reason="not found")

@@ -12,7 +12,7 @@ from tornado.iostream import IOStream
 from tornado_archiver.backend import Archive
 from tornado_archiver.byterange import ByteRange
 from tornado_archiver.chunks import Chunk, bytes_held
-from tornado_archiver.errors import PackingError
+from tornado_archiver.errors import BackendError
 from tornado_archiver.web.base_handler import BaseHandler
 from tornado_archiver.web.chunk_size import ChunkSize
 from tornado_archiver.web.sendfile_stream import SendfileStream, SentBytes
@@ -32,7 +32,7 @@ class BodyWriter:
 
     def __init__(self, handler: BaseHandler, archive: Archive, chunk_size: ChunkSize) -> None:
         self._handler = handler
-        self._record = handler.record
+        self._record = handler.transfer
         self._archive = archive
         self._chunk_size = chunk_size
         self.written = 0  # bytes of the body that the connection took
@@ -42,7 +42,7 @@ class BodyWriter:
 
         Return False when the client is too slow for what waits for it: the caller closes the chunks, which
         gives back their memory, waits for `client_reads`, and asks for those from `written` on. Raise
-        StreamClosedError, PackingError for what is no chunk or was not promised, and what reading a file
+        StreamClosedError, BackendError for what is no chunk or was not promised, and what reading a file
         slice raises.
         """
         while True:
@@ -72,7 +72,7 @@ class BodyWriter:
     async def write(self, chunk: Chunk | bytes) -> bool:
         """Return whether all of the chunk was taken; False only for a client that is too slow for the
         memory that waits for it. Raise as `write_all`."""
-        self._check(chunk)
+        self._check_chunk(chunk)
         if self._record.first_byte_s is None:
             self._record.first_byte_s = self._handler.request.request_time()
             self._handler.metrics.first_byte(self._record)
@@ -86,18 +86,18 @@ class BodyWriter:
         self._record.sent = self.written
         return count == len(chunk)
 
-    def _check(self, chunk: object) -> None:
+    def _check_chunk(self, chunk: object) -> None:
         if not isinstance(chunk, Chunk):
-            raise PackingError(f"the backend hands out a {type(chunk).__name__}, not bytes or a FileSlice")
+            raise BackendError(f"the backend hands out a {type(chunk).__name__}, not bytes or a FileSlice")
         promised = self._record.promised
         if promised is not None and self.written + len(chunk) > promised:
-            raise PackingError(f"the backend hands out more than the {promised} bytes that it promised")
+            raise BackendError(f"the backend hands out more than the {promised} bytes that it promised")
 
-    def end(self) -> None:
-        """Nothing comes any more. Raises PackingError unless all that was promised has."""
+    def check_complete(self) -> None:
+        """Nothing comes any more. Raises BackendError unless all that was promised has."""
         promised = self._record.promised
         if promised not in (None, self.written):
-            raise PackingError(f"the backend promised {promised} bytes and hands out no more than these")
+            raise BackendError(f"the backend promised {promised} bytes and hands out no more than these")
 
     async def _send(self, stream: SendfileStream, chunk: Chunk) -> int:
         deadline = time.monotonic() + MAX_WAIT_S
@@ -119,20 +119,20 @@ class BodyWriter:
             self._handler.write(chunk)
             await self._handler.flush()
             return
-        parts = chunk.parts(_READ_BYTES)
+        parts = chunk.iter_blocks(_READ_BYTES)
         while (part := await asyncio.to_thread(next, parts, None)) is not None:  # the first may be empty
             self._handler.write(part)
             await self._handler.flush()
 
 
 def chunks_of(archive: Archive, wanted: ByteRange | None) -> AsyncGenerator[Chunk, None]:
-    """What the archive hands out. Raises PackingError when that cannot be pulled and put away."""
+    """What the archive hands out. Raises BackendError when that cannot be pulled and put away."""
     chunks: object = archive.chunks(wanted)
     if isinstance(chunks, AsyncGenerator):
         return chunks
     if inspect.iscoroutine(chunks):
         chunks.close()  # or Python would warn of one that nobody has awaited
-    raise PackingError(f"`chunks` of the backend returns a {type(chunks).__name__}, no async generator")
+    raise BackendError(f"`chunks` of the backend returns a {type(chunks).__name__}, no async generator")
 
 
 def connection_of(handler: BaseHandler) -> HTTP1Connection:

@@ -11,23 +11,26 @@ from tornado_archiver.shares import Share
 
 log = logging.getLogger(__name__)
 
-_COURTESY_S = 0.002  # for a worker with a smaller share, which has been woken up as well
-_SHORTAGE_S = 1
-_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_ACCEPT_DELAY_S = 0.002  # for a worker with a smaller share, which has been woken up as well
+_ACCEPT_RETRY_DELAY_S = 1
+_RESOURCE_ERRNOS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
-class Door:
-    """Hands every connection to `enter` until it is closed, with the sockets that it comes from."""
+class Acceptor:
+    """Hands every connection to `on_connection` until it is closed, with the sockets that it comes from."""
 
     def __init__(
-        self, sockets: Sequence[socket.socket], share: Share, enter: Callable[[socket.socket, Any], None]
+        self,
+        sockets: Sequence[socket.socket],
+        share: Share,
+        on_connection: Callable[[socket.socket, Any], None],
     ) -> None:
         self._sockets = sockets
         self._share = share
-        self._enter = enter
+        self._enter = on_connection
         self._loop = asyncio.get_running_loop()
         for listening in sockets:
-            self._loop.add_reader(listening, self._knocked, listening)
+            self._loop.add_reader(listening, self._on_readable, listening)
 
     def close(self) -> None:
         self._share.give_up()
@@ -35,9 +38,9 @@ class Door:
             self._loop.remove_reader(listening)
             listening.close()
 
-    def _knocked(self, listening: socket.socket) -> None:
+    def _on_readable(self, listening: socket.socket) -> None:
         if self._share.is_large():
-            self._pause(listening, _COURTESY_S)
+            self._pause(listening, _ACCEPT_DELAY_S)
         else:
             self._accept(listening)
 
@@ -47,7 +50,7 @@ class Door:
 
     def _resume(self, listening: socket.socket) -> None:
         if listening.fileno() >= 0:
-            self._loop.add_reader(listening, self._knocked, listening)
+            self._loop.add_reader(listening, self._on_readable, listening)
             self._accept(listening)  # who is still there has not been taken by the others
 
     def _accept(self, listening: socket.socket) -> None:
@@ -55,8 +58,8 @@ class Door:
             connection, address = listening.accept()
         except OSError as error:
             # all others mean that another worker was faster, or tell what was wrong with that connection
-            if error.errno in _SHORTAGES:
-                log.error("nobody can come in for %d s: %s", _SHORTAGE_S, error.strerror)
-                self._pause(listening, _SHORTAGE_S)
+            if error.errno in _RESOURCE_ERRNOS:
+                log.error("nobody can come in for %d s: %s", _ACCEPT_RETRY_DELAY_S, error.strerror)
+                self._pause(listening, _ACCEPT_RETRY_DELAY_S)
             return
         self._enter(connection, address)

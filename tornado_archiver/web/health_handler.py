@@ -4,10 +4,10 @@ from tornado_archiver.web.base_handler import BaseHandler
 
 
 class HealthHandler(BaseHandler):
-    is_logged = False  # who probes, probes every few seconds
+    access_logged = False  # who probes, probes every few seconds
 
     def get(self) -> None:
         self.set_header("Cache-Control", "no-store")
-        self.answer("text/plain", b"ok\n")
+        self.send_text("text/plain", b"ok\n")
 
     head = get

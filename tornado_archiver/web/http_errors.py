@@ -6,14 +6,14 @@ from tornado.web import HTTPError
 
 from tornado_archiver.errors import (
     ArchiverError,
-    BusyError,
+    ArchiveTooLargeError,
     LinkExpiredError,
     SourceNotFoundError,
     StorageUnavailableError,
-    TooLargeError,
+    TooManyDownloadsError,
 )
 from tornado_archiver.web import pages
-from tornado_archiver.web.pages import Notice
+from tornado_archiver.web.pages import ErrorPage
 
 _BY_STATUS = {
     notice.status: notice
@@ -29,46 +29,48 @@ _BY_STATUS = {
 _NOTICES = {
     SourceNotFoundError: pages.NOT_FOUND,
     LinkExpiredError: pages.EXPIRED,
-    BusyError: pages.BUSY,
-    TooLargeError: pages.TOO_LARGE,
+    TooManyDownloadsError: pages.BUSY,
+    ArchiveTooLargeError: pages.TOO_LARGE,
     StorageUnavailableError: pages.UNAVAILABLE,
 }
 # What happens every day, and is nothing for the log of errors
-_VISITORS_OWN = (SourceNotFoundError, LinkExpiredError, BusyError)
+_CLIENT_ERRORS = (SourceNotFoundError, LinkExpiredError, TooManyDownloadsError)
 
 # What an archive that is there may be refused with
-REFUSALS = {notice.status: notice for notice in (pages.PRECONDITION_FAILED, pages.RANGE_NOT_SATISFIABLE)}
+PAGES_WITH_FACTS = {
+    notice.status: notice for notice in (pages.PRECONDITION_FAILED, pages.RANGE_NOT_SATISFIABLE)
+}
 
 
-class RefusedError(HTTPError):
-    """An answer without an archive. `reason_logged` is for the log: None when it is the visitor's doing.
+class ResponseError(HTTPError):
+    """An answer without an archive. `log_text` is for the log: None when it is the visitor's doing.
     `reason` is the word for it in the log and the metrics. `headers` go out with it."""
 
     def __init__(
         self,
-        notice: Notice,
-        reason_logged: str | None = None,
+        page: ErrorPage,
+        log_text: str | None = None,
         headers: Mapping[str, str] | None = None,
         reason: str = "",
     ) -> None:
-        super().__init__(notice.status)
-        self.notice = notice
-        self.reason_logged = reason_logged
+        super().__init__(page.status)
+        self.notice = page
+        self.log_text = log_text
         self.headers = headers or {}
         self.reason = reason
 
 
-def refused(error: ArchiverError) -> RefusedError:
+def to_http_error(error: ArchiverError) -> ResponseError:
     """The answer when an archive cannot be had, before its first byte."""
-    notice = next((notice for kind, notice in _NOTICES.items() if isinstance(error, kind)), pages.FAILED)
-    logged = None if isinstance(error, _VISITORS_OWN) else str(error)
+    page = next((page for kind, page in _NOTICES.items() if isinstance(error, kind)), pages.FAILED)
+    logged = None if isinstance(error, _CLIENT_ERRORS) else str(error)
     # RFC 9110 10.2.3
-    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, BusyError) else None
-    return RefusedError(notice, logged, headers, error.reason)
+    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooManyDownloadsError) else None
+    return ResponseError(page, logged, headers, error.reason)
 
 
-def notice_of(error: BaseException | None, status: int) -> Notice:
+def page_for(error: BaseException | None, status: int) -> ErrorPage:
     """What to tell the visitor about an answer of that status that `error` (if any) led to."""
-    if isinstance(error, RefusedError):
+    if isinstance(error, ResponseError):
         return error.notice
     return _BY_STATUS.get(status) or (pages.BAD_REQUEST if status < 500 else pages.FAILED)

@@ -27,7 +27,7 @@ REASONS = {"", "internal", "bad request", WORKER_DIED, OLD_PROTOCOL, OTHER} | {
 _OF_FAILURES = (
     errors.SourceChangedError.reason,
     errors.SourceUnreadableError.reason,
-    errors.PackingError.reason,
+    errors.BackendError.reason,
     "internal",
     WORKER_DIED,
 )

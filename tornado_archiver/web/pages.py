@@ -19,7 +19,7 @@ _WEIGHT = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class ErrorPage:
     """An answer without an archive, in words for whoever opened the link.
 
     `title` is one short sentence without a full stop, `message` one or two whole ones; both are plain text.
@@ -30,73 +30,73 @@ class Notice:
     message: str
 
 
-BAD_REQUEST = Notice(
+BAD_REQUEST = ErrorPage(
     400,
     "This link is not complete",
     "Part of the address is missing or wrong. Open the link again exactly as you were sent it.",
 )
-NOT_FOUND = Notice(
+NOT_FOUND = ErrorPage(
     404,
     "This archive does not exist or was removed",
     "Check that you opened the whole link. If you did, ask whoever sent it to you for a new one.",
 )
-METHOD_NOT_ALLOWED = Notice(
+METHOD_NOT_ALLOWED = ErrorPage(
     405,
     "An archive can only be downloaded",
     "This address takes no other kind of request. Open the link in a browser to download the archive.",
 )
-EXPIRED = Notice(
+EXPIRED = ErrorPage(
     410,
     "This link has expired",
     "It opened an archive for a limited time, which is over. Ask whoever sent it to you for a new one.",
 )
-TOO_LARGE = Notice(
+TOO_LARGE = ErrorPage(
     413,
     "This directory is too large for one archive",
     "The owner of the site has set a limit, and there is more in it. Ask whoever sent you the link for the "
     "files in smaller parts.",
 )
-BUSY = Notice(
+BUSY = ErrorPage(
     503,
     "Too many downloads are running right now",
     "Nothing is wrong with your link. Wait half a minute, then open it again.",
 )
-PRECONDITION_FAILED = Notice(
+PRECONDITION_FAILED = ErrorPage(
     412,
     "This archive has changed",
     "It is not the one that your download began with. Start the download anew.",
 )
-RANGE_NOT_SATISFIABLE = Notice(
+RANGE_NOT_SATISFIABLE = ErrorPage(
     416,
     "This part of the archive does not exist",
     "The download asks for more than there is; it may be complete already. Otherwise start it anew.",
 )
-FAILED = Notice(
+FAILED = ErrorPage(
     500,
     "This archive could not be packed",
     "Something went wrong on our side. The owner of the site can see the reason in the log of the service.",
 )
-UNAVAILABLE = Notice(
+UNAVAILABLE = ErrorPage(
     503,
     "Archives are not available right now",
     "Try again in a few minutes. If it stays like this, tell whoever sent you the link.",
 )
 
 
-def unknown_format(offered: Sequence[str]) -> Notice:
+def unknown_format(offered: Sequence[str]) -> ErrorPage:
     """The notice for a `?format=` that is none of `offered`, which holds at least one name.
 
     It does not repeat what was asked for: that comes from the link, and a link can come from anyone.
     """
     names = ", ".join(offered)
-    return Notice(
+    return ErrorPage(
         400,
         "This format is not offered",
         f'Formats to choose from: {names}. A link without "?format=" gives {offered[0]}.',
     )
 
 
-def old_protocol(formats: Sequence[str]) -> Notice:
+def old_protocol(formats: Sequence[str]) -> ErrorPage:
     """Return the notice for a client to which an aborted archive of unknown length would look complete.
 
     `formats` are the offered ones of known length, which may be none.
@@ -107,7 +107,7 @@ def old_protocol(formats: Sequence[str]) -> Notice:
     )
     if formats:
         message += f' Formats that work: {", ".join(formats)} ("?format={formats[0]}" in the link).'
-    return Notice(505, "This archive cannot be sent this way", message)
+    return ErrorPage(505, "This archive cannot be sent this way", message)
 
 
 def prefers_html(accept_header: str) -> bool:
@@ -116,11 +116,11 @@ def prefers_html(accept_header: str) -> bool:
     Only a client that names HTML and likes it no less than plain text is taken for a browser: `*/*` is what
     curl and scripts send, and they are better served with two lines of text.
     """
-    html = max(_weight(accept_header, "text/html"), _weight(accept_header, "application/xhtml+xml"))
-    return html > 0 and html >= _weight(accept_header, "text/plain")
+    html = max(_quality(accept_header, "text/html"), _quality(accept_header, "application/xhtml+xml"))
+    return html > 0 and html >= _quality(accept_header, "text/plain")
 
 
-def _weight(accept_header: str, media_type: str) -> float:
+def _quality(accept_header: str, media_type: str) -> float:
     """How much `media_type` is wanted by its full name, 0 when it is not named. A malformed weight is 0."""
     weights = [0.0]
     for wanted in accept_header.lower().split(","):
@@ -132,16 +132,14 @@ def _weight(accept_header: str, media_type: str) -> float:
     return max(weights)
 
 
-def as_text(notice: Notice) -> str:
-    """`notice` for a terminal."""
-    return f"{notice.title}\n{notice.message}\n"
+def render_text(page: ErrorPage) -> str:
+    """`page` for a terminal."""
+    return f"{page.title}\n{page.message}\n"
 
 
-def as_html(notice: Notice) -> bytes:
-    """`notice` as a whole page in UTF-8."""
-    return _TEMPLATES.load("error.html").generate(
-        status=notice.status, title=notice.title, message=notice.message
-    )
+def render_html(page: ErrorPage) -> bytes:
+    """`page` as a whole page in UTF-8."""
+    return _TEMPLATES.load("error.html").generate(status=page.status, title=page.title, message=page.message)
 
 
 def home_page(

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from tornado.httputil import HTTPServerRequest
 
-from tornado_archiver.client_address import LOOPBACK, client_address, is_trusted, parse_address
+from tornado_archiver.client_address import LOOPBACK, client_host, is_trusted, parse_address
 from tornado_archiver.setting_types import Network
-from tornado_archiver.web.access_log import shortened
+from tornado_archiver.web.access_log import shorten_hash
 from tornado_archiver.web.record import Record
 
 log = logging.getLogger(__name__)
@@ -29,14 +29,14 @@ _NOT_AN_ADDRESS = (
 )
 
 
-class Proxies:
+class ProxyHeaders:
     """`trusted` are those whose word counts. Where nobody counts its clients, nothing `warns`."""
 
     def __init__(self, trusted: Sequence[Network], *, warns: bool = True) -> None:
         self._trusted = trusted
         self._unsaid = {_UNTRUSTED, _NOT_AN_ADDRESS} if warns else set()
 
-    def record_of(self, request: HTTPServerRequest) -> Record:
+    def new_transfer(self, request: HTTPServerRequest) -> Record:
         """A new record, with the client's address and a name for the request."""
         peer = _peer_address(request)
         forwarded_for = request.headers.get("X-Forwarded-For", "")
@@ -46,7 +46,7 @@ class Proxies:
         given = request.headers.get("X-Request-ID", "") if is_proxy else ""
         return Record(
             request_id=given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8),
-            client=client_address(peer, forwarded_for, self._trusted, self._warn_not_an_address),
+            client=client_host(peer, forwarded_for, self._trusted, self._warn_not_an_address),
         )
 
     def _warn_untrusted(self, peer: str) -> None:
@@ -58,7 +58,7 @@ class Proxies:
 
     def _warn_not_an_address(self, proxy: str, node: str) -> None:
         """Show only the beginning of the text, because a client wrote it if the proxy just passes it on."""
-        self._warn_once(_NOT_AN_ADDRESS, proxy, shortened(ascii(node)[1:-1]))
+        self._warn_once(_NOT_AN_ADDRESS, proxy, shorten_hash(ascii(node)[1:-1]))
 
     def _warn_once(self, message: str, *details: str) -> None:
         """Once in the life of a worker, because each request could be a reason."""

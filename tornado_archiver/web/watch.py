@@ -46,7 +46,7 @@ class Download:
         What counts is what his side has acknowledged: the kernel alone would take megabytes of a download
         that is dead already, and nothing for minutes of one that is merely slow.
         """
-        unsent = self.stream.unsent() if isinstance(self.stream, SendfileStream) else 1
+        unsent = self.stream.unacked_bytes() if isinstance(self.stream, SendfileStream) else 1
         taken = self.stream.written - unsent if isinstance(self.stream, SendfileStream) else self.record.sent
         if not unsent or taken != self.taken:
             self.taken, self.moved_at = taken, now

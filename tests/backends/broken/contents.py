@@ -27,7 +27,7 @@ class LeavesEmptyDirectoriesOut(PlainArchive):
 
 class ChangesAByte(PlainArchive):
     def content(self, reader: Reader, entry: Entry) -> Iterator[bytes | memoryview]:
-        for number, block in enumerate(reader.blocks(entry, BLOCK_BYTES)):
+        for number, block in enumerate(reader.iter_blocks(entry, BLOCK_BYTES)):
             yield block if number != 3 else bytes([block[0] ^ 1]) + bytes(block[1:])
 
 
@@ -35,7 +35,7 @@ class KeepsABlockTooLong(PlainArchive):
     """A block is valid until the next one is asked for, and this one hands it out after that."""
 
     def content(self, reader: Reader, entry: Entry) -> Iterator[bytes | memoryview]:
-        yield from list(reader.blocks(entry, BLOCK_BYTES))
+        yield from list(reader.iter_blocks(entry, BLOCK_BYTES))
 
 
 class ForgetsTimes(PlainArchive):
@@ -89,7 +89,7 @@ class _Trusting(PlainArchive):
     def content(self, reader: Reader, entry: Entry) -> Iterator[bytes | memoryview]:
         source = self.manifest.source
         assert isinstance(source, LocalSource)
-        path = os.path.join(source.root, source.name, entry.source_name)
+        path = os.path.join(source.root, source.name, entry.source_key)
         try:
             with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
                 left = entry.size
@@ -170,7 +170,7 @@ class EndsShortOnAChange(PlainArchive):
 class SkipsAFileThatHasChanged(PlainArchive):
     def content(self, reader: Reader, entry: Entry) -> Iterator[bytes | memoryview]:
         try:
-            yield from reader.blocks(entry, BLOCK_BYTES)
+            yield from reader.iter_blocks(entry, BLOCK_BYTES)
         except SourceChangedError:
             return
 

@@ -144,7 +144,7 @@ class DatedByItsFiles(PlainArchive):
 
 class AlwaysDated(PlainArchive):
     def last_modified(self) -> int | None:
-        return (self.manifest.changed_ns or 0) // 10**9
+        return (self.manifest.ctime_ns or 0) // 10**9
 
 
 # What it says of itself
@@ -159,7 +159,7 @@ class BadMediaType(Plain):
 
 
 class BadSuffix(Plain):
-    suffix = "tar"
+    extension = "tar"
 
 
 class CannotWork(Plain):

@@ -9,7 +9,7 @@ from tornado.ioloop import IOLoop
 
 from tests.servers import tool
 from tests.web.archive_link.answers import ALBUM, MEDIA_TYPES
-from tornado_archiver.assembly import make_service
+from tornado_archiver.assembly import create_services
 from tornado_archiver.settings import Settings
 from tornado_archiver.storage import Storage
 from tornado_archiver.web.app import ArchiverApplication
@@ -62,7 +62,7 @@ def app(
     io_loop: IOLoop, photos: Path, backend: str, settings: dict[str, Any], storage: Storage | None
 ) -> ArchiverApplication:
     wanted = Settings(photos_dir=photos, backend=backend, **settings)
-    service = io_loop.run_sync(lambda: make_service(wanted))
+    service = io_loop.run_sync(lambda: create_services(wanted))
     if storage is not None:
         service = dataclasses.replace(service, storage=storage)
     return ArchiverApplication(service, demo_url=None, upstream="http://127.0.0.1:7777")

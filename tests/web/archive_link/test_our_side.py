@@ -14,10 +14,10 @@ from tornado.httpclient import AsyncHTTPClient
 from tests.servers import eventually
 from tests.web.archive_link.answers import ALBUM, SHORT_LIVED, get
 from tests.web.visitors import BROWSER, Answer, ask, request
-from tornado_archiver.errors import PackingError, SourceUnreadableError
+from tornado_archiver.errors import BackendError, SourceUnreadableError
 from tornado_archiver.local_storage import LocalStorage
 from tornado_archiver.manifest import Manifest
-from tornado_archiver.selection import Selection
+from tornado_archiver.selection import SourceFilter
 from tornado_archiver.storage import Storage
 
 pytestmark = [
@@ -43,14 +43,14 @@ class Failing(Storage):
     def __init__(self, kind: type[Exception], photos: Path) -> None:
         self._kind = kind
 
-    async def manifest(self, source_hash: str) -> Manifest:
+    async def scan(self, source_hash: str) -> Manifest:
         raise self._kind(f"secret text about /srv/photos/{source_hash}")
 
 
 @pytest.mark.parametrize("backend", ["tar.gz"])
 @pytest.mark.parametrize(
     "storage",
-    [partial(Failing, kind) for kind in (SourceUnreadableError, PackingError, RuntimeError, OSError)],
+    [partial(Failing, kind) for kind in (SourceUnreadableError, BackendError, RuntimeError, OSError)],
     ids=["unreadable", "packing", "bug", "system"],
     indirect=True,
 )
@@ -88,13 +88,13 @@ class Slow(Storage):
     """Says when it is asked, and answers when it is told to."""
 
     def __init__(self, photos: Path) -> None:
-        self._storage = LocalStorage(photos, Selection())
+        self._storage = LocalStorage(photos, SourceFilter())
         self.asked, self.go_on = asyncio.Event(), asyncio.Event()
 
-    async def manifest(self, source_hash: str) -> Manifest:
+    async def scan(self, source_hash: str) -> Manifest:
         self.asked.set()
         await self.go_on.wait()
-        return await self._storage.manifest(source_hash)
+        return await self._storage.scan(source_hash)
 
 
 @pytest.mark.parametrize("storage", [Slow], indirect=True)

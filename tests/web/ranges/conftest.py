@@ -10,9 +10,9 @@ from tornado.ioloop import IOLoop
 
 from tests.servers import tool
 from tests.web.ranges.album import ALBUM, PLANNED
-from tornado_archiver.assembly import make_service
-from tornado_archiver.chunks import as_bytes
-from tornado_archiver.service import Service
+from tornado_archiver.assembly import create_services
+from tornado_archiver.chunks import read_chunk
+from tornado_archiver.service import Services
 from tornado_archiver.settings import Settings
 from tornado_archiver.testing import trees
 from tornado_archiver.web.app import ArchiverApplication
@@ -40,15 +40,15 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def service(io_loop: IOLoop, photos: Path, backend: str) -> Service:
+def service(io_loop: IOLoop, photos: Path, backend: str) -> Services:
     if backend == "zip":
         tool("zip")
     settings = Settings(photos_dir=photos, backend=backend, stored_threshold=1_000_000)
-    return cast(Service, io_loop.run_sync(lambda: make_service(settings)))
+    return cast(Services, io_loop.run_sync(lambda: create_services(settings)))
 
 
 @pytest.fixture
-def app(service: Service) -> ArchiverApplication:
+def app(service: Services) -> ArchiverApplication:
     return ArchiverApplication(service, demo_url=None, upstream="")
 
 
@@ -68,11 +68,11 @@ def http_server(
 
 
 @pytest.fixture
-def whole(io_loop: IOLoop, service: Service) -> bytes:
+def whole(io_loop: IOLoop, service: Services) -> bytes:
     """The archive, from its backend: nothing of HTTP has touched it."""
 
     async def packed() -> bytes:
-        archive = await service.backends[0].open(await service.storage.manifest(ALBUM))
-        return b"".join([as_bytes(chunk) async for chunk in archive.chunks()])
+        archive = await service.backends[0].open(await service.storage.scan(ALBUM))
+        return b"".join([read_chunk(chunk) async for chunk in archive.chunks()])
 
     return cast(bytes, io_loop.run_sync(packed))

@@ -11,7 +11,7 @@ from tornado.ioloop import IOLoop
 
 from tests.servers import fetch, running_server
 from tests.web.ranges.album import ALBUM, LINK, PLANNED, get, head_of
-from tornado_archiver.assembly import make_service
+from tornado_archiver.assembly import create_services
 from tornado_archiver.settings import Settings
 from tornado_archiver.testing import trees
 
@@ -85,8 +85,8 @@ async def test_the_formats_do_not_share_an_etag(
     io_loop: IOLoop, photos: Path, base_url: str, backend: str
 ) -> None:
     (other,) = set(PLANNED) - {backend}
-    service = await make_service(Settings(photos_dir=photos, backend=other))
-    archive = await service.backends[0].open(await service.storage.manifest(ALBUM))
+    service = await create_services(Settings(photos_dir=photos, backend=other))
+    archive = await service.backends[0].open(await service.storage.scan(ALBUM))
     assert f'"{archive.info.etag}"' != head_of(await get(base_url, method="HEAD"))["Etag"]
 
 

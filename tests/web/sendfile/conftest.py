@@ -10,7 +10,7 @@ from tornado.ioloop import IOLoop
 
 from tests.servers import Server, fetch, running_server
 from tests.web.sendfile.stalling import BACKENDS, LINK, MIB
-from tornado_archiver.assembly import make_service
+from tornado_archiver.assembly import create_services
 from tornado_archiver.backend import Backend
 from tornado_archiver.settings import Settings
 from tornado_archiver.testing import trees
@@ -51,7 +51,7 @@ def maker() -> Backend | None:
 
 @pytest.fixture
 def app(io_loop: IOLoop, photos: Path, maker: Backend | None) -> ArchiverApplication:
-    service = io_loop.run_sync(lambda: make_service(Settings(photos_dir=photos)))
+    service = io_loop.run_sync(lambda: create_services(Settings(photos_dir=photos)))
     if maker is not None:
         service = dataclasses.replace(service, backends=[maker])
     return ArchiverApplication(service, demo_url=None, upstream="")

@@ -27,14 +27,14 @@ class Contents(Archive):
     async def chunks(self, byte_range: ByteRange | None = None) -> AsyncGenerator[Chunk, None]:
         with self._manifest.source.reader() as reader:
             for entry in self._manifest.entries:
-                with closing(reader.content(entry)) as content:
-                    yield content.chunk(b"", 0, entry.size)
+                with closing(reader.open_file(entry)) as content:
+                    yield content.slice(b"", 0, entry.size)
 
 
 class Concatenation(Backend):
     name: ClassVar[str] = "concatenation"
     media_type: ClassVar[str] = "application/octet-stream"
-    suffix: ClassVar[str] = ".bin"
+    extension: ClassVar[str] = ".bin"
 
     async def open(self, manifest: Manifest) -> Archive:
         return Contents(manifest)
