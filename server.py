@@ -2,8 +2,8 @@
 
 import sys
 
-from tornado_archiver.main import main
-from tornado_archiver.utf8_mode import ensure_utf8_mode
+from tornado_archiver.server.main import main
+from tornado_archiver.server.utf8_mode import ensure_utf8_mode
 
 if __name__ == "__main__":
     ensure_utf8_mode()

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from tornado_archiver.backend import Archive, Backend, BackendOptions
-from tornado_archiver.cancellation import with_checkpoints
 from tornado_archiver.contents import SMALL_BYTES, Contents
 from tornado_archiver.layout import Layout
-from tornado_archiver.manifest import Entry, Manifest
 from tornado_archiver.planned import PlannedArchive, Plans
+from tornado_archiver.runtime.cancellation import with_checkpoints
+from tornado_archiver.runtime.threads import run_in_thread
 from tornado_archiver.segments import FileContent, Late, Literal, Segment
+from tornado_archiver.source import Entry, Manifest
 from tornado_archiver.tar_header import BLOCK, END, header_of, is_ustar, pax_header, ustar_header
-from tornado_archiver.threads import run_in_thread
 
 _END = Literal(END)
 

@@ -9,9 +9,9 @@ from typing import ClassVar
 from isal import isal_zlib
 
 from tornado_archiver.backend import Archive, ArchiveInfo, Backend, ByteRange
-from tornado_archiver.manifest import Manifest
+from tornado_archiver.runtime.threads import iterate_in_thread
+from tornado_archiver.source import Manifest
 from tornado_archiver.tar_header import BLOCK, END, header_of
-from tornado_archiver.threads import iterate_in_thread
 
 _READ_BYTES = 64 * 1024
 _CHUNK_BYTES = 128 * 1024

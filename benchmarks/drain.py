@@ -12,9 +12,9 @@ from pathlib import Path
 
 import backends
 from tornado_archiver.backend import BackendOptions
-from tornado_archiver.local_storage import LocalStorage
 from tornado_archiver.registry import Registry
-from tornado_archiver.selection import SourceFilter
+from tornado_archiver.sources.filter import SourceFilter
+from tornado_archiver.sources.local.storage import LocalStorage
 
 
 async def drained(photos: Path, source_hash: str, name: str, level: int) -> tuple[float, int]:

@@ -5,8 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from tornado_archiver.manifest import Entry, Manifest
-from tornado_archiver.storage import Reader, Source, SourceFile
+from tornado_archiver.source import Entry, Manifest, Reader, Source, SourceFile
 
 MTIME_NS = 1_600_000_000 * 10**9
 Read = Callable[[int, int], bytes]  # the bytes from start up to and without stop

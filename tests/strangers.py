@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.unprivileged import unprivileged
-from tornado_archiver.local_storage import LocalStorage
-from tornado_archiver.manifest import Entry, Manifest
-from tornado_archiver.selection import SourceFilter
+from tornado_archiver.source import Entry, Manifest
+from tornado_archiver.sources.filter import SourceFilter
+from tornado_archiver.sources.local.storage import LocalStorage
+from tornado_archiver.sources.local.unreadable import ReportingStorage
 from tornado_archiver.testing import trees
-from tornado_archiver.unreadable import ReportingStorage
 
 HASH = "5ecre7hash"
 HEADLINE = "These files and directories are missing from this archive, because they could not be read:\n"

@@ -9,13 +9,13 @@ import pytest
 
 import backends
 from tests.plugins import packaged
-from tornado_archiver import assembly
-from tornado_archiver.assembly import create_services
 from tornado_archiver.backend import Archive, Backend
 from tornado_archiver.errors import ArchiverError, BackendError, BackendLoadError, BackendUnavailableError
-from tornado_archiver.manifest import Manifest
 from tornado_archiver.registry import GROUP
+from tornado_archiver.server import bootstrap
+from tornado_archiver.server.bootstrap import create_services
 from tornado_archiver.settings import UNSET, Settings
+from tornado_archiver.source import Manifest
 
 ORIGIN = f"{__name__}:Checked of package archiver-broken"
 
@@ -46,7 +46,7 @@ async def wait_for_ever(backend: Backend) -> None:
 @pytest.fixture(autouse=True)
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[EntryPoint]:
     points = packaged(tmp_path, checked=f"{__name__}:Checked")
-    monkeypatch.setattr(assembly, "installed_entry_points", lambda: points)
+    monkeypatch.setattr(bootstrap, "installed_entry_points", lambda: points)
     return points
 
 
@@ -87,7 +87,7 @@ def test_a_check_that_fails_is_told_with_its_package(
 
 def test_a_check_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Checked, "check", wait_for_ever)
-    monkeypatch.setattr(assembly, "_CHECK_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(bootstrap, "_CHECK_TIMEOUT_S", 0.01)
     problem = "its check does not answer within 0.01 s"
     assert refusal(backend="checked") == f"backend: 'checked' ({UNSET}): {ORIGIN}: {problem}"
 

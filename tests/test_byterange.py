@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tornado_archiver.byterange import MAX_RANGES, ByteRange, content_range, parse_range, unsatisfied_range
+from tornado_archiver.backend import ByteRange
+from tornado_archiver.http.ranges import MAX_RANGES, content_range, parse_range, unsatisfied_range
 
 WHOLE, NOTHING = None, list[tuple[int, int]]()
 HUGE = "9" * 5000  # int() takes 4300 digits

@@ -17,15 +17,15 @@ from backends.tar import TarLayout
 from backends.zip_program.naming import naming_of
 from tests.memory_storage import entry, manifest_of
 from tests.test_cleanup import quietly
-from tornado_archiver.cancellation import cancel_event, check_cancelled, with_checkpoints
 from tornado_archiver.errors import StorageUnavailableError
 from tornado_archiver.impatient_storage import ImpatientStorage
-from tornado_archiver.local_storage import LocalSource, LocalStorage, unopenable
-from tornado_archiver.manifest import Manifest
-from tornado_archiver.selection import SourceFilter
+from tornado_archiver.runtime.cancellation import cancel_event, check_cancelled, with_checkpoints
+from tornado_archiver.runtime.threads import finish_in_thread, run_in_thread
+from tornado_archiver.source import Manifest
+from tornado_archiver.sources.filter import SourceFilter
+from tornado_archiver.sources.local.storage import LocalSource, LocalStorage, unopenable
 from tornado_archiver.testing import trees
-from tornado_archiver.testing.footprint import nothing_left_open
-from tornado_archiver.threads import finish_in_thread, run_in_thread
+from tornado_archiver.testing.probes import nothing_left_open
 
 Run = Callable[..., Coroutine[Any, Any, Any]]
 RUNS: list[Run] = [run_in_thread, finish_in_thread]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tornado_archiver.cleanup import shielded
+from tornado_archiver.runtime.cancellation import shielded
 
 
 def quietly(main: Callable[[], Coroutine[Any, Any, None]]) -> None:

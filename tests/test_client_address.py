@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tornado_archiver.client_address import client_host, client_key, is_trusted
+from tornado_archiver.http.forwarded import client_host, client_key, is_trusted
 
 PROXIES = [ip_network("127.0.0.1"), ip_network("::1"), ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.moments import AFTER, BEFORE, MODIFIED, NOW, SECOND
-from tornado_archiver.conditional import (
+from tornado_archiver.http.conditional import (
     PreconditionResult,
     Validators,
     evaluate_preconditions,

@@ -13,17 +13,17 @@ from pathlib import Path
 import pytest
 
 from tests.servers import missing
-from tornado_archiver import confinement
 from tornado_archiver.errors import BackendError
-from tornado_archiver.process import Subprocess
-from tornado_archiver.testing.footprint import nothing_left_open
+from tornado_archiver.runtime import landlock
+from tornado_archiver.runtime.subprocess import Subprocess
+from tornado_archiver.testing.probes import nothing_left_open
 
 SECRET = b"this lies outside\n"
 
 
 @pytest.fixture(autouse=True)
 def _there_is_landlock() -> None:
-    if not confinement.abi_version():
+    if not landlock.abi_version():
         missing("this kernel has no Landlock")
 
 
@@ -45,7 +45,7 @@ def outside(tmp_path: Path) -> Path:
 def rules_for(*directories: Path, programs: Sequence[str] = ()) -> Iterator[int]:
     opened = [os.open(directory, os.O_RDONLY | os.O_DIRECTORY) for directory in directories]
     try:
-        rules = confinement.ruleset(opened, programs)
+        rules = landlock.ruleset(opened, programs)
     finally:
         for descriptor in opened:
             os.close(descriptor)
@@ -192,7 +192,7 @@ def test_a_program_from_elsewhere_runs_only_when_it_is_the_one(tmp_path: Path) -
 
 
 def test_nobody_is_called(inside: Path) -> None:
-    if confinement.abi_version() < 4:
+    if landlock.abi_version() < 4:
         pytest.skip("this kernel's Landlock knows no network")
     if shutil.which("curl") is None:
         missing("curl is not installed")
@@ -203,7 +203,7 @@ def test_nobody_is_called(inside: Path) -> None:
 
 
 def test_nobody_is_ended() -> None:
-    if confinement.abi_version() < 6:
+    if landlock.abi_version() < 6:
         pytest.skip("this kernel's Landlock knows no signals")
     assert "ermitted" in refused(f"kill -0 {os.getpid()}")
 
@@ -249,7 +249,7 @@ def printed_loosely(command: Sequence[str], rules: int) -> bytes:
 
 def test_a_rule_that_cannot_be_made_is_an_error() -> None:
     with nothing_left_open(), pytest.raises(BackendError, match="landlock_add_rule"):
-        confinement.ruleset([9999], [])
+        landlock.ruleset([9999], [])
 
 
 def test_rules_that_cannot_be_kept_are_an_error() -> None:
@@ -262,11 +262,11 @@ def test_older_versions_are_asked_only_for_what_they_know(
     monkeypatch: pytest.MonkeyPatch, inside: Path, outside: Path, version: int
 ) -> None:
     """This kernel takes whatever an older one would."""
-    monkeypatch.setattr(confinement, "abi_version", lambda: version)
+    monkeypatch.setattr(landlock, "abi_version", lambda: version)
     assert confined(f"cat {inside}/folder/file", inside) == b"content\n"
     assert "Permission denied" in refused(f"cat {outside}/file", inside)
     sizes = {1: 8, 2: 8, 3: 8, 4: 16, 5: 16, 6: 24}  # of their struct landlock_ruleset_attr
-    assert not any(confinement._attributes(version)[sizes[version] :])
+    assert not any(landlock._attributes(version)[sizes[version] :])
 
 
 @pytest.mark.parametrize("number", [errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM])
@@ -274,7 +274,7 @@ def test_a_system_without_it(monkeypatch: pytest.MonkeyPatch, number: int) -> No
     def refuse(call: str, *arguments: object) -> int:
         raise OSError(number, os.strerror(number), call)
 
-    monkeypatch.setattr(confinement, "_landlock", refuse)
-    assert confinement.abi_version() == 0
+    monkeypatch.setattr(landlock, "_landlock", refuse)
+    assert landlock.abi_version() == 0
     with pytest.raises(BackendError, match="cannot be settled"):
-        confinement.ruleset([], [])
+        landlock.ruleset([], [])

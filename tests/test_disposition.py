@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tornado_archiver.disposition import content_disposition
+from tornado_archiver.http.disposition import content_disposition
 
 
 def read_back(value: str) -> tuple[str, str]:

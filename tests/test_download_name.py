@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.test_member_names import is_valid_everywhere
-from tornado_archiver.member_names import portable_file_name
+from tornado_archiver.sources.member_names import portable_file_name
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.moments import NOW, SECOND
-from tornado_archiver.conditional import http_date, parse_http_date
+from tornado_archiver.http.conditional import http_date, parse_http_date
 
 
 @pytest.mark.parametrize(

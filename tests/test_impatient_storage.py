@@ -7,8 +7,7 @@ import pytest
 from tests.memory_storage import entry, manifest_of
 from tornado_archiver.errors import SourceNotFoundError, StorageUnavailableError
 from tornado_archiver.impatient_storage import ImpatientStorage
-from tornado_archiver.manifest import Manifest
-from tornado_archiver.storage import Storage
+from tornado_archiver.source import Manifest, Storage
 
 FOUND = manifest_of(entry("1.jpg"))
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.servers import PROJECT, plain_environment, tool
-from tornado_archiver.signed_link import LinkSigner
+from tornado_archiver.links.signing import LinkSigner
 
 PAGE = (PROJECT / "docs" / "signed-links.md").read_text("utf-8")
 KEY, OLD_KEY = "a-key-that-signs-links", "an-old-key-that-signed-links"

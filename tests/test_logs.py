@@ -12,7 +12,7 @@ import pytest
 
 from tests.servers import PROJECT, eventually, fetch, plain_environment, running_server
 from tests.web.visitors import knock, linked_noise, read_head, request, rest_of
-from tornado_archiver.logs import JsonFormatter, TextFormatter
+from tornado_archiver.server.logging import JsonFormatter, TextFormatter
 
 ALBUM = "5f2c1e0b9a7d4c3e8f6a1b2c3d4e5f60"
 NASTY = "a\nb\rc\x1b[31m\x00\x7f\x85\u2028\u2029\udcffä"
@@ -92,7 +92,7 @@ def test_fields_keep_their_types() -> None:
 
 UNCAUGHT = """
 import threading, warnings
-from tornado_archiver.logs import configure_logging
+from tornado_archiver.server.logging import configure_logging
 configure_logging("{format}")
 warnings.warn("careful")
 class Ugly:

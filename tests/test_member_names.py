@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from tornado_archiver import member_names
-from tornado_archiver.member_names import _all_portable, portable_name, unique_names
+from tornado_archiver.sources import member_names
+from tornado_archiver.sources.member_names import _all_portable, portable_name, unique_names
 
 NFC, NFD = "é.jpg".encode(), "e\u0301.jpg".encode()
 DEVICES = ["con", "prn", "aux", "nul", "conin$", "conout$"]

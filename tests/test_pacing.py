@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tornado_archiver.chunks import Chunk, FileSlice, read_chunk
 from tornado_archiver.errors import BackendError
 from tornado_archiver.ledger import Ledger
 from tornado_archiver.pacing import Pacing
-from tornado_archiver.threads import iterate_in_thread
+from tornado_archiver.runtime.threads import iterate_in_thread
+from tornado_archiver.source import Chunk, FileSlice, read_chunk
 
 DATA = os.urandom(300_000)
 

@@ -11,8 +11,8 @@ import backends
 from tests.plugins import packaged
 from tornado_archiver.backend import Archive, Backend, BackendOptions
 from tornado_archiver.errors import BackendLoadError
-from tornado_archiver.manifest import Manifest
 from tornado_archiver.registry import GROUP, Registry
+from tornado_archiver.source import Manifest
 
 OPTIONS = BackendOptions(compress_level=3)
 

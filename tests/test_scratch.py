@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.servers import eventually, missing, running_server
 from tests.web.visitors import linked_noise, stalled_curl
-from tornado_archiver.scratch import SHM_DIR, make_tempdir, remove_tempdirs_of, tempdirs_of
+from tornado_archiver.runtime.tempdir import SHM_DIR, make_tempdir, remove_tempdirs_of, tempdirs_of
 
 MAX_PID = 1 << 22  # proc(5), /proc/sys/kernel/pid_max
 

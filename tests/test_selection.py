@@ -2,7 +2,7 @@
 
 import pytest
 
-from tornado_archiver.selection import SourceFilter
+from tornado_archiver.sources.filter import SourceFilter
 
 HIDDEN = [b".env", b".git", b".DS_Store", b"._1.jpg", b"...", b".Thumbs.db"]
 LITTER = [

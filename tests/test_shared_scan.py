@@ -6,9 +6,8 @@ import pytest
 
 from tests.memory_storage import entry, manifest_of
 from tornado_archiver.errors import SourceNotFoundError
-from tornado_archiver.manifest import Manifest
-from tornado_archiver.shared_scan import SharedScanStorage
-from tornado_archiver.storage import Storage
+from tornado_archiver.source import Manifest, Storage
+from tornado_archiver.sources.shared_scan import SharedScanStorage
 
 
 class Scanned(Storage):

@@ -12,11 +12,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tornado_archiver.errors import BadSignatureError, LinkExpiredError, SettingsError
-from tornado_archiver.link_secrets import load_link_keys
+from tornado_archiver.links.keys import load_link_keys
+from tornado_archiver.links.path import parse_hash
+from tornado_archiver.links.signing import LinkSigner
 from tornado_archiver.settings import Settings
 from tornado_archiver.settings_reader import read_settings
-from tornado_archiver.signed_link import LinkSigner
-from tornado_archiver.sourcepath import parse_hash
 
 KEY, OLD_KEY, OTHER_KEY = "a-key-of-the-service", "an-old-key-of-the-service", "a-key-of-somebody-else"
 ALBUM = "3bea29ccabbbf64bdebcc055319c5745"

@@ -21,7 +21,7 @@ from tests.servers import (
 )
 from tests.web.visitors import linked_noise, request, rest_of
 from tornado_archiver.errors import SettingsError
-from tornado_archiver.socket_activation import SD_LISTEN_FDS_START, listen_fds
+from tornado_archiver.runtime.socket_activation import SD_LISTEN_FDS_START, listen_fds
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tornado_archiver.sourcepath import parse_hash
+from tornado_archiver.links.path import parse_hash
 
 
 @pytest.mark.parametrize(

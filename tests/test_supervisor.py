@@ -15,8 +15,8 @@ import pytest
 
 from tests.servers import Server, eventually, fetch, running_server, tool
 from tests.web.visitors import BROKEN_OFF, knock, linked_noise, read_head, stalled_curl, tree_of
-from tornado_archiver import supervisor
-from tornado_archiver.supervisor import Generation, ProcessSpec, Supervisor
+from tornado_archiver.server import supervisor
+from tornado_archiver.server.supervisor import Generation, ProcessSpec, Supervisor
 
 # The supervisor has no use for the threads of the test run
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")

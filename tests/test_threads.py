@@ -10,7 +10,7 @@ import pytest
 
 from tests.servers import eventually
 from tests.test_cleanup import quietly
-from tornado_archiver.threads import iterate_in_thread
+from tornado_archiver.runtime.threads import iterate_in_thread
 
 
 class Maker:

@@ -21,13 +21,13 @@ from tests.strangers import (
     report_of,
     text_of,
 )
-from tornado_archiver.beneath import to_source_error
 from tornado_archiver.errors import BackendError, SourceUnreadableError, StorageUnavailableError
-from tornado_archiver.local_storage import LocalReader, LocalStorage
-from tornado_archiver.manifest import Entry
-from tornado_archiver.selection import SourceFilter
+from tornado_archiver.source import Entry
+from tornado_archiver.sources.filter import SourceFilter
+from tornado_archiver.sources.local.openat import to_source_error
+from tornado_archiver.sources.local.storage import LocalReader, LocalStorage
+from tornado_archiver.sources.local.unreadable import REPORT_NAME
 from tornado_archiver.testing import trees
-from tornado_archiver.unreadable import REPORT_NAME
 
 FOLLOW = SourceFilter(follow_symlinks=True)
 

@@ -17,14 +17,12 @@ from tests.servers import tool
 from tests.strangers import HEADLINE, album_in, manifest, names, public_photos, report_of, text_of
 from tests.unprivileged import unprivileged
 from tornado_archiver.backend import ArchiveInfo, Backend, BackendOptions, ByteRange
-from tornado_archiver.chunks import read_chunk
 from tornado_archiver.errors import SourceChangedError, SourceUnreadableError
-from tornado_archiver.manifest import Manifest
-from tornado_archiver.storage import Reader
+from tornado_archiver.source import Manifest, Reader, read_chunk
+from tornado_archiver.sources.local.unreadable import REPORT_NAME
 from tornado_archiver.testing import trees
-from tornado_archiver.testing.footprint import ResourceSnapshot, nothing_left_open
 from tornado_archiver.testing.members import Member, unpacked
-from tornado_archiver.unreadable import REPORT_NAME
+from tornado_archiver.testing.probes import ResourceSnapshot, nothing_left_open
 
 BACKENDS = (
     StoredZip(BackendOptions()),

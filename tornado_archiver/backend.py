@@ -9,9 +9,19 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tornado_archiver.byterange import ByteRange as ByteRange
-from tornado_archiver.chunks import MAX_CHUNK_BYTES, Chunk
-from tornado_archiver.manifest import Manifest
+from tornado_archiver.source import MAX_CHUNK_BYTES, Chunk, Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class ByteRange:
+    """The bytes of an archive from `start` up to and without `stop`; 0 <= start < stop <= length."""
+
+    start: int
+    stop: int
+
+    @property
+    def length(self) -> int:
+        return self.stop - self.start
 
 
 @dataclass(frozen=True, slots=True)

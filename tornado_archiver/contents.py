@@ -10,8 +10,7 @@ from isal import isal_zlib
 from tornado_archiver.checksums import Checksums
 from tornado_archiver.crc_cache import CrcCache
 from tornado_archiver.errors import SourceChangedError
-from tornado_archiver.manifest import Manifest
-from tornado_archiver.storage import Reader, SourceFile
+from tornado_archiver.source import Manifest, Reader, SourceFile
 
 SMALL_BYTES = 128 * 1024  # up to here a content is read whole, once, for its CRC-32 and for sending
 READ_BYTES = 256 * 1024  # stays in the processor's cache while its CRC is computed

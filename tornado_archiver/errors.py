@@ -1,6 +1,6 @@
 """Everything that can go wrong, by name.
 
-Rule 1: an error here knows no HTTP; `tornado_archiver.web.http_errors` alone turns it into an answer.
+Rule 1: an error here knows no HTTP; `tornado_archiver.web.error_pages` alone turns it into an answer.
 Rule 2: its text is for the log and the terminal; a visitor never sees it. It names members, never the
 directory they are in, because the directory's name is the key to it.
 """

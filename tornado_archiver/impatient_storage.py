@@ -3,8 +3,7 @@
 import asyncio
 
 from tornado_archiver.errors import StorageUnavailableError
-from tornado_archiver.manifest import Manifest
-from tornado_archiver.storage import Storage
+from tornado_archiver.source import Manifest, Storage
 
 
 class ImpatientStorage(Storage):

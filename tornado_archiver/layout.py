@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from tornado_archiver.byterange import ByteRange
-from tornado_archiver.cancellation import with_checkpoints
-from tornado_archiver.manifest import Manifest
+from tornado_archiver.backend import ByteRange
+from tornado_archiver.runtime.cancellation import with_checkpoints
 from tornado_archiver.segments import FileContent, Segment
+from tornado_archiver.source import Manifest
 
 if TYPE_CHECKING:
     from tornado_archiver.contents import Contents

@@ -5,9 +5,9 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from tornado_archiver.chunks import MAX_CHUNK_BYTES, MIN_CHUNK_BYTES, Chunk, FileSlice
 from tornado_archiver.errors import BackendError
 from tornado_archiver.ledger import Ledger, line_up
+from tornado_archiver.source import MAX_CHUNK_BYTES, MIN_CHUNK_BYTES, Chunk, FileSlice
 
 _PIECES_PER_S = 20  # small enough to flow, large enough to cost nothing
 _MIN_PIECE, _MAX_PIECE = 4 * 1024, 1024 * 1024

@@ -4,13 +4,12 @@ from bisect import bisect_left
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 
-from tornado_archiver.byterange import ByteRange
-from tornado_archiver.chunks import MAX_CHUNK_BYTES, Chunk
+from tornado_archiver.backend import ByteRange
 from tornado_archiver.contents import SMALL_BYTES, Contents
 from tornado_archiver.errors import BackendError
 from tornado_archiver.layout import Layout
 from tornado_archiver.segments import FileContent, FramedContent, Late, Literal
-from tornado_archiver.storage import SourceFile
+from tornado_archiver.source import MAX_CHUNK_BYTES, Chunk, SourceFile
 
 MAX_SLICE_BYTES = 8 * 1024 * 1024
 _RUN_RECORDS = 128  # more at a time are not faster, and what comes to nothing would be longer in vain

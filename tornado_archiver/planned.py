@@ -7,16 +7,14 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import closing
 from weakref import WeakKeyDictionary
 
-from tornado_archiver.backend import Archive, ArchiveInfo
-from tornado_archiver.byterange import ByteRange
+from tornado_archiver.backend import Archive, ArchiveInfo, ByteRange
 from tornado_archiver.checksums import Checksums, CrcTable
-from tornado_archiver.chunks import MIN_CHUNK_BYTES, Chunk, bytes_held
 from tornado_archiver.contents import Contents
 from tornado_archiver.crc_cache import CrcCache
 from tornado_archiver.layout import Layout
-from tornado_archiver.manifest import Manifest
 from tornado_archiver.packer import PAUSE, Packer
-from tornado_archiver.threads import iterate_in_thread
+from tornado_archiver.runtime.threads import iterate_in_thread
+from tornado_archiver.source import MIN_CHUNK_BYTES, Chunk, Manifest, bytes_held
 
 _NS_PER_S = 1_000_000_000
 

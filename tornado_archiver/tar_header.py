@@ -8,7 +8,7 @@ import struct
 import tarfile
 from zlib import adler32
 
-from tornado_archiver.manifest import Entry
+from tornado_archiver.source import Entry
 
 BLOCK = tarfile.BLOCKSIZE
 END = bytes(2 * BLOCK)  # of the archive

@@ -8,9 +8,9 @@ from typing import ClassVar
 from backends.stored_zip.layout import StoredZipLayout
 from tornado_archiver.backend import Archive, Backend, BackendOptions
 from tornado_archiver.crc_cache import CrcCache
-from tornado_archiver.manifest import Manifest
 from tornado_archiver.planned import PlannedArchive, Plans
-from tornado_archiver.threads import run_in_thread
+from tornado_archiver.runtime.threads import run_in_thread
+from tornado_archiver.source import Manifest
 
 
 class StoredZip(Backend):

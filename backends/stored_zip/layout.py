@@ -11,13 +11,13 @@ from functools import partial
 
 from backends.stored_zip import records
 from backends.stored_zip.records import DEFLATED, DESCRIPTOR_FOLLOWS, STORED, UTF8, Member
-from tornado_archiver.byterange import ByteRange
-from tornado_archiver.cancellation import with_checkpoints
+from tornado_archiver.backend import ByteRange
 from tornado_archiver.contents import Contents
 from tornado_archiver.errors import BackendError
 from tornado_archiver.layout import Layout
-from tornado_archiver.manifest import Entry, Manifest
+from tornado_archiver.runtime.cancellation import with_checkpoints
 from tornado_archiver.segments import FileContent, FramedContent, Late, Literal, Segment
+from tornado_archiver.source import Entry, Manifest
 
 _NS_PER_S = 1_000_000_000
 

@@ -27,15 +27,14 @@ from typing import ClassVar
 from backends.zip_program.compressed import COMPRESSED_SUFFIXES
 from backends.zip_program.modes import ArchiveEnd
 from backends.zip_program.naming import Naming, naming_of
-from tornado_archiver import confinement
 from tornado_archiver.backend import Archive, ArchiveInfo, Backend, ByteRange
-from tornado_archiver.cancellation import check_cancelled
-from tornado_archiver.cleanup import shielded
 from tornado_archiver.errors import BackendError, BackendUnavailableError
-from tornado_archiver.local_storage import LocalReader, LocalSource
-from tornado_archiver.manifest import Entry, Manifest
-from tornado_archiver.process import Subprocess
-from tornado_archiver.threads import finish_in_thread
+from tornado_archiver.runtime import landlock
+from tornado_archiver.runtime.cancellation import check_cancelled, shielded
+from tornado_archiver.runtime.subprocess import Subprocess
+from tornado_archiver.runtime.threads import finish_in_thread
+from tornado_archiver.source import Entry, Manifest
+from tornado_archiver.sources.local.storage import LocalReader, LocalSource
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +57,7 @@ class ZipProgram(Backend):
                 "backend zip needs the program 'zip' (Info-ZIP), which is not installed: install it"
                 " (`apt-get install zip`, `dnf install zip`, `apk add zip`) or choose another backend"
             )
-        if not confinement.abi_version():
+        if not landlock.abi_version():
             _warn_once()
         await _try_out()
 
@@ -131,9 +130,9 @@ def _path() -> str | None:
 def _rules(readable: Iterable[int], resources: ExitStack) -> int | None:
     """What the program may read, for `Program`; None where the system cannot confine it. Its list, its output
     and a view need no rule: the first two are open, and the links of a view lead into the source."""
-    if not confinement.abi_version():
+    if not landlock.abi_version():
         return None
-    rules = confinement.ruleset(readable, filter(None, [_path()]))
+    rules = landlock.ruleset(readable, filter(None, [_path()]))
     resources.callback(os.close, rules)
     return rules
 

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Collection, Iterator
 
 from tornado_archiver.errors import BackendError
-from tornado_archiver.manifest import Entry
+from tornado_archiver.source import Entry
 
 _CENTRAL = struct.Struct(
     "<4s24x3H4xL4x"

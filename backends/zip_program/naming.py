@@ -15,10 +15,10 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from tornado_archiver.cancellation import check_cancelled, with_checkpoints
-from tornado_archiver.local_storage import LocalReader
-from tornado_archiver.manifest import Entry
-from tornado_archiver.scratch import make_tempdir
+from tornado_archiver.runtime.cancellation import check_cancelled, with_checkpoints
+from tornado_archiver.runtime.tempdir import make_tempdir
+from tornado_archiver.source import Entry
+from tornado_archiver.sources.local.storage import LocalReader
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.abuse import words
-from tornado_archiver.client_address import client_host, client_key
-from tornado_archiver.sourcepath import MAX_HASH_BYTES, parse_hash
+from tornado_archiver.http.forwarded import client_host, client_key
+from tornado_archiver.links.path import MAX_HASH_BYTES, parse_hash
 from tornado_archiver.web.pages import prefers_html
 
 PROXIES = [ip_network("127.0.0.0/8"), ip_network("::1"), ip_network("10.0.0.0/8")]

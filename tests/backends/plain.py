@@ -6,9 +6,8 @@ from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
 from typing import ClassVar
 
 from tornado_archiver.backend import Archive, ArchiveInfo, Backend, ByteRange
-from tornado_archiver.manifest import Entry, Manifest
-from tornado_archiver.storage import Reader
-from tornado_archiver.threads import iterate_in_thread
+from tornado_archiver.runtime.threads import iterate_in_thread
+from tornado_archiver.source import Entry, Manifest, Reader
 
 BLOCK_BYTES = 256 * 1024
 END = bytes(2 * tarfile.BLOCKSIZE)

@@ -8,12 +8,12 @@ import pytest
 
 from tests.backends import test_conformance
 from tornado_archiver.errors import SourceUnreadableError
-from tornado_archiver.local_storage import LocalReader
-from tornado_archiver.manifest import Entry, Manifest
-from tornado_archiver.selection import SourceFilter
-from tornado_archiver.testing import stage, trees
+from tornado_archiver.source import Entry, Manifest
+from tornado_archiver.sources.filter import SourceFilter
+from tornado_archiver.sources.local.storage import LocalReader
+from tornado_archiver.sources.local.unreadable import REPORT_NAME, ReportedSource, ReportingStorage
+from tornado_archiver.testing import base, trees
 from tornado_archiver.testing.members import Member, promised
-from tornado_archiver.unreadable import REPORT_NAME, ReportedSource, ReportingStorage
 
 _UNREADABLE = b"unreadable"
 _open = LocalReader.open_fd
@@ -47,7 +47,7 @@ class _WithReport:
     def _unreadable_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(LocalReader, "open_fd", _refusing)
         monkeypatch.setattr(trees, "manifest_of", _manifest_of)
-        monkeypatch.setattr(stage, "promised", _promised_with_report)
+        monkeypatch.setattr(base, "promised", _promised_with_report)
 
 
 class TestZipProgram(_WithReport, test_conformance.TestZipProgram):

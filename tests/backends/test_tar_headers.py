@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from backends.tar import TarLayout
 from tests.memory_storage import entry, manifest_of
-from tornado_archiver.manifest import Entry
+from tornado_archiver.source import Entry
 from tornado_archiver.tar_header import pax_header, ustar_header
 
 S = 10**9

@@ -9,7 +9,7 @@ import pytest
 from backends.zip_program.modes import ArchiveEnd
 from tests.memory_storage import entry
 from tornado_archiver.errors import BackendError
-from tornado_archiver.manifest import Entry
+from tornado_archiver.source import Entry
 
 CONTENT = bytes(range(256)) * 1000
 

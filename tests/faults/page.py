@@ -9,7 +9,7 @@ from tests.faults.reports import error_lines
 from tests.faults.stage import Scene, Stage
 from tests.faults.verdict import shows_outside, state, verdict
 from tests.servers import PROJECT
-from tornado_archiver import confinement
+from tornado_archiver.runtime import landlock
 
 PAGE = PROJECT / "docs" / "faults.md"
 SILENT = "silent"
@@ -37,7 +37,7 @@ def play(stage: Stage, group: Group, fault: Fault, backend: str) -> Seen:
         old = state(scene.album)
         got = fault.visit(scene)
         words = verdict(got, backend, old, state(scene.album))
-        if backend not in fault.leaks or confinement.abi_version():
+        if backend not in fault.leaks or landlock.abi_version():
             assert not shows_outside(got, backend), "something from outside of the directory was sent"
         return _seen(scene, words)
 

@@ -15,12 +15,11 @@ from isal import isal_zlib
 from backends.stored_zip.layout import StoredZipLayout
 from backends.tar import TarLayout
 from tests.memory_storage import MemorySource, Read, entry, zeros
-from tornado_archiver.byterange import ByteRange
-from tornado_archiver.chunks import Chunk, read_chunk
+from tornado_archiver.backend import ByteRange
 from tornado_archiver.crc_cache import CrcCache
 from tornado_archiver.layout import Layout
-from tornado_archiver.manifest import Manifest
 from tornado_archiver.planned import Plan, PlannedArchive
+from tornado_archiver.source import Chunk, Manifest, read_chunk
 from tornado_archiver.testing import trees
 from tornado_archiver.testing.members import Member, promised
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.local_storage.photos_root import HASH
 from tornado_archiver.testing import faults, trees
-from tornado_archiver.testing.footprint import nothing_left_open
+from tornado_archiver.testing.probes import nothing_left_open
 
 KIB = 1024
 

@@ -4,9 +4,9 @@ import asyncio
 from pathlib import Path
 
 from tornado_archiver.errors import ArchiverError
-from tornado_archiver.local_storage import LocalStorage
-from tornado_archiver.manifest import Manifest
-from tornado_archiver.selection import SourceFilter
+from tornado_archiver.source import Manifest
+from tornado_archiver.sources.filter import SourceFilter
+from tornado_archiver.sources.local.storage import LocalStorage
 
 HASH = "5ecre7hash"
 FOLLOW = SourceFilter(follow_symlinks=True)

@@ -9,8 +9,8 @@ import pytest
 
 from tests.local_storage.photos_root import FOLLOW, HASH, assert_tells_nothing, manifest, names
 from tornado_archiver.errors import SourceNotFoundError, StorageUnavailableError
-from tornado_archiver.local_storage import LocalStorage
-from tornado_archiver.selection import SourceFilter
+from tornado_archiver.sources.filter import SourceFilter
+from tornado_archiver.sources.local.storage import LocalStorage
 
 
 def test_a_directory_is_found(photos: Path) -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from tests.local_storage.photos_root import manifest
 from tornado_archiver.errors import SourceChangedError
-from tornado_archiver.local_content import LocalFile
-from tornado_archiver.local_storage import LocalReader
-from tornado_archiver.manifest import Entry
+from tornado_archiver.source import Entry
+from tornado_archiver.sources.local.file import LocalFile
+from tornado_archiver.sources.local.storage import LocalReader
 
 PROC, ALBUM = Path("/proc/sys/kernel"), "random"  # every size in it is 0
 TOLD = r"'poolsize' holds more than the 0 bytes that its size says"
@@ -55,7 +55,7 @@ def test_content_longer_than_its_size_raises_at_the_end(
             content.verify()
             shorter = entry._replace(size=entry.size - 1)
             monkeypatch.setattr(content, "_entry", shorter)
-            monkeypatch.setattr("tornado_archiver.local_content.verify_stat", lambda entry, status: None)
+            monkeypatch.setattr("tornado_archiver.sources.local.file.verify_stat", lambda entry, status: None)
             assert content.read(0, shorter.size) == b"firs"
             with pytest.raises(SourceChangedError, match="holds more than the 4 bytes"):
                 content.verify()

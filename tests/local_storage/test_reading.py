@@ -10,8 +10,8 @@ from tests.leases import leased
 from tests.local_storage.photos_root import FOLLOW, HASH, assert_tells_nothing, manifest
 from tests.unprivileged import unprivileged
 from tornado_archiver.errors import SourceChangedError, SourceUnreadableError, StorageUnavailableError
-from tornado_archiver.local_storage import LocalReader
-from tornado_archiver.manifest import Entry, Manifest
+from tornado_archiver.source import Entry, Manifest
+from tornado_archiver.sources.local.storage import LocalReader
 from tornado_archiver.testing import Fault, faults
 
 KIB = 1024

@@ -8,14 +8,13 @@ import pytest
 from backends.stored_zip.layout import StoredZipLayout
 from backends.tar import TarLayout
 from tests.memory_storage import MemorySource, entry, manifest_of
-from tornado_archiver.byterange import ByteRange
-from tornado_archiver.chunks import Chunk, read_chunk
+from tornado_archiver.backend import ByteRange
 from tornado_archiver.contents import READ_BYTES, SMALL_BYTES
 from tornado_archiver.crc_cache import CrcCache
 from tornado_archiver.layout import Layout
-from tornado_archiver.manifest import Entry, Manifest
 from tornado_archiver.planned import Plan, PlannedArchive
 from tornado_archiver.segments import STORED_BLOCK
+from tornado_archiver.source import Chunk, Entry, Manifest, read_chunk
 
 MIB, GIB = 1 << 20, 1 << 30
 DEFAULT = 64 * MIB

@@ -9,7 +9,7 @@ import pytest
 
 from backends.tar import TarLayout
 from tests.planned.archives import DEFAULT, archive_of, packed, random_manifest, source_of, stored_up_to
-from tornado_archiver.manifest import Manifest
+from tornado_archiver.source import Manifest
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -23,10 +23,10 @@ from tests.planned.archives import (
     pulls,
     stored_up_to,
 )
-from tornado_archiver.chunks import MAX_CHUNK_BYTES, MIN_CHUNK_BYTES, read_chunk
 from tornado_archiver.contents import SMALL_BYTES
 from tornado_archiver.errors import SourceChangedError
 from tornado_archiver.planned import PlannedArchive
+from tornado_archiver.source import MAX_CHUNK_BYTES, MIN_CHUNK_BYTES, read_chunk
 from tornado_archiver.testing import trees
 
 KIB = 1 << 10

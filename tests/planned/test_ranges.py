@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from backends.tar import TarLayout
 from tests.memory_storage import entry, manifest_of
 from tests.planned.archives import DEFAULT, LAYOUTS, MIB, MakeLayout, archive_of, around, packed, stored_up_to
-from tornado_archiver.chunks import MAX_CHUNK_BYTES
 from tornado_archiver.contents import READ_BYTES, SMALL_BYTES
 from tornado_archiver.crc_cache import CrcCache
 from tornado_archiver.packer import MAX_SLICE_BYTES
 from tornado_archiver.planned import Plan, PlannedArchive
 from tornado_archiver.segments import STORED_BLOCK
+from tornado_archiver.source import MAX_CHUNK_BYTES
 
 FRAMED_READ = 16 * STORED_BLOCK
 TINY = (entry("d/"), entry("empty"), entry("one", 1), entry("é", 3))

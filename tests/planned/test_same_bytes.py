@@ -14,7 +14,7 @@ from tests.memory_storage import MTIME_NS, entry, manifest_of
 from tests.planned.archives import DEFAULT, LAYOUTS, MakeLayout, archive_of, packed, source_of, stored_up_to
 from tests.servers import PROJECT
 from tornado_archiver.crc_cache import CrcCache
-from tornado_archiver.manifest import Entry, Manifest
+from tornado_archiver.source import Entry, Manifest
 from tornado_archiver.testing import trees
 
 PACK = """
@@ -22,7 +22,7 @@ import asyncio, hashlib, pathlib, sys
 from backends.stored_zip import StoredZip
 from backends.tar import Tar
 from tornado_archiver.backend import BackendOptions
-from tornado_archiver.chunks import as_bytes
+from tornado_archiver.source import as_bytes
 from tornado_archiver.testing import trees
 
 async def main(root):

@@ -20,10 +20,10 @@ from tests.planned.archives import (
     pulls,
     stored_up_to,
 )
-from tornado_archiver.byterange import ByteRange
-from tornado_archiver.chunks import Chunk, FileSlice, read_chunk
+from tornado_archiver.backend import ByteRange
 from tornado_archiver.contents import SMALL_BYTES, Contents
 from tornado_archiver.errors import ArchiverError, SourceChangedError
+from tornado_archiver.source import Chunk, FileSlice, read_chunk
 from tornado_archiver.testing import faults, trees
 
 

@@ -22,11 +22,10 @@ from tests.planned.archives import (
     stored_up_to,
 )
 from tests.servers import eventually
-from tornado_archiver.backend import BackendOptions
-from tornado_archiver.byterange import ByteRange
+from tornado_archiver.backend import BackendOptions, ByteRange
 from tornado_archiver.packer import MAX_SLICE_BYTES
 from tornado_archiver.testing import trees
-from tornado_archiver.testing.footprint import ResourceSnapshot, bytes_read
+from tornado_archiver.testing.probes import ResourceSnapshot, bytes_read
 
 MAX_PULL_BYTES = 3 * MAX_SLICE_BYTES  # read in one pull: a checksum until the next pause, a chunk, a bit more
 

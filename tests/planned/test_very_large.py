@@ -10,8 +10,8 @@ from backends.tar import TarLayout
 from tests.memory_storage import entry, manifest_of
 from tests.planned.archives import DEFAULT, GIB, MIB, archive_of, length_of, packed, source_of, stored_up_to
 from tornado_archiver.crc_cache import CrcCache
-from tornado_archiver.manifest import Entry, Manifest
 from tornado_archiver.planned import PlannedArchive
+from tornado_archiver.source import Entry, Manifest
 
 
 class Virtual(io.RawIOBase):

@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from tests.process.programs import children, not_ours
-from tornado_archiver.testing.footprint import nothing_left_open
+from tornado_archiver.testing.probes import nothing_left_open
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from tornado_archiver.errors import BackendError
-from tornado_archiver.process import Subprocess
+from tornado_archiver.runtime.subprocess import Subprocess
 
 ENDLESS = "while :; do echo 0123456789abcdef; done"
 

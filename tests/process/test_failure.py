@@ -6,7 +6,7 @@ import pytest
 
 from tests.process.programs import failure, printed, running, shell
 from tornado_archiver.errors import BackendError
-from tornado_archiver.process import Subprocess
+from tornado_archiver.runtime.subprocess import Subprocess
 
 
 @pytest.mark.parametrize(

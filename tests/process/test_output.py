@@ -11,9 +11,9 @@ import pytest
 
 from tests.process.programs import children, printed, running, shell
 from tests.servers import eventually
-from tornado_archiver import process
 from tornado_archiver.errors import SourceChangedError
-from tornado_archiver.process import CHUNK_BYTES, Subprocess
+from tornado_archiver.runtime import subprocess
+from tornado_archiver.runtime.subprocess import CHUNK_BYTES, Subprocess
 
 # Output
 
@@ -102,7 +102,7 @@ def _settled(count: Callable[[], int]) -> int:
 
 
 def test_a_silent_program_is_asked_after(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "IDLE_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(subprocess, "IDLE_TIMEOUT_S", 0.05)
     asked = []
 
     async def ask() -> None:
@@ -119,7 +119,7 @@ def test_a_program_that_is_silent_for_a_while_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For as long as it takes to be asked after three times."""
-    monkeypatch.setattr(process, "IDLE_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(subprocess, "IDLE_TIMEOUT_S", 0.05)
     asked = []
 
     async def ask() -> None:

@@ -5,12 +5,12 @@ import pytest
 from tests.settings.examples import BAD
 from tests.settings.sources import ROWS, SOURCES, Sources, by_name
 from tornado_archiver.errors import SettingsError
+from tornado_archiver.server.sockets import bind
 from tornado_archiver.setting import Setting
 from tornado_archiver.setting_table import SETTINGS
 from tornado_archiver.setting_types import OPTIONAL_PATH, PATH
 from tornado_archiver.settings import Settings
 from tornado_archiver.settings_reader import read_settings
-from tornado_archiver.web.addresses import bind
 
 
 @pytest.mark.parametrize(

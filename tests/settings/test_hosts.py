@@ -7,8 +7,8 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from tests.settings.sources import ROWS, SOURCES, Sources
+from tornado_archiver.server.sockets import ADMIN, PUBLIC, bind
 from tornado_archiver.settings import Settings
-from tornado_archiver.web.addresses import ADMIN, PUBLIC, bind
 
 
 @pytest.mark.parametrize("source", SOURCES)

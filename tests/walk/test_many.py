@@ -9,9 +9,9 @@ import pytest
 
 from tests.walk.tree import FOLLOW, names, walked
 from tornado_archiver.errors import ArchiveTooLargeError
-from tornado_archiver.local_storage import LocalReader, LocalSource
-from tornado_archiver.manifest import Entry
-from tornado_archiver.selection import SourceFilter
+from tornado_archiver.source import Entry
+from tornado_archiver.sources.filter import SourceFilter
+from tornado_archiver.sources.local.storage import LocalReader, LocalSource
 
 DEPTH = 500
 _FEW = 20

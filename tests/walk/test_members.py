@@ -5,8 +5,8 @@ import socket
 from pathlib import Path
 
 from tests.walk.tree import FOLLOW, files, names, sources, walked
-from tornado_archiver.manifest import Entry
-from tornado_archiver.selection import SourceFilter
+from tornado_archiver.source import Entry
+from tornado_archiver.sources.filter import SourceFilter
 
 # Order and facts
 

@@ -12,9 +12,9 @@ from tests.servers import PROJECT
 from tests.unprivileged import unprivileged
 from tests.walk.tree import FOLLOW, files, names, walked
 from tornado_archiver.errors import SourceUnreadableError
-from tornado_archiver.selection import SourceFilter
-from tornado_archiver.testing.footprint import nothing_left_open
-from tornado_archiver.walk import walk
+from tornado_archiver.sources.filter import SourceFilter
+from tornado_archiver.sources.local.walk import walk
+from tornado_archiver.testing.probes import nothing_left_open
 
 DEEP = 1200  # more than Python's recursion goes
 
@@ -51,8 +51,8 @@ def test_deeper_than_python_recurses(deep_root: Path) -> None:
 WITHOUT_DESCRIPTORS = """
 import os, resource, sys
 from tornado_archiver.errors import BackendError
-from tornado_archiver.selection import SourceFilter
-from tornado_archiver.walk import walk
+from tornado_archiver.sources.filter import SourceFilter
+from tornado_archiver.sources.local.walk import walk
 root = os.open(sys.argv[1], os.O_RDONLY)
 for left in range(1, 5):
     resource.setrlimit(resource.RLIMIT_NOFILE, (root + 1 + left, 100))

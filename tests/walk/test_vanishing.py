@@ -12,10 +12,10 @@ from tests.strangers import HEADLINE, album_in, manifest, public_photos, text_of
 from tests.strangers import names as names_of
 from tests.walk.tree import files, names
 from tornado_archiver.errors import SourceNotFoundError
-from tornado_archiver.local_storage import LocalStorage
-from tornado_archiver.selection import SourceFilter
-from tornado_archiver.testing.footprint import nothing_left_open
-from tornado_archiver.unreadable import ReportingStorage
+from tornado_archiver.sources.filter import SourceFilter
+from tornado_archiver.sources.local.storage import LocalStorage
+from tornado_archiver.sources.local.unreadable import ReportingStorage
+from tornado_archiver.testing.probes import nothing_left_open
 
 Before = Callable[[bytes, Callable[[], object]], None]
 

@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from tornado_archiver.manifest import Entry
-from tornado_archiver.selection import SourceFilter
-from tornado_archiver.walk import walk
+from tornado_archiver.source import Entry
+from tornado_archiver.sources.filter import SourceFilter
+from tornado_archiver.sources.local.walk import walk
 
 FOLLOW = SourceFilter(follow_symlinks=True)
 

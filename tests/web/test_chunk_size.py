@@ -2,8 +2,8 @@
 
 import pytest
 
-from tornado_archiver.chunks import MAX_CHUNK_BYTES, MIN_CHUNK_BYTES
-from tornado_archiver.web.chunk_size import ChunkSize
+from tornado_archiver.source import MAX_CHUNK_BYTES, MIN_CHUNK_BYTES
+from tornado_archiver.web.net.chunk_size import ChunkSize
 
 KERNEL_BYTES = 256 * 1024  # what the kernel takes at once from a client that reads nothing
 

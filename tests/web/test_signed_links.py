@@ -229,7 +229,7 @@ def test_an_expired_link_says_nothing_about_the_directory(server: Server) -> Non
 BROKEN_PLUGIN = """
 from tornado_archiver.backend import Archive, Backend
 from tornado_archiver.errors import BackendError
-from tornado_archiver.manifest import Manifest
+from tornado_archiver.source import Manifest
 
 class Broken(Backend):
     name, media_type, suffix = "broken", "application/x-broken", ".broken"

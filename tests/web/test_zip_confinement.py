@@ -25,7 +25,7 @@ from tests.servers import (
 )
 from tests.unprivileged import unprivileged_command
 from tests.web.visitors import BROKEN_OFF, linked_noise, stalled_curl, zips_of
-from tornado_archiver import confinement
+from tornado_archiver.runtime import landlock
 from tornado_archiver.testing import faults, trees
 
 STORED = ("--backend", "zip", "--level", "0")  # so that whatever is packed can be seen in the archive
@@ -37,7 +37,7 @@ UNCONFINED = "the zip program runs unconfined"
 def noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """More than all buffers on the way hold: nobody has read what comes behind it while the visitor waits."""
     tool("zip")
-    if not confinement.abi_version():
+    if not landlock.abi_version():
         missing("this kernel has no Landlock")
     return linked_noise(tmp_path_factory.mktemp("noise") / "album", files=64, size=1024 * 1024)
 

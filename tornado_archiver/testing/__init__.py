@@ -19,8 +19,8 @@ pytest.register_assert_rewrite(*(f"{__name__}.{module.name}" for module in pkgut
 
 from tornado_archiver.testing.changes import Fault, SourceChangeTests
 from tornado_archiver.testing.content import ContentTests
-from tornado_archiver.testing.manners import LifecycleTests
-from tornado_archiver.testing.promises import Change, FactTests
+from tornado_archiver.testing.facts import Change, FactTests
+from tornado_archiver.testing.lifecycle import LifecycleTests
 
 __all__ = ["BackendConformance", "Change", "Fault"]
 

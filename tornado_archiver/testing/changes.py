@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from tornado_archiver.backend import Archive, ByteRange
-from tornado_archiver.chunks import read_chunk
 from tornado_archiver.errors import ArchiverError
+from tornado_archiver.source import read_chunk
 from tornado_archiver.testing import faults, trees
-from tornado_archiver.testing.footprint import ResourceSnapshot
-from tornado_archiver.testing.manners import MAX_AHEAD_BYTES
-from tornado_archiver.testing.stage import ConformanceBase
+from tornado_archiver.testing.base import ConformanceBase
+from tornado_archiver.testing.lifecycle import MAX_AHEAD_BYTES
+from tornado_archiver.testing.probes import ResourceSnapshot
 
 Fault = Callable[[Path, Path], None]
 

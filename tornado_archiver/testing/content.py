@@ -4,9 +4,9 @@ import asyncio
 import os
 from pathlib import Path
 
-from tornado_archiver.selection import SourceFilter
+from tornado_archiver.sources.filter import SourceFilter
 from tornado_archiver.testing import trees
-from tornado_archiver.testing.stage import ConformanceBase, whole
+from tornado_archiver.testing.base import ConformanceBase, whole
 
 
 class ContentTests(ConformanceBase):

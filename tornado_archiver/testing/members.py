@@ -5,8 +5,8 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from tornado_archiver.local_storage import LocalSource
-from tornado_archiver.manifest import Entry, Manifest
+from tornado_archiver.source import Entry, Manifest
+from tornado_archiver.sources.local.storage import LocalSource
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ import os
 import random
 from pathlib import Path
 
-from tornado_archiver.local_storage import LocalStorage
-from tornado_archiver.manifest import Manifest
-from tornado_archiver.selection import SourceFilter
+from tornado_archiver.source import Manifest
+from tornado_archiver.sources.filter import SourceFilter
+from tornado_archiver.sources.local.storage import LocalStorage
 
 SOURCE = "0123456789abcdef"
 MTIME_S = 1_600_000_000  # 2020-09-13; every file gets its own second after it

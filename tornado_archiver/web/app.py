@@ -8,15 +8,13 @@ from tornado.httputil import HTTPServerRequest
 from tornado.ioloop import PeriodicCallback
 from tornado.web import Application
 
-from tornado_archiver.service import Services
 from tornado_archiver.setting_types import Network
 from tornado_archiver.web.access_log import log_request
 from tornado_archiver.web.archive_handler import PREFIX, ArchiveHandler
-from tornado_archiver.web.base_handler import NotFoundHandler
-from tornado_archiver.web.health_handler import HealthHandler
-from tornado_archiver.web.home_handler import HomeHandler
+from tornado_archiver.web.base_handler import HealthHandler, HomeHandler, NotFoundHandler
+from tornado_archiver.web.client import ProxyHeaders
 from tornado_archiver.web.metrics import Metrics
-from tornado_archiver.web.proxies import ProxyHeaders
+from tornado_archiver.web.services import Services
 from tornado_archiver.web.watch import EVERY_S, Watch
 
 # RFC 9112 3.2.2: what a client sends that takes us for its proxy, and everybody has to understand

@@ -5,30 +5,52 @@ import logging
 import time
 from contextlib import aclosing
 
+from tornado.httputil import HTTPServerRequest
 from tornado.iostream import StreamClosedError
 
-from tornado_archiver import heap
-from tornado_archiver.backend import Archive, Backend
-from tornado_archiver.byterange import ByteRange
-from tornado_archiver.client_address import client_key
-from tornado_archiver.conditional import http_date
-from tornado_archiver.disposition import content_disposition
+from tornado_archiver.backend import Archive, Backend, ByteRange
 from tornado_archiver.errors import ArchiverError, SourceNotFoundError
-from tornado_archiver.manifest import Manifest
-from tornado_archiver.service import Services
-from tornado_archiver.sourcepath import parse_hash
+from tornado_archiver.http.conditional import http_date
+from tornado_archiver.http.disposition import content_disposition
+from tornado_archiver.http.forwarded import client_key, shows_aborts
+from tornado_archiver.http.response import BodyParts, build_response
+from tornado_archiver.links.path import parse_hash
+from tornado_archiver.links.signing import LinkSigner
+from tornado_archiver.runtime import heap
+from tornado_archiver.source import Manifest
 from tornado_archiver.web import access_log, pages
-from tornado_archiver.web.answer import BodyParts, build_response
 from tornado_archiver.web.base_handler import BaseHandler
 from tornado_archiver.web.body_writer import BodyWriter, chunks_of, stream_of
-from tornado_archiver.web.chunk_size import ChunkSize
-from tornado_archiver.web.http_errors import PAGES_WITH_FACTS, ResponseError, to_http_error
-from tornado_archiver.web.link_check import verify_link
+from tornado_archiver.web.error_pages import PAGES_WITH_FACTS, ResponseError, to_http_error
 from tornado_archiver.web.metrics import OLD_PROTOCOL
+from tornado_archiver.web.net.chunk_size import ChunkSize
+from tornado_archiver.web.net.sendfile import SendfileStream, abort
 from tornado_archiver.web.record import Outcome
-from tornado_archiver.web.sendfile_stream import SendfileStream, abort
-from tornado_archiver.web.via import shows_aborts
+from tornado_archiver.web.services import Services
 from tornado_archiver.web.watch import Download, Watch
+
+
+def verify_link(keys: LinkSigner | None, source_hash: str, request: HTTPServerRequest, now: float) -> None:
+    """Nothing when the link is good, or needs no signature because there are no keys.
+
+    Once per request, before its first byte: a download that began in time may finish. Raises
+    BadSignatureError, LinkExpiredError.
+    """
+    if keys is not None:
+        keys.verify(
+            source_hash,
+            _single_query_argument(request, "expires"),
+            _single_query_argument(request, "signature"),
+            now,
+        )
+
+
+def _single_query_argument(request: HTTPServerRequest, name: str) -> str:
+    """What stands in the query exactly once, as it was sent: Tornado's own getter strips blanks and picks one
+    of several. Else nothing, which no key has signed."""
+    values = request.query_arguments.get(name, [])
+    return values[0].decode("latin-1") if len(values) == 1 else ""
+
 
 log = logging.getLogger(__name__)
 

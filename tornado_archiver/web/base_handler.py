@@ -9,10 +9,11 @@ from typing import Any, cast
 from tornado.web import HTTPError, RequestHandler
 
 from tornado_archiver.web import access_log, pages
-from tornado_archiver.web.http_errors import ResponseError, page_for
+from tornado_archiver.web.client import ProxyHeaders
+from tornado_archiver.web.error_pages import ResponseError, page_for
 from tornado_archiver.web.metrics import Metrics
-from tornado_archiver.web.proxies import ProxyHeaders
 from tornado_archiver.web.record import Outcome, Record
+from tornado_archiver.web.services import Services
 
 log = logging.getLogger(__name__)
 
@@ -99,3 +100,34 @@ class NotFoundHandler(BaseHandler):
 
     def prepare(self) -> None:
         raise ResponseError(pages.NOT_FOUND, reason="not found")
+
+
+class HealthHandler(BaseHandler):
+    access_logged = False  # who probes, probes every few seconds
+
+    def get(self) -> None:
+        self.set_header("Cache-Control", "no-store")
+        self.send_text("text/plain", b"ok\n")
+
+    head = get
+
+
+class HomeHandler(BaseHandler):
+    def initialize(self, service: Services, demo_url: str | None, upstream: str) -> None:
+        self._service = service
+        self._demo_url = demo_url
+        self._upstream = upstream
+
+    def get(self) -> None:
+        self.set_header("Cache-Control", "no-cache")
+        self.send_text(
+            "text/html",
+            pages.home_page(
+                example_url=pages.example_url(self.request.protocol, self.request.host),
+                demo_url=self._demo_url,
+                formats=[(backend.name, backend.extension) for backend in self._service.backends],
+                upstream=self._upstream,
+            ),
+        )
+
+    head = get

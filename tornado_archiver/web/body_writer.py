@@ -9,13 +9,12 @@ from typing import cast
 from tornado.http1connection import HTTP1Connection
 from tornado.iostream import IOStream
 
-from tornado_archiver.backend import Archive
-from tornado_archiver.byterange import ByteRange
-from tornado_archiver.chunks import Chunk, bytes_held
+from tornado_archiver.backend import Archive, ByteRange
 from tornado_archiver.errors import BackendError
+from tornado_archiver.source import Chunk, bytes_held
 from tornado_archiver.web.base_handler import BaseHandler
-from tornado_archiver.web.chunk_size import ChunkSize
-from tornado_archiver.web.sendfile_stream import SendfileStream, SentBytes
+from tornado_archiver.web.net.chunk_size import ChunkSize
+from tornado_archiver.web.net.sendfile import SendfileStream, SentBytes
 
 _READ_BYTES = 256 * 1024
 MAX_WAIT_S = 2  # of a chunk in memory for its client

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from tornado.iostream import IOStream
 
 from tornado_archiver.ledger import Ledger
+from tornado_archiver.web.net.sendfile import SendfileStream
 from tornado_archiver.web.record import Outcome, Record
-from tornado_archiver.web.sendfile_stream import SendfileStream
 
 EVERY_S = 1
 

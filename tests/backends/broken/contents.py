@@ -8,9 +8,8 @@ from typing import ClassVar
 from tests.backends.plain import BLOCK_BYTES, PlainArchive
 from tornado_archiver.backend import ByteRange
 from tornado_archiver.errors import ArchiverError, SourceChangedError
-from tornado_archiver.local_storage import LocalSource
-from tornado_archiver.manifest import Entry, Manifest
-from tornado_archiver.storage import Reader
+from tornado_archiver.source import Entry, Manifest, Reader
+from tornado_archiver.sources.local.storage import LocalSource
 
 
 class LeavesAMemberOut(PlainArchive):

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from tests.backends.plain import Plain, PlainArchive
 from tornado_archiver.backend import Archive, ByteRange
-from tornado_archiver.manifest import Manifest
+from tornado_archiver.source import Manifest
 
 LEFT_BEHIND = ExitStack()  # what broken ones leave behind; to be closed by the test
 

@@ -9,7 +9,7 @@ from typing import Any
 from tests.backends.plain import Plain, PlainArchive
 from tornado_archiver.backend import ArchiveInfo, ByteRange
 from tornado_archiver.errors import BackendUnavailableError
-from tornado_archiver.manifest import Entry, Manifest
+from tornado_archiver.source import Entry, Manifest
 
 # What it says of the archive
 

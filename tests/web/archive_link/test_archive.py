@@ -17,7 +17,7 @@ from tests.web.archive_link.answers import (
     members,
 )
 from tests.web.visitors import ask, linked_noise, request
-from tornado_archiver.testing.footprint import bytes_read
+from tornado_archiver.testing.probes import bytes_read
 
 pytestmark = [
     pytest.mark.gen_test(timeout=30),  # the plugin's own 5 s are few for a machine under load

@@ -15,10 +15,9 @@ from tests.servers import eventually
 from tests.web.archive_link.answers import ALBUM, SHORT_LIVED, get
 from tests.web.visitors import BROWSER, Answer, ask, request
 from tornado_archiver.errors import BackendError, SourceUnreadableError
-from tornado_archiver.local_storage import LocalStorage
-from tornado_archiver.manifest import Manifest
-from tornado_archiver.selection import SourceFilter
-from tornado_archiver.storage import Storage
+from tornado_archiver.source import Manifest, Storage
+from tornado_archiver.sources.filter import SourceFilter
+from tornado_archiver.sources.local.storage import LocalStorage
 
 pytestmark = [
     pytest.mark.gen_test(timeout=30),  # the plugin's own 5 s are few for a machine under load

@@ -10,13 +10,13 @@ from tornado.ioloop import IOLoop
 
 from tests.servers import tool
 from tests.web.ranges.album import ALBUM, PLANNED
-from tornado_archiver.assembly import create_services
-from tornado_archiver.chunks import read_chunk
-from tornado_archiver.service import Services
+from tornado_archiver.server.bootstrap import create_services
 from tornado_archiver.settings import Settings
+from tornado_archiver.source import read_chunk
 from tornado_archiver.testing import trees
 from tornado_archiver.web.app import ArchiverApplication
-from tornado_archiver.web.sendfile_stream import SendfileServer
+from tornado_archiver.web.net.sendfile import SendfileServer
+from tornado_archiver.web.services import Services
 
 WAYS = (HTTPServer, SendfileServer)
 WAY_NAMES = ("plain", "sendfile")

@@ -15,7 +15,7 @@ from tests.servers import tool
 from tests.web.ranges.album import LINK, head_of
 from tests.web.visitors import Answer, parsed, request
 from tornado_archiver.web.app import ArchiverApplication
-from tornado_archiver.web.sendfile_stream import SendfileServer
+from tornado_archiver.web.net.sendfile import SendfileServer
 
 pytestmark = pytest.mark.gen_test(timeout=30)
 

@@ -11,7 +11,7 @@ from tornado.ioloop import IOLoop
 
 from tests.servers import fetch, running_server
 from tests.web.ranges.album import ALBUM, LINK, PLANNED, get, head_of
-from tornado_archiver.assembly import create_services
+from tornado_archiver.server.bootstrap import create_services
 from tornado_archiver.settings import Settings
 from tornado_archiver.testing import trees
 

@@ -10,10 +10,8 @@ from tornado.httpclient import AsyncHTTPClient
 
 from tests.servers import contents
 from tests.web.sendfile.stalling import LINK
-from tornado_archiver.backend import Archive, ArchiveInfo, Backend, BackendOptions
-from tornado_archiver.byterange import ByteRange
-from tornado_archiver.chunks import Chunk
-from tornado_archiver.manifest import Manifest
+from tornado_archiver.backend import Archive, ArchiveInfo, Backend, BackendOptions, ByteRange
+from tornado_archiver.source import Chunk, Manifest
 
 
 class Contents(Archive):

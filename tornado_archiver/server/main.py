@@ -1,0 +1,204 @@
+"""Runs the service: one process that supervises, and those that serve."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tornado_archiver.errors import ArchiverError
+from tornado_archiver.ledger import Ledger
+from tornado_archiver.links.signing import LinkSigner
+from tornado_archiver.runtime.signals import WorkerSignals
+from tornado_archiver.runtime.tempdir import remove_tempdirs_of
+from tornado_archiver.server.bootstrap import create_app, create_services
+from tornado_archiver.server.logging import configure_logging
+from tornado_archiver.server.sockets import ADMIN, bind, open_public_sockets, warn_address_changed
+from tornado_archiver.server.supervisor import Generation, ProcessSpec, Supervisor
+from tornado_archiver.settings import Settings, describe
+from tornado_archiver.settings_reader import read_settings
+from tornado_archiver.shares import Share, equal_shares
+from tornado_archiver.web import access_log
+from tornado_archiver.web.admin.app import AdminApplication, serve_admin
+from tornado_archiver.web.metrics import Metrics
+from tornado_archiver.web.net.http_server import ConnectionLimits, serve
+from tornado_archiver.web.readiness import Readiness, why_unreadable
+from tornado_archiver.web.services import Services
+
+log = logging.getLogger(__name__)
+
+# Each waits for the disk of one download at a time. Asyncio has six on two cores, and as many visitors of an
+# album on a mount that hangs would hold up all others.
+_WORKER_THREADS = 32
+
+EXIT_CONFIG_ERROR = 2  # a setting, a backend or the address cannot be used
+
+
+def main(argv: Sequence[str]) -> int:
+    """Serve until stopped; the exit status. What stands in the way is told in one line on stderr."""
+
+    def read() -> Settings:
+        return read_settings(argv, os.environ, Path(".env"))
+
+    # Ignored by the starter it stays so after exec: the kernel buries the workers, and nobody misses one
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        settings = read()
+        if settings.print_config:
+            sys.stderr.writelines(f"server.py: {warning}\n" for warning in settings.warnings)
+            sys.stdout.write(describe(settings) + "\n")
+            return 0
+        _run(settings, read)
+    except ArchiverError as error:
+        sys.stderr.write(f"server.py: {error}\n")
+        return EXIT_CONFIG_ERROR
+    return 0
+
+
+def _run(settings: Settings, read: Callable[[], Settings]) -> None:
+    _set_up_logging(settings)
+    _raise_descriptor_limit()
+    ledger = Ledger()
+    # what is wrong with it shows before the address is taken
+    service = asyncio.run(create_services(settings, ledger))
+    site = Master(settings, ledger, [backend.name for backend in service.backends])
+    new_generation = site.new_generation(settings, service)
+    _tune_gc()
+    Supervisor(
+        new_generation,
+        reload=lambda: site.reload(read()),
+        on_stop=site.stop_listening,
+        on_exit=site.worker_exited,
+    ).run()
+
+
+class Master:
+    """What stays the same when settings are read again: the addresses, and the book of the downloads."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, backends: Sequence[str]) -> None:
+        self._settings = settings
+        self._sockets = open_public_sockets(settings)
+        self._admin_sockets = bind(settings, ADMIN) if settings.admin_port else []
+        self.ledger = ledger
+        self.metrics = Metrics(backends)
+
+    def new_generation(self, settings: Settings, service: Services) -> Generation:
+        _log_startup(settings, service)
+        workers = [
+            ProcessSpec("worker", _asyncio_target(self._run_worker, settings, service, share))
+            for share in equal_shares(settings.workers)
+        ]
+        admin = ProcessSpec("admin", _asyncio_target(self._run_admin, settings, service), stops_last=True)
+        return Generation(workers + [admin] * bool(self._admin_sockets), settings.drain_timeout)
+
+    def reload(self, settings: Settings) -> Generation:
+        """Raises ArchiverError."""
+        service = asyncio.run(create_services(settings, self.ledger))
+        _set_up_logging(settings)
+        self.metrics.expect(backend.name for backend in service.backends)
+        warn_address_changed(self._settings, settings)
+        return self.new_generation(settings, service)
+
+    def worker_exited(self, pid: int) -> None:
+        """A process is no more: what it was sending has ended."""
+        self.metrics.worker_died(pid, self.ledger.rows())
+        self.ledger.forget(pid)
+        remove_tempdirs_of(pid)
+
+    def stop_listening(self) -> None:
+        """The end begins: who comes now is refused."""
+        self.ledger.draining = True
+        _close_sockets([*self._sockets, *self._admin_sockets])
+
+    async def _run_worker(
+        self, settings: Settings, service: Services, share: Share, parent_sentinel: int
+    ) -> None:
+        _close_sockets(self._admin_sockets)
+        self.metrics.worker_started()
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_WORKER_THREADS, "asyncio"))
+        app = create_app(settings, service, self.metrics)
+        bounds = ConnectionLimits(
+            settings.idle_timeout, settings.stall_timeout, settings.max_header_size, settings.drain_timeout
+        )
+        with WorkerSignals(parent_sentinel) as orders:
+            await serve(app, self._sockets, share, orders, bounds)
+
+    async def _run_admin(self, settings: Settings, service: Services, parent_sentinel: int) -> None:
+        """To the admin, how it goes."""
+        _close_sockets(self._sockets)
+        readiness = Readiness(settings.photos_dir, service.backends, self.ledger, self.metrics.roll)
+        app = AdminApplication(self.metrics, self.ledger, readiness)
+        with WorkerSignals(parent_sentinel) as orders:
+            await serve_admin(app, self._admin_sockets, orders)
+
+
+def _close_sockets(sockets: Iterable[socket.socket]) -> None:
+    """Nobody may hold what he does not answer on: whoever came would be let in by the kernel, and wait."""
+    for listening in sockets:
+        listening.close()
+
+
+def _set_up_logging(settings: Settings) -> None:
+    configure_logging(settings.log_format)
+    access_log.log.setLevel(logging.INFO if settings.enable_logging else logging.WARNING)
+    # below that it quotes each malformed request, and with it maybe a hash
+    logging.getLogger("tornado.general").setLevel(logging.WARNING)
+
+
+def _log_startup(settings: Settings, service: Services) -> None:
+    """What an operator compares with what he wanted, at the start and when the settings are read again."""
+    for warning in settings.warnings:
+        log.warning("%s", warning)
+    log.info("packing the directories in %s as %s", settings.photos_dir, service.backends[0].name)
+    log.info("%s", _signing_status(service.link_keys))
+    if problem := why_unreadable(settings.photos_dir):
+        log.warning(
+            "the photos directory %r (%s) cannot be read by user %d: %s; every link answers 503 until it can",
+            str(settings.photos_dir),
+            settings.origins["photos_dir"],
+            os.geteuid(),
+            problem,
+        )
+
+
+def _signing_status(keys: LinkSigner | None) -> str:
+    if keys is None:
+        return "links need no signature"
+    count = len(keys.keys)
+    return f"every link needs a signature ({count} key{'s' * (count > 1)})"
+
+
+def _asyncio_target(serve: Callable[..., Coroutine[Any, Any, None]], *args: object) -> Callable[[int], None]:
+    """What `serve` does with these arguments and a lifeline, as a process that ends with it (os._exit).
+
+    Not `asyncio.run`, which waits at the end for all threads and tasks: one thread that hangs in a dead mount
+    would hold up the process until it is killed. `serve` itself gives its tasks the time to clean up.
+    """
+
+    def run(parent_sentinel: int) -> None:
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(serve(*args, parent_sentinel))
+
+    return run
+
+
+def _raise_descriptor_limit() -> None:
+    """Each visitor takes a few descriptors, and the usual soft limit is 1,024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _tune_gc() -> None:
+    """A walk makes tens of thousands of small objects and no cycles: looking for some costs a tenth of it."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)

@@ -1,0 +1,197 @@
+"""A connection whose file slices the kernel sends by itself: the bytes never pass through Python.
+
+Only plain sockets can; TLS has to see the bytes (tornado then gives its own stream, and the handler reads).
+"""
+
+import asyncio
+import fcntl
+import os
+import socket
+import struct
+import sys
+import termios
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from tornado.httpserver import HTTPServer
+from tornado.iostream import IOStream, StreamClosedError, UnsatisfiableReadError
+
+from tornado_archiver.errors import SourceChangedError, SourceUnreadableError
+from tornado_archiver.source import Chunk, FileSlice
+
+# What the kernel takes ahead of what it has sent (tcp(7)). Left to itself, it holds 4 MB for each visitor who
+# does not read; that no download was slower with less, docs/load.md shows.
+_NOTSENT_LOWAT = 256 * 1024
+_MAX_DISCARD, _READ_BYTES = 1024 * 1024, 64 * 1024
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, for 0 seconds
+# Responses to requests that no handler sees, with the headers that a handler would set
+_HEADERS = b"X-Robots-Tag: noindex, nofollow\r\n\r\n"
+_RESPONSE_431 = b"HTTP/1.1 431 Request Header Fields Too Large\r\n" + _HEADERS  # RFC 6585 5
+_BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\n"
+_TORNADO_BAD_REQUEST = _BAD_REQUEST + b"\r\n"
+
+# How a connection ends; whatever else sendfile(2) says is about the file
+_DISCONNECT_ERRORS = (ConnectionError, TimeoutError)
+
+
+def _disk_error(error: OSError) -> SourceUnreadableError:
+    return SourceUnreadableError(f"a file cannot be sent: {error.strerror}")
+
+
+def abort(stream: IOStream) -> None:
+    """Close with a TCP reset, which nobody takes for the end of a body."""
+    if not stream.closed():
+        stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        stream.close()
+
+
+class SentBytes:
+    """So many bytes of a body that went out through `SendfileStream.send`, for Tornado to count."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+
+class SendfileServer(HTTPServer):
+    """An HTTPServer with such connections, where they are plain ones."""
+
+    def handle_stream(self, stream: IOStream, address: Any) -> None:
+        if type(stream) is IOStream:
+            if stream.socket.family != socket.AF_UNIX:
+                stream.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _NOTSENT_LOWAT)
+            stream = SendfileStream(stream.socket, max_buffer_size=stream.max_buffer_size)
+        super().handle_stream(stream, address)
+
+
+class SendfileStream(IOStream):
+    """An IOStream with `send`, for chunks that go past its buffer; to a head that is too large it answers
+    so."""
+
+    _waiting: "asyncio.Future[None] | None" = None
+    written = 0  # bytes that the kernel took so far
+
+    def unacked_bytes(self) -> int:
+        """How many of them the other side has not acknowledged (SIOCOUTQ, tcp(7))."""
+        if self.closed():
+            return 0
+        answer = fcntl.ioctl(self.fileno(), termios.TIOCOUTQ, bytes(4))
+        return int.from_bytes(answer, sys.byteorder)
+
+    def write_to_fd(self, data: memoryview) -> int:
+        count = super().write_to_fd(data)
+        self.written += count
+        return count
+
+    def write(self, data: "bytes | memoryview | SentBytes") -> "asyncio.Future[None]":
+        if isinstance(data, SentBytes):
+            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            done.set_result(None)
+            return done
+        return super().write(_BAD_REQUEST + _HEADERS if data == _TORNADO_BAD_REQUEST else data)
+
+    async def send(self, chunk: Chunk, timeout_s: Callable[[], float | None]) -> int:
+        """Send the chunk, when all that was given to `write` has gone out; return how many bytes the socket
+        took. These are fewer only when it takes none for `timeout_s()` seconds, asked before each wait; None
+        is for no limit.
+
+        Raise StreamClosedError, SourceChangedError, SourceUnreadableError. The stream is not closed here:
+        Tornado would cancel the caller before it could see the error.
+        """
+        try:
+            if isinstance(chunk, bytes):
+                return await self._send_bytes(chunk, 0, timeout_s)
+            count = await self._send_bytes(chunk.prefix, socket.MSG_MORE, timeout_s)
+            return count if count < len(chunk.prefix) else count + await self._send_file(chunk, timeout_s)
+        except StreamClosedError:
+            raise
+        except _DISCONNECT_ERRORS as error:
+            raise StreamClosedError(real_error=error) from error
+        except OSError as error:
+            raise _disk_error(error) from error
+
+    async def _send_bytes(self, data: bytes, flags: int, timeout_s: Callable[[], float | None]) -> int:
+        left = memoryview(data)
+        while left:
+            count = await self._send_when_writable(partial(self.socket.send, left, flags), timeout_s)
+            if count is None:
+                break
+            left = left[count:]
+        return len(data) - len(left)
+
+    async def _send_file(self, file_slice: FileSlice, timeout_s: Callable[[], float | None]) -> int:
+        at, out, file = file_slice.start, self.socket.fileno(), file_slice.fd
+        while at < file_slice.stop:
+            send = partial(os.sendfile, out, file, at, file_slice.stop - at)
+            count = await self._send_when_writable(send, timeout_s)
+            if count is None:
+                break
+            if not count:
+                raise SourceChangedError("a file shrank while it was sent")
+            at += count
+        return at - file_slice.start
+
+    async def _send_when_writable(
+        self, send: Callable[[], int], timeout_s: Callable[[], float | None]
+    ) -> int | None:
+        """Return the result of `send` as soon as the socket takes something, None when it takes nothing in
+        time. Raise StreamClosedError."""
+        while not self.closed():
+            try:
+                count = send()
+            except BlockingIOError:
+                try:
+                    async with asyncio.timeout(timeout_s()):
+                        await self.writable()
+                except TimeoutError:
+                    return None
+            else:
+                self.written += count
+                return count
+        raise StreamClosedError(real_error=self.error)
+
+    async def writable(self) -> None:
+        """Return when the socket takes more. Raise StreamClosedError."""
+        if not self.closed():
+            await self._writable()
+        if self.closed():
+            raise StreamClosedError(real_error=self.error)
+
+    def _writable(self) -> Awaitable[None]:
+        # Tornado watches this descriptor for reading only while it has nothing to write itself
+        loop = asyncio.get_running_loop()
+        self._waiting = loop.create_future()
+        loop.add_writer(self.fileno(), self._on_writable)
+        return self._waiting
+
+    def _on_writable(self) -> None:
+        asyncio.get_running_loop().remove_writer(self.fileno())
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+        self._waiting = None
+
+    def close(self, exc_info: Any = False) -> None:
+        is_head = isinstance(exc_info, UnsatisfiableReadError) and self._read_regex is not None
+        if is_head and not self.closed():
+            self._send_431()
+        super().close(exc_info)
+
+    def _send_431(self) -> None:
+        """Tornado would close without a word, which proxies take for a failure of ours: Caddy asks nobody for
+        a while then, whoever the next visitors are."""
+        with suppress(OSError):
+            for _ in range(_MAX_DISCARD // _READ_BYTES):  # unread, it would make a reset of the close
+                if not self.socket.recv(_READ_BYTES):
+                    break
+        with suppress(OSError):
+            self.socket.send(_RESPONSE_431)
+
+    def close_fd(self) -> None:
+        """Called by Tornado only. The number may be another visitor's in a moment: nothing may watch it."""
+        if self._waiting is not None:
+            self._on_writable()
+        super().close_fd()
