@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tornado_archiver.server import bootstrap
-from tornado_archiver.settings import Settings
+from tornado_archiver.settings.options import Settings
 
 
 def test_demo_link_leads_to_no_junk(tmp_path: Path) -> None:

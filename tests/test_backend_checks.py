@@ -14,7 +14,7 @@ from tornado_archiver.errors import ArchiverError, BackendError, BackendLoadErro
 from tornado_archiver.registry import GROUP
 from tornado_archiver.server import bootstrap
 from tornado_archiver.server.bootstrap import create_services
-from tornado_archiver.settings import UNSET, Settings
+from tornado_archiver.settings.options import DEFAULT, Settings
 from tornado_archiver.source import Manifest
 
 ORIGIN = f"{__name__}:Checked of package archiver-broken"
@@ -81,15 +81,15 @@ def test_a_check_that_fails_is_told_with_its_package(
     monkeypatch: pytest.MonkeyPatch, trouble: BaseException, problem: str
 ) -> None:
     monkeypatch.setattr(Checked, "trouble", trouble)
-    assert refusal(formats=("tar", "checked")) == f"formats: 'checked' ({UNSET}): {ORIGIN}: {problem}"
-    assert refusal(backend="checked") == f"backend: 'checked' ({UNSET}): {ORIGIN}: {problem}"
+    assert refusal(formats=("tar", "checked")) == f"formats: 'checked' ({DEFAULT}): {ORIGIN}: {problem}"
+    assert refusal(backend="checked") == f"backend: 'checked' ({DEFAULT}): {ORIGIN}: {problem}"
 
 
 def test_a_check_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Checked, "check", wait_for_ever)
     monkeypatch.setattr(bootstrap, "_CHECK_TIMEOUT_S", 0.01)
     problem = "its check does not answer within 0.01 s"
-    assert refusal(backend="checked") == f"backend: 'checked' ({UNSET}): {ORIGIN}: {problem}"
+    assert refusal(backend="checked") == f"backend: 'checked' ({DEFAULT}): {ORIGIN}: {problem}"
 
 
 def test_a_backend_in_the_box_needs_no_package(
@@ -98,11 +98,13 @@ def test_a_backend_in_the_box_needs_no_package(
     monkeypatch.setattr(Checked, "trouble", BackendUnavailableError("install rar"))
     monkeypatch.setattr(backends, "ENTRY_POINTS", [EntryPoint("checked", f"{__name__}:Checked", GROUP)])
     installed.clear()
-    assert refusal(backend="checked") == f"backend: 'checked' ({UNSET}): install rar"
+    assert refusal(backend="checked") == f"backend: 'checked' ({DEFAULT}): install rar"
 
 
 def test_two_packages_with_one_name_stop_only_who_asks_for_it(installed: list[EntryPoint]) -> None:
     installed.append(EntryPoint("checked", f"{__name__}:Other", GROUP))
     asyncio.run(create_services(Settings(formats=("tar",))))
     told = refusal(BackendLoadError, formats=("checked",))
-    assert told.startswith(f"formats: 'checked' ({UNSET}): two backends are called 'checked': {ORIGIN} and ")
+    assert told.startswith(
+        f"formats: 'checked' ({DEFAULT}): two backends are called 'checked': {ORIGIN} and "
+    )

@@ -52,7 +52,7 @@ def complaint(*args: str, cwd: Path, env: Mapping[str, str] | None = None) -> st
     ("args", "told"),
     [
         (["--port", "many"], "port: 'many' (flag --port) is not allowed: a whole number from 0 to 65535"),
-        (["--level", "10"], "level: '10' (flag --level)"),
+        (["--compression-level", "10"], "compression-level: '10' (flag --compression-level)"),
         (["--colour", "blue"], "'--colour' is not a flag"),
         (["--config", "missing.conf"], "config: 'missing.conf' (flag --config) cannot be read"),
         (
@@ -113,7 +113,7 @@ def test_help_names_every_setting(tmp_path: Path) -> None:
 
 def test_print_config_tells_where_each_value_comes_from(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("RESPONSE_DELAY=0.5\nPORT=1111\n")
-    (tmp_path / "my.conf").write_text("level = 9\n")
+    (tmp_path / "my.conf").write_text("compression-level = 9\n")
     ended = run(
         "--print-config", "-P", "2222", "--config", "my.conf", cwd=tmp_path, env={"ENABLE_LOGGING": "1"}
     )
@@ -123,7 +123,7 @@ def test_print_config_tells_where_each_value_comes_from(tmp_path: Path) -> None:
         "port 2222 flag --port",
         "enable-logging yes environment variable ENABLE_LOGGING",
         "response-delay 0.5 RESPONSE_DELAY in .env",
-        "level 9 level in my.conf",
+        "compression-level 9 compression-level in my.conf",
         "host 127.0.0.1 default",
     } <= lines
 

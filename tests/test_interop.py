@@ -172,7 +172,7 @@ def test_the_highest_level_is_smaller_than_the_lowest(tmp_path: Path, backend: s
     tool("zip")
     sizes = []
     for level in ("0", "9"):
-        with running_server(tmp_path, "--backend", backend, "--level", level) as server:
+        with running_server(tmp_path, "--backend", backend, "--compression-level", level) as server:
             sizes.append(len(fetch(server.port, "/archive/album/")))
     assert sizes[1] < 0.9 * sizes[0]
 
@@ -204,7 +204,7 @@ def cluttered(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("", {}),
         ("--include-hidden", {".hidden": b".hidden", ".git/config": b".git/config"}),
         (
-            "--include-litter",
+            "--include-junk",
             {
                 "Thumbs.db": b"Thumbs.db",
                 "__MACOSX/1.jpg": b"__MACOSX/1.jpg",

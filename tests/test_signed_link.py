@@ -15,8 +15,8 @@ from tornado_archiver.errors import BadSignatureError, LinkExpiredError, Setting
 from tornado_archiver.links.keys import load_link_keys
 from tornado_archiver.links.path import parse_hash
 from tornado_archiver.links.signing import LinkSigner
-from tornado_archiver.settings import Settings
-from tornado_archiver.settings_reader import read_settings
+from tornado_archiver.settings.load import load_settings
+from tornado_archiver.settings.options import Settings
 
 KEY, OLD_KEY, OTHER_KEY = "a-key-of-the-service", "an-old-key-of-the-service", "a-key-of-somebody-else"
 ALBUM = "3bea29ccabbbf64bdebcc055319c5745"
@@ -164,7 +164,7 @@ def test_the_keys_are_not_in_what_is_printed_of_them() -> None:
 
 
 def keys_of(*args: str, **environment: str) -> tuple[str, ...] | None:
-    found = load_link_keys(read_settings(args, environment, None))
+    found = load_link_keys(load_settings(args, environment, None))
     return None if found is None else found.keys
 
 

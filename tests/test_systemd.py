@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers import PROJECT, tool
-from tornado_archiver.setting_table import SETTINGS
-from tornado_archiver.settings import Settings
+from tornado_archiver.settings.options import OPTIONS, Settings
 
 UNITS = [PROJECT / "config" / f"tornado-archiver.{kind}" for kind in ("service", "socket")]
 
@@ -59,7 +58,7 @@ def test_it_may_confine_programs() -> None:
 
 def test_it_names_settings_that_there_are() -> None:
     named = re.findall(r"(\w+)=", parsed(UNITS[0])["Service"]["Environment"])
-    assert set(named) <= {row.env for row in SETTINGS} | {"ARCHIVER_CONFIG"}
+    assert set(named) <= {option.env for option in OPTIONS} | {"ARCHIVER_CONFIG"}
 
 
 def test_the_steps_at_its_head_bring_all_that_it_reads() -> None:

@@ -88,6 +88,6 @@ def archiver(directory: Path) -> Iterator[Archiver]:
     album, admin_port = directory / "photos" / "album", free_port()
     for number in range(_FILES):
         trees.write(album / f"{number:02}.jpg", trees.noise(_MIB, number))
-    options = ("--formats", ",".join(FORMATS.values()), "--rate-limit", "4MiB", "--level", "1")
+    options = ("--formats", ",".join(FORMATS.values()), "--rate-limit", "4MiB", "--compression-level", "1")
     with running_server(directory / "photos", *options, "--admin-port", str(admin_port)) as server:
         yield Archiver(server.port, admin_port, album)

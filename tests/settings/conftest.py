@@ -1,4 +1,4 @@
-"""The four sources, empty, for each test."""
+"""A fixture with all sources of settings, empty at first."""
 
 from pathlib import Path
 

@@ -1,101 +1,102 @@
-"""For every setting: texts that it takes, and texts that it must not take."""
+"""For each setting: its default, texts that it accepts, and texts that it refuses."""
 
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-# setting: text, its value, and another text that is allowed too
-EXAMPLES: dict[str, tuple[str, Any, str]] = {
-    "host": ("::1", "::1", "0.0.0.0"),
-    "port": ("8080", 8080, "0"),
-    "photos_dir": ("/srv/my photos", Path("/srv/my photos"), "elsewhere"),
-    "backend": ("tar.gz", "tar.gz", "zip"),
-    "formats": ("tar, tar.gz", ("tar", "tar.gz"), "zip"),
-    "level": ("9", 9, "0"),
-    "stored_threshold": ("8MiB", 8 * 1024 * 1024, "1 GB"),
-    "download_name": ("Фото {hash} — 100%", "Фото {hash} — 100%", "[a, b]"),
-    "include_hidden": ("yes", True, "no"),
-    "include_litter": ("no", False, "yes"),
-    "follow_symlinks": ("on", True, "off"),
-    "workers": ("4", 4, "1"),
-    "max_downloads": ("50", 50, "0"),
-    "max_downloads_per_client": ("0", 0, "9"),
-    "queue_timeout": ("500ms", 0.5, "1m"),
-    "trusted_proxies": ("10.0.0.0/8, ::1", (ip_network("10.0.0.0/8"), ip_network("::1")), "127.0.0.1"),
-    "rate_limit": ("10MiB", 10 * 1024 * 1024, "0"),
-    "total_rate_limit": ("1 MB", 1_000_000, "0"),
-    "max_entries": ("5000", 5000, "0"),
-    "max_bytes": ("2GB", 2_000_000_000, "0"),
-    "on_unreadable": ("report", "report", "abort"),
-    "stall_timeout": ("1.5h", 5400.0, "0"),
-    "idle_timeout": ("30", 30.0, "2m"),
-    "max_header_size": ("8KiB", 8192, "65536"),
-    "drain_timeout": ("1d", 86400.0, "5 s"),
-    "link_secret": (
+from tornado_archiver.settings.options import PROJECT_ROOT
+
+
+class Example(NamedTuple):
+    """`text` has the value `value`, `other` is another valid text, and the texts in `invalid` are refused."""
+
+    default: Any
+    text: str
+    value: Any
+    other: str
+    invalid: list[str]
+
+
+EXAMPLES = {
+    "host": Example("127.0.0.1", "::1", "::1", "0.0.0.0", ["a b", "a\nb", "a\x07"]),
+    "port": Example(
+        7777,
+        "8080",
+        8080,
+        "0",
+        ["abc", "-1", "65536", "1_0", "80 ", "\uff18\uff10", "9" * 5000, "a\nb", "[80]", "3.0"],
+    ),
+    "workers": Example(1, "4", 4, "1", ["0", "65", "two"]),
+    "trusted_proxies": Example(
+        (ip_network("127.0.0.1"), ip_network("::1")),
+        "10.0.0.0/8, ::1",
+        (ip_network("10.0.0.0/8"), ip_network("::1")),
+        "127.0.0.1",
+        ["proxy.test", "10.0.0.1/8", "10.0.0.0/8 ::1", ",", "300.1.1.1"],
+    ),
+    "max_header_size": Example(16 * 1024, "8KiB", 8192, "65536", ["big", "0", "1023"]),
+    "photos_dir": Example(
+        PROJECT_ROOT / "demo" / "photos", "/srv/my photos", Path("/srv/my photos"), "elsewhere", ["a\0b"]
+    ),
+    "backend": Example("stored-zip", "tar.gz", "tar.gz", "zip", ["a b", "zip,tar", "[zip]", "\n"]),
+    "formats": Example(
+        (),
+        "tar, tar.gz",
+        ("tar", "tar.gz"),
+        "zip",
+        ["zip,,tar", ",", "zip tar", "[zip, tar]", "zip\ntar tar"],
+    ),
+    "compression_level": Example(6, "9", 9, "0", ["10", "-1", "best", "6.5"]),
+    "stored_threshold": Example(
+        64 * 1024 * 1024,
+        "8MiB",
+        8 * 1024 * 1024,
+        "1 GB",
+        ["64 M", "-1", "1.5GiB", "MiB", "64 KiB ", "\u0661", "1\u212aB", "1k\u0130b"],
+    ),
+    "download_name": Example(
+        "{hash}",
+        "Фото {hash} — 100%",
+        "Фото {hash} — 100%",
+        "[a, b]",
+        [
+            *("a/b", "a\\b", "a\nb", "\x7f", " ", "{", "}", "{}", "{0}", "{name}"),
+            *("{hash!r}", "{hash:9}", "{hash.upper}", "{hash[0]}"),
+            *("\udcff", "a\u2028b", "a\u202egpj", "a\u2067b"),
+        ],
+    ),
+    "include_hidden": Example(False, "yes", True, "no", ["maybe"]),
+    "include_junk": Example(False, "no", False, "yes", ["2"]),
+    "follow_symlinks": Example(False, "on", True, "off", ["y"]),
+    "on_unreadable": Example("abort", "report", "report", "abort", ["skip", "ABORT"]),
+    "max_entries": Example(200_000, "5000", 5000, "0", ["-1", "1e6"]),
+    "max_bytes": Example(0, "2GB", 2_000_000_000, "0", ["1.5GiB"]),
+    "max_downloads": Example(1000, "50", 50, "0", ["-1", "10001", "many"]),
+    "max_downloads_per_client": Example(32, "0", 0, "9", ["-1", "1.5"]),
+    "queue_timeout": Example(10.0, "500ms", 0.5, "1m", ["2h", "-1s", "10 seconds", "soon", "1e3"]),
+    "rate_limit": Example(0, "10MiB", 10 * 1024 * 1024, "0", ["10MiB/s", "fast"]),
+    "total_rate_limit": Example(0, "1 MB", 1_000_000, "0", ["-1"]),
+    "stall_timeout": Example(300.0, "1.5h", 5400.0, "0", ["25h", "nan"]),
+    "idle_timeout": Example(60.0, "30", 30.0, "2m", ["61m", "inf"]),
+    "drain_timeout": Example(30.0, "1d", 86400.0, "5 s", ["2d", "٣s"]),
+    "link_secret": Example(
+        (),
         "0123456789abcdef, Schlüssel-mit-Umlaut",
         ("0123456789abcdef", "Schlüssel-mit-Umlaut"),
         "x" * 64,
+        ["short", "0123456789abcdef,", "0123456789abcde\n", "# keys of the links"],
     ),
-    "link_secret_file": ("/run/secrets/links", Path("/run/secrets/links"), "keys"),
-    "admin_host": ("::1", "::1", "0.0.0.0"),
-    "admin_port": ("7778", 7778, "0"),
-    "enable_logging": ("1", True, "0"),
-    "log_format": ("json", "json", "text"),
-    "enable_response_delay": ("False", False, "TRUE"),
-    "response_delay": ("0.25", 0.25, "3600"),
-}
-
-BAD: dict[str, list[str]] = {
-    "host": ["a b", "a\nb", "a\x07"],
-    "port": ["abc", "-1", "65536", "1_0", "80 ", "\uff18\uff10", "9" * 5000, "a\nb", "[80]", "3.0"],
-    "photos_dir": ["a\0b"],
-    "backend": ["a b", "zip,tar", "[zip]", "\n"],
-    "formats": ["zip,,tar", ",", "zip tar", "[zip, tar]", "zip\ntar tar"],
-    "level": ["10", "-1", "best", "6.5"],
-    "stored_threshold": ["64 M", "-1", "1.5GiB", "MiB", "64 KiB ", "\u0661"],
-    "download_name": [
-        "a/b",
-        "a\\b",
-        "a\nb",
-        "\x7f",
-        " ",
-        "{",
-        "}",
-        "{}",
-        "{0}",
-        "{name}",
-        "{hash!r}",
-        "{hash:9}",
-        "{hash.upper}",
-        "{hash[0]}",
-        "\udcff",
-        "a\u2028b",
-        "a\u202egpj",
-        "a\u2067b",
-    ],
-    "include_hidden": ["maybe"],
-    "include_litter": ["2"],
-    "follow_symlinks": ["y"],
-    "workers": ["0", "65", "two"],
-    "max_downloads": ["-1", "10001", "many"],
-    "max_downloads_per_client": ["-1", "1.5"],
-    "queue_timeout": ["2h", "-1s", "10 seconds", "soon", "1e3"],
-    "trusted_proxies": ["proxy.test", "10.0.0.1/8", "10.0.0.0/8 ::1", ",", "300.1.1.1"],
-    "rate_limit": ["10MiB/s", "fast"],
-    "total_rate_limit": ["-1"],
-    "max_entries": ["-1", "1e6"],
-    "max_bytes": ["1.5GiB"],
-    "on_unreadable": ["skip", "ABORT"],
-    "stall_timeout": ["25h", "nan"],
-    "idle_timeout": ["61m", "inf"],
-    "max_header_size": ["big", "0", "1023"],
-    "drain_timeout": ["2d", "٣s"],
-    "link_secret": ["short", "0123456789abcdef,", "0123456789abcde\n", "# keys of the links"],
-    "link_secret_file": ["a\0b"],
-    "admin_host": ["a b"],
-    "admin_port": ["65536", "-1"],
-    "enable_logging": ["[yes]", " yes", "yes\n"],
-    "log_format": ["xml", "JSON"],
-    "enable_response_delay": ["t"],
-    "response_delay": ["nan", "inf", "-1", "3600.5", "1,5", "soon", "1_0", "٣", ".", "1e3"],
+    "link_secret_file": Example(None, "/run/secrets/links", Path("/run/secrets/links"), "keys", ["a\0b"]),
+    "admin_host": Example("127.0.0.1", "::1", "::1", "0.0.0.0", ["a b"]),
+    "admin_port": Example(0, "7778", 7778, "0", ["65536", "-1"]),
+    "enable_logging": Example(False, "1", True, "0", ["[yes]", " yes", "yes\n"]),
+    "log_format": Example("text", "json", "json", "text", ["xml", "JSON"]),
+    "enable_response_delay": Example(False, "False", False, "TRUE", ["t"]),
+    "response_delay": Example(
+        1.0,
+        "0.25",
+        0.25,
+        "3600",
+        ["nan", "inf", "-1", "3600.5", "1,5", "soon", "1_0", "٣", ".", "1e3"],
+    ),
 }

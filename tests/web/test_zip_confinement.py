@@ -28,7 +28,8 @@ from tests.web.visitors import BROKEN_OFF, linked_noise, stalled_curl, zips_of
 from tornado_archiver.runtime import landlock
 from tornado_archiver.testing import faults, trees
 
-STORED = ("--backend", "zip", "--level", "0")  # so that whatever is packed can be seen in the archive
+# Uncompressed, so that the tests can find a content in the archive
+STORED = ("--backend", "zip", "--compression-level", "0")
 WITHOUT_LANDLOCK = (sys.executable, f"{PROJECT}/tests/without_landlock.py")
 UNCONFINED = "the zip program runs unconfined"
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
-from tornado_archiver.setting_types import Network
+from tornado_archiver.settings.types import Network
 
 _Address = IPv4Address | IPv6Address
 

@@ -14,9 +14,9 @@ from tornado_archiver.errors import ArchiverError, SettingsError
 from tornado_archiver.links.keys import load_link_keys
 from tornado_archiver.links.path import parse_hash
 from tornado_archiver.links.signing import LinkSigner
-from tornado_archiver.setting_types import DAY, NAME, duration
-from tornado_archiver.settings import Settings
-from tornado_archiver.settings_reader import read_settings
+from tornado_archiver.settings.load import load_settings
+from tornado_archiver.settings.options import Settings
+from tornado_archiver.settings.types import DAY, NAME, duration
 
 EXIT_USAGE = 2
 
@@ -54,7 +54,7 @@ def _settings(args: argparse.Namespace, environ: Mapping[str, str], dotenv: Path
     """Read as the service reads them, so that both can be given the same."""
     flags = {"--config": args.config, "--link-secret-file": args.link_secret_file}
     given = [f"{flag}={value}" for flag, value in flags.items() if value is not None]
-    return read_settings(given, environ, dotenv)
+    return load_settings(given, environ, dotenv)
 
 
 def _keys(settings: Settings) -> LinkSigner:
@@ -137,7 +137,7 @@ def _format(text: str) -> str:
     try:
         return str(NAME.parse(text))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {NAME.allowed}") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {NAME.expected}") from None
 
 
 def _base_url(text: str) -> str:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from tornado_archiver.errors import SettingsError
 from tornado_archiver.links.signing import LinkSigner
-from tornado_archiver.setting_files import read_text
-from tornado_archiver.setting_types import secret_fault
-from tornado_archiver.settings import UNSET, Settings
+from tornado_archiver.settings.load import read_text
+from tornado_archiver.settings.options import DEFAULT, Settings
+from tornado_archiver.settings.types import key_problem
 
 _KEY_HINT = "it may hold keys only, one on each line, such as openssl rand -hex 32 prints"
 
@@ -27,7 +27,7 @@ def _reject_empty(settings: Settings) -> None:
     """An empty flag is refused: with --link-secret "$FORGOTTEN" the links would be open to everybody."""
     for name in ("link_secret", "link_secret_file"):
         origin = settings.origins[name]
-        if origin != UNSET and not getattr(settings, name):
+        if origin != DEFAULT and not getattr(settings, name):
             raise SettingsError(f"{name.replace('_', '-')}: no value ({origin}): give one, or leave it out")
 
 
@@ -48,4 +48,4 @@ def _read_key_file(path: Path, origin: str) -> list[str]:
 def _key_problem(number: int, line: str) -> str:
     if not line:
         return "is empty" if number == 1 else ""
-    return secret_fault(line)
+    return key_problem(line)

@@ -13,7 +13,7 @@ from tornado_archiver.ledger import Ledger, Limits
 from tornado_archiver.links.keys import load_link_keys
 from tornado_archiver.pacing import Pacing
 from tornado_archiver.registry import Registry, installed_entry_points
-from tornado_archiver.settings import UNSET, Settings
+from tornado_archiver.settings.options import DEFAULT, Settings
 from tornado_archiver.source import Storage
 from tornado_archiver.sources.filter import SourceFilter, is_never_served
 from tornado_archiver.sources.local.storage import LocalStorage
@@ -36,7 +36,7 @@ async def create_services(settings: Settings, ledger: Ledger | None = None) -> S
     ledger = ledger or Ledger()
     source_filter = SourceFilter(
         settings.include_hidden,
-        settings.include_litter,
+        settings.include_junk,
         settings.follow_symlinks,
         settings.max_entries,
         settings.max_bytes,
@@ -78,7 +78,9 @@ def _create_rate_limiter(settings: Settings, ledger: Ledger) -> Pacing:
 
 async def _load_backends(settings: Settings) -> list[Backend]:
     registry = Registry([*backends.ENTRY_POINTS, *installed_entry_points()])
-    options = BackendOptions(compress_level=settings.level, stored_threshold=settings.stored_threshold)
+    options = BackendOptions(
+        compress_level=settings.compression_level, stored_threshold=settings.stored_threshold
+    )
     found = []
     for name in dict.fromkeys((settings.backend, *settings.formats)):
         setting = "backend" if name == settings.backend else "formats"
@@ -113,7 +115,7 @@ def _describe_failure(error: BaseException, *, is_late: bool) -> str:
 def _demo_url(settings: Settings) -> str | None:
     """The link to the bundled album while that is what is served; no hash of real photos is ever shown."""
     if (
-        settings.origins["photos_dir"] != UNSET
+        settings.origins["photos_dir"] != DEFAULT
         or not settings.photos_dir.is_dir()
         or load_link_keys(settings)
     ):

@@ -23,8 +23,9 @@ from tornado_archiver.server.bootstrap import create_app, create_services
 from tornado_archiver.server.logging import configure_logging
 from tornado_archiver.server.sockets import ADMIN, bind, open_public_sockets, warn_address_changed
 from tornado_archiver.server.supervisor import Generation, ProcessSpec, Supervisor
-from tornado_archiver.settings import Settings, describe
-from tornado_archiver.settings_reader import read_settings
+from tornado_archiver.settings.load import load_settings
+from tornado_archiver.settings.options import Settings
+from tornado_archiver.settings.output import format_settings
 from tornado_archiver.shares import Share, equal_shares
 from tornado_archiver.web import access_log
 from tornado_archiver.web.admin.app import AdminApplication, serve_admin
@@ -46,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
     """Serve until stopped; the exit status. What stands in the way is told in one line on stderr."""
 
     def read() -> Settings:
-        return read_settings(argv, os.environ, Path(".env"))
+        return load_settings(argv, os.environ, Path(".env"))
 
     # Ignored by the starter it stays so after exec: the kernel buries the workers, and nobody misses one
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -54,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
         settings = read()
         if settings.print_config:
             sys.stderr.writelines(f"server.py: {warning}\n" for warning in settings.warnings)
-            sys.stdout.write(describe(settings) + "\n")
+            sys.stdout.write(format_settings(settings) + "\n")
             return 0
         _run(settings, read)
     except ArchiverError as error:

@@ -8,7 +8,7 @@ from tornado.netutil import bind_sockets
 
 from tornado_archiver.errors import SettingsError
 from tornado_archiver.runtime.socket_activation import listen_fds
-from tornado_archiver.settings import Settings
+from tornado_archiver.settings.options import Settings
 
 log = logging.getLogger(__name__)
 

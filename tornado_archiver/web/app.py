@@ -8,7 +8,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.ioloop import PeriodicCallback
 from tornado.web import Application
 
-from tornado_archiver.setting_types import Network
+from tornado_archiver.settings.types import Network
 from tornado_archiver.web.access_log import log_request
 from tornado_archiver.web.archive_handler import PREFIX, ArchiveHandler
 from tornado_archiver.web.base_handler import HealthHandler, HomeHandler, NotFoundHandler

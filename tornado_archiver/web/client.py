@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tornado.httputil import HTTPServerRequest
 
 from tornado_archiver.http.forwarded import LOOPBACK, client_host, is_trusted, parse_address
-from tornado_archiver.setting_types import Network
+from tornado_archiver.settings.types import Network
 from tornado_archiver.web.access_log import shorten_hash
 from tornado_archiver.web.record import Record
 

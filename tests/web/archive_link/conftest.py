@@ -10,7 +10,7 @@ from tornado.ioloop import IOLoop
 from tests.servers import tool
 from tests.web.archive_link.answers import ALBUM, MEDIA_TYPES
 from tornado_archiver.server.bootstrap import create_services
-from tornado_archiver.settings import Settings
+from tornado_archiver.settings.options import Settings
 from tornado_archiver.source import Storage
 from tornado_archiver.web.app import ArchiverApplication
 

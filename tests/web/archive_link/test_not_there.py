@@ -107,7 +107,7 @@ async def test_followed_links_still_end_at_the_photos_root(
 
 @pytest.mark.parametrize("backend", ["tar.gz"])
 @pytest.mark.parametrize(
-    "settings", [{"include_hidden": True, "include_litter": True, "follow_symlinks": True}]
+    "settings", [{"include_hidden": True, "include_junk": True, "follow_symlinks": True}]
 )
 @pytest.mark.parametrize(
     "name", [".hidden", "%23recycle", "@EADIR", "lost+found", "%24RECYCLE.BIN", "to-hidden", "into-junk"]

@@ -11,7 +11,7 @@ from tornado.ioloop import IOLoop
 from tests.servers import tool
 from tests.web.ranges.album import ALBUM, PLANNED
 from tornado_archiver.server.bootstrap import create_services
-from tornado_archiver.settings import Settings
+from tornado_archiver.settings.options import Settings
 from tornado_archiver.source import read_chunk
 from tornado_archiver.testing import trees
 from tornado_archiver.web.app import ArchiverApplication

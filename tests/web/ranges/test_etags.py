@@ -12,7 +12,7 @@ from tornado.ioloop import IOLoop
 from tests.servers import fetch, running_server
 from tests.web.ranges.album import ALBUM, LINK, PLANNED, get, head_of
 from tornado_archiver.server.bootstrap import create_services
-from tornado_archiver.settings import Settings
+from tornado_archiver.settings.options import Settings
 from tornado_archiver.testing import trees
 
 pytestmark = pytest.mark.gen_test(timeout=30)

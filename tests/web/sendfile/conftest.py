@@ -12,7 +12,7 @@ from tests.servers import Server, fetch, running_server
 from tests.web.sendfile.stalling import BACKENDS, LINK, MIB
 from tornado_archiver.backend import Backend
 from tornado_archiver.server.bootstrap import create_services
-from tornado_archiver.settings import Settings
+from tornado_archiver.settings.options import Settings
 from tornado_archiver.testing import trees
 from tornado_archiver.web.app import ArchiverApplication
 from tornado_archiver.web.net.sendfile import SendfileServer

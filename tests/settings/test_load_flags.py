@@ -1,12 +1,11 @@
-"""The command line: what is read from it, what is said about a bad one, and its help."""
+"""Tests of `load`: flags, errors in the command line, and the help text."""
 
 import pytest
 
 from tests.settings.sources import Sources
-from tornado_archiver.setting_table import PROJECT_ROOT, SETTINGS
-from tornado_archiver.setting_types import SWITCH
-from tornado_archiver.settings import Settings
-from tornado_archiver.settings_reader import read_settings
+from tornado_archiver.settings.load import load_settings
+from tornado_archiver.settings.options import OPTIONS, PROJECT_ROOT, Settings
+from tornado_archiver.settings.types import BOOL
 
 
 @pytest.mark.parametrize(
@@ -15,7 +14,7 @@ from tornado_archiver.settings_reader import read_settings
         (["-P", "80"], Settings(port=80)),
         (["-P80"], Settings(port=80)),
         (["--port", "80", "-P", "81"], Settings(port=81)),
-        (["-H", "localhost", "--level=0"], Settings(host="localhost", level=0)),
+        (["-H", "localhost", "--compression-level=0"], Settings(host="localhost", compression_level=0)),
         (["--formats="], Settings()),
         (["--download-name=--"], Settings(download_name="--")),
         (["--download-name=---"], Settings(download_name="---")),
@@ -25,20 +24,20 @@ from tornado_archiver.settings_reader import read_settings
         (["--print-config"], Settings(print_config=True)),
     ],
 )
-def test_command_lines(argv: list[str], expected: Settings) -> None:
-    assert read_settings(argv, {}, None) == expected
+def test_command_line_gives_settings(argv: list[str], expected: Settings) -> None:
+    assert load_settings(argv, {}, None) == expected
 
 
-def test_an_empty_flag_takes_back_what_a_weaker_source_says() -> None:
-    assert read_settings(["--formats="], {"ARCHIVER_FORMATS": "tar"}, None).formats == ()
+def test_empty_flag_overrides_weaker_source() -> None:
+    assert load_settings(["--formats="], {"ARCHIVER_FORMATS": "tar"}, None).formats == ()
 
 
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["--port"], "port: no value (flag --port), allowed is: a whole number from 0 to 65535"),
-        (["-P"], "port: no value (flag --port), allowed is: a whole number from 0 to 65535"),
-        (["--host", "--port", "1"], "host: no value (flag --host), allowed is: a host name or an IP address"),
+        (["--port"], "port: no value (flag --port), allowed: a whole number from 0 to 65535"),
+        (["-P"], "port: no value (flag --port), allowed: a whole number from 0 to 65535"),
+        (["--host", "--port", "1"], "host: no value (flag --host), allowed: a host name or an IP address"),
         (["--port="], "port: '' (flag --port) is not allowed: a whole number from 0 to 65535"),
         (["--port", "-1"], "port: '-1' (flag --port) is not allowed: a whole number from 0 to 65535"),
         (["--photos-dir="], "photos-dir: '' (flag --photos-dir) is not allowed: a path"),
@@ -48,38 +47,38 @@ def test_an_empty_flag_takes_back_what_a_weaker_source_says() -> None:
         (["--photos_dir=x"], "'--photos_dir' is not a flag, did you mean --photos-dir?"),
         (["--conf", "x"], "'--conf' is not a flag, did you mean --config?"),
         (["-x"], "'-x' is not a flag, --help lists them all"),
-        (["stray"], "there is a word that belongs to no flag, --help lists them all"),
-        (["--", "stray"], "there is a word that belongs to no flag, --help lists them all"),
+        (["stray"], "unexpected argument that is not a flag, --help lists them all"),
+        (["--", "stray"], "unexpected argument that is not a flag, --help lists them all"),
         (
             ["--link-secret", "0123456789abcdef", "fedcba9876543210"],
-            "there is a word that belongs to no flag, --help lists them all",
+            "unexpected argument that is not a flag, --help lists them all",
         ),
         (["-a\nb"], "'-a\\nb' is not a flag, --help lists them all"),
         (["--print-config=yes"], "--print-config takes no value"),
         (
             ["--enable-logging=--"],
-            f"enable-logging: '--' (flag --enable-logging) is not allowed: {SWITCH.allowed}",
+            f"enable-logging: '--' (flag --enable-logging) is not allowed: {BOOL.expected}",
         ),
-        (["--config"], "config: no value (flag --config), allowed is: a path"),
+        (["--config"], "config: no value (flag --config), allowed: a path"),
         (["--config="], "config: '' (flag --config) is not allowed: a path"),
     ],
 )
-def test_bad_command_lines(sources: Sources, argv: list[str], message: str) -> None:
+def test_invalid_command_line_is_reported(sources: Sources, argv: list[str], message: str) -> None:
     sources.argv = argv
-    assert sources.complaint() == message
+    assert sources.error() == message
 
 
-def test_help_names_every_flag_variable_and_default(
+def test_help_lists_every_flag_variable_and_default(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "600")
     with pytest.raises(SystemExit) as caught:
-        read_settings(["--help"], {"PORT": "not looked at"}, None)
+        load_settings(["--help"], {"PORT": "ignored"}, None)
     assert caught.value.code == 0
     shown = capsys.readouterr().out
-    for row in SETTINGS:
-        assert row.flags[-1] in shown
-        assert f"{row.help} Allowed: {row.kind.allowed}." in shown
-        assert f"Environment variable: {row.env}." in shown
+    for option in OPTIONS:
+        assert option.flag in shown
+        assert f"{option.help} Allowed: {option.type.expected}." in shown
+        assert f"Environment variable: {option.env}." in shown
     assert "Default: demo/photos." in shown
     assert str(PROJECT_ROOT) not in shown

@@ -1,12 +1,11 @@
-"""The config file: what is read from it, what is said about a bad one, and who names it."""
+"""Tests of `load`: the syntax of the config file, its errors, and the sources that name it."""
 
 from pathlib import Path
 
 import pytest
 
 from tests.settings.sources import Sources
-from tornado_archiver.setting_table import CONFIG
-from tornado_archiver.settings import Settings
+from tornado_archiver.settings.options import CONFIG, Settings
 
 
 @pytest.mark.parametrize(
@@ -15,7 +14,7 @@ from tornado_archiver.settings import Settings
         ("", Settings()),
         ("# port = 1\n; port = 2\n\n[section]\n---\n--- # yaml\n", Settings()),
         ("port = 80\n", Settings(port=80)),
-        ("\ufeffport=80\r\nlevel=1\r\n", Settings(port=80, level=1)),
+        ("\ufeffport=80\r\ncompression-level=1\r\n", Settings(port=80, compression_level=1)),
         ("port: 80", Settings(port=80)),
         ("port 80", Settings(port=80)),
         ("--port 80", Settings(port=80)),
@@ -32,9 +31,9 @@ from tornado_archiver.settings import Settings
         ("photos-dir = /a#b ; c", Settings(photos_dir=Path("/a#b"))),
     ],
 )
-def test_config_files(sources: Sources, text: str, expected: Settings) -> None:
+def test_config_file_gives_settings(sources: Sources, text: str, expected: Settings) -> None:
     sources.write_config(text)
-    assert sources.read() == expected
+    assert sources.load() == expected
 
 
 @pytest.mark.parametrize(
@@ -54,56 +53,54 @@ def test_config_files(sources: Sources, text: str, expected: Settings) -> None:
         ("[server] port = 80", "line 1 of FILE is not a setting, --help lists them all"),
         ("# fine\n= 80", "line 2 of FILE cannot be read: key = value is allowed"),
         ("---port = 80", "line 1 of FILE cannot be read: key = value is allowed"),
-        ("port", "port: no value (port in FILE), allowed is: a whole number from 0 to 65535"),
-        ("photos-dir # x", "photos-dir: no value (photos-dir in FILE), allowed is: a path"),
+        ("port", "port: no value (port in FILE), allowed: a whole number from 0 to 65535"),
+        ("photos-dir # x", "photos-dir: no value (photos-dir in FILE), allowed: a path"),
         ("port = [80]", "port: '[80]' (port in FILE) is not allowed: a whole number from 0 to 65535"),
         ("port = 80 81", "port: '80 81' (port in FILE) is not allowed: a whole number from 0 to 65535"),
         ("port = ---", "port: '---' (port in FILE) is not allowed: a whole number from 0 to 65535"),
         ("port = 1\0", "config: 'FILE' (flag --config) cannot be read: it holds a NUL character"),
     ],
 )
-def test_bad_config_files(sources: Sources, text: str, message: str) -> None:
+def test_invalid_config_file_is_reported(sources: Sources, text: str, message: str) -> None:
     sources.write_config(text)
-    assert sources.complaint() == message.replace("FILE", str(sources.config))
+    assert sources.error() == message.replace("FILE", str(sources.config))
 
 
-def test_a_config_file_that_is_missing(sources: Sources) -> None:
+def test_missing_config_file_is_reported(sources: Sources) -> None:
     sources.argv = ["-c", str(sources.config)]
-    assert sources.complaint() == (
+    assert sources.error() == (
         f"config: '{sources.config}' (flag --config) cannot be read: No such file or directory"
     )
 
 
-def test_a_config_file_that_is_a_directory(sources: Sources, tmp_path: Path) -> None:
+def test_directory_as_config_file_is_reported(sources: Sources, tmp_path: Path) -> None:
     sources.environ = {"ARCHIVER_CONFIG": str(tmp_path)}
-    assert sources.complaint() == (
+    assert sources.error() == (
         f"config: '{tmp_path}' (environment variable ARCHIVER_CONFIG) cannot be read: Is a directory"
     )
 
 
-def test_a_config_file_that_is_not_text(sources: Sources) -> None:
+def test_binary_config_file_is_reported(sources: Sources) -> None:
     sources.write_config("")
     sources.config.write_bytes(b"port = \xff\n")
-    assert (
-        sources.complaint() == f"config: '{sources.config}' (flag --config) cannot be read: not text in UTF-8"
-    )
+    assert sources.error() == f"config: '{sources.config}' (flag --config) cannot be read: not text in UTF-8"
 
 
-def test_a_config_file_whose_name_breaks_lines(sources: Sources, tmp_path: Path) -> None:
+def test_config_file_name_with_line_break_is_escaped(sources: Sources, tmp_path: Path) -> None:
     sources.config = tmp_path / "a\nb.conf"
     sources.write_config("port = x\n")
-    assert f"(port in {str(sources.config)!r})" in sources.complaint()
+    assert f"(port in {str(sources.config)!r})" in sources.error()
 
 
 @pytest.mark.parametrize("source", ["environment", "dotenv"])
-def test_a_variable_names_the_config_file(sources: Sources, source: str) -> None:
+def test_variable_names_the_config_file(sources: Sources, source: str) -> None:
     sources.write_config("port = 80\n")
     sources.argv = []
     sources.give(source, CONFIG, str(sources.config))
-    assert sources.read().port == 80
+    assert sources.load().port == 80
 
 
-def test_the_flag_for_the_config_file_wins_over_the_variable(sources: Sources) -> None:
+def test_config_flag_overrides_variable(sources: Sources) -> None:
     sources.write_config("port = 80\n")
     sources.environ = {"ARCHIVER_CONFIG": "/nowhere"}
-    assert sources.read().port == 80
+    assert sources.load().port == 80

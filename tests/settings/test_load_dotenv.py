@@ -1,11 +1,11 @@
-"""The .env file: what is read from it, and what is said about a bad one."""
+"""Tests of `load`: the syntax of the .env file, and its errors."""
 
 import re
 
 import pytest
 
 from tests.settings.sources import Sources
-from tornado_archiver.settings import Settings
+from tornado_archiver.settings.options import Settings
 
 
 @pytest.mark.parametrize(
@@ -25,27 +25,27 @@ from tornado_archiver.settings import Settings
         ("ARCHIVER_DOWNLOAD_NAME='$${hash}'\n", Settings(download_name="$${hash}")),
     ],
 )
-def test_dotenv_files(sources: Sources, text: str, expected: Settings) -> None:
+def test_dotenv_gives_settings(sources: Sources, text: str, expected: Settings) -> None:
     sources.dotenv.write_text(text, encoding="utf-8")
     sources.environ = {"OUTSIDE": "7"}
-    assert sources.read() == expected
+    assert sources.load() == expected
 
 
 @pytest.mark.parametrize("text", ["# fine\nPORT='80\n", "\n= 80\n"])
-def test_a_dotenv_line_that_cannot_be_read(
+def test_invalid_dotenv_line_is_reported(
     sources: Sources, text: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     sources.dotenv.write_text(text)
     expected = rf"line [12] of {re.escape(str(sources.dotenv))} cannot be read: NAME=value is allowed"
-    assert re.fullmatch(expected, sources.complaint())
+    assert re.fullmatch(expected, sources.error())
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_dotenv_that_cannot_be_read(sources: Sources) -> None:
+def test_directory_as_dotenv_is_reported(sources: Sources) -> None:
     sources.dotenv.mkdir()
-    assert sources.complaint() == f"{sources.dotenv} cannot be read: Is a directory"
+    assert sources.error() == f"{sources.dotenv} cannot be read: Is a directory"
 
 
-def test_a_dotenv_that_is_not_text(sources: Sources) -> None:
+def test_binary_dotenv_is_reported(sources: Sources) -> None:
     sources.dotenv.write_bytes(b"PORT=\xff\n")
-    assert sources.complaint() == f"{sources.dotenv} cannot be read: not text in UTF-8"
+    assert sources.error() == f"{sources.dotenv} cannot be read: not text in UTF-8"

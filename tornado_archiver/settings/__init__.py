@@ -1,0 +1,4 @@
+"""Settings: `options` declares all of them, `load` reads them, `output` prints and documents them.
+
+`option` describes one setting, and `types` parses and checks its text.
+"""

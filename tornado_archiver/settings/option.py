@@ -1,0 +1,72 @@
+"""Describes one setting: its names, default, type and help text, as the metadata of a dataclass field."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tornado_archiver.errors import SettingsError
+from tornado_archiver.settings.types import Type, printable
+
+
+@dataclass(frozen=True)
+class Option:
+    """How a setting is named, parsed and shown.
+
+    `default` is the text that gives the default. A `secret` value is never shown. `section` is the heading
+    above the setting and the settings that follow it.
+    """
+
+    name: str
+    default: str
+    type: Type
+    help: str
+    env: str
+    short_flag: str = ""
+    section: str = ""
+    secret: bool = False
+
+    @property
+    def key(self) -> str:
+        """The name in a config file and in messages, such as photos-dir."""
+        return self.name.replace("_", "-")
+
+    @property
+    def flag(self) -> str:
+        return f"--{self.key}"
+
+    @property
+    def flags(self) -> list[str]:
+        return [self.short_flag, self.flag] if self.short_flag else [self.flag]
+
+    def parse(self, text: str, origin: str) -> Any:
+        """Return the value of `text`. Raise SettingsError with the setting, the origin, what is allowed."""
+        try:
+            return self.type.parse(text)
+        except ValueError:
+            invalid = "the value" if self.secret else repr(text)
+            raise SettingsError(
+                f"{self.key}: {invalid} ({origin}) is not allowed: {self.type.expected}"
+            ) from None
+
+    def format(self, value: Any) -> str:
+        """Return `value` as one line, close to the text that a source would hold."""
+        if self.secret:
+            return "(not shown)"
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if isinstance(value, float):
+            return f"{value:g}"
+        if isinstance(value, tuple):
+            value = ",".join(map(str, value))
+        return printable("" if value is None else str(value)) or "(none)"
+
+
+def option(default: str, value_type: Type, help_text: str, value: Any = None, **further: Any) -> Any:
+    """Declare a field of `Settings`. Its default is `value`, or else the value of the text `default`.
+
+    `further` are optional fields of `Option`.
+    """
+    return field(
+        default=value or value_type.parse(default),
+        repr=not further.get("secret"),
+        metadata={"default": default, "type": value_type, "help": help_text, **further},
+    )

@@ -1,0 +1,219 @@
+"""Declares every setting: one field of `Settings` holds its default, type, help text and names.
+
+A new setting is one field here. Its flag, environment variable and config file key follow from the field's
+name. `python -m tornado_archiver.settings.output` then updates the config file and the documentation.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from tornado_archiver.settings import types
+from tornado_archiver.settings.option import Option, option
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+VARIABLE_PREFIX = "ARCHIVER_"
+DEFAULT = "default"  # the origin of a setting that no source gives
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The values that the service runs with.
+
+    `origins` names the source of each value. `warnings` are lines about variables that resemble a setting.
+    """
+
+    host: str = option(
+        "127.0.0.1",
+        types.HOST,
+        "Address to listen on. :: listens on IPv6 only.",
+        section="Server",
+        short_flag="-H",
+    )
+    port: int = option(
+        "7777",
+        types.integer(0, 65535),
+        "Port to listen on. 0 chooses a free port.",
+        short_flag="-P",
+        env="PORT",
+    )
+    workers: int = option(
+        "1",
+        types.integer(1, 64),
+        "Number of worker processes. Each one uses one CPU core. A worker that dies is replaced.",
+    )
+    trusted_proxies: tuple[types.Network, ...] = option(
+        "127.0.0.1,::1", types.NETWORKS, "Proxies whose X-Forwarded-For and X-Request-ID headers are trusted."
+    )
+    max_header_size: int = option(
+        "16KiB",
+        types.HEADER_SIZE,
+        "Maximum size of a request's header section, request line included. A larger one gets status 431.",
+    )
+
+    photos_dir: Path = option(
+        "demo/photos",
+        types.PATH,
+        "Directory that contains the directories to archive.",
+        section="Archives",
+        env="PHOTOS_DIR",
+        value=PROJECT_ROOT / "demo" / "photos",
+    )
+    backend: str = option(
+        "stored-zip",
+        types.NAME,
+        "Default archive format: stored-zip or tar (known length, resumable), zip or tar.gz (compressed), or "
+        "the name of an installed backend.",
+    )
+    formats: tuple[str, ...] = option(
+        "", types.NAMES, "Further formats that a link can request with ?format=NAME."
+    )
+    compression_level: int = option(
+        "6",
+        types.integer(0, 9),
+        "Compression level of zip and tar.gz: 0 is the fastest, 9 makes the smallest archive.",
+    )
+    stored_threshold: int = option(
+        "64MiB",
+        types.SIZE,
+        "Largest file that stored-zip reads before it sends it, so that every unzip program can read the "
+        "entry. A larger file is sent as stored deflate blocks.",
+    )
+    download_name: str = option(
+        "{hash}",
+        types.FILE_NAME,
+        "File name of a download. {hash} is the name of the directory. A suffix such as .zip is added.",
+    )
+
+    include_hidden: bool = option(
+        "no",
+        types.BOOL,
+        "Include files and directories whose names start with a dot.",
+        section="Archive contents",
+    )
+    include_junk: bool = option(
+        "no",
+        types.BOOL,
+        "Include files that FTP clients, browsers, file managers, exiftool and NAS systems leave behind, "
+        "such as Thumbs.db, __MACOSX, @eaDir, #recycle, 1.jpg.part and 1.jpg_original.",
+    )
+    follow_symlinks: bool = option(
+        "no", types.BOOL, "Include the target of a symbolic link if it is inside the same directory."
+    )
+    on_unreadable: str = option(
+        "abort",
+        types.choice("abort", "report"),
+        "Handling of unreadable files: abort refuses the whole archive, report leaves the file out and lists "
+        "it in a text file in the archive.",
+    )
+    max_entries: int = option(
+        "200000",
+        types.integer(0, 10**9),
+        "Maximum number of files and directories in an archive. A larger one gets status 413. "
+        "0 means no limit.",
+    )
+    max_bytes: int = option(
+        "0",
+        types.SIZE,
+        "Maximum total size of the files in an archive. A larger one gets status 413. 0 means no limit.",
+    )
+
+    max_downloads: int = option(
+        "1000",
+        types.integer(0, 10_000),
+        "Maximum number of concurrent downloads in all workers together. 0 means no limit.",
+        section="Download limits",
+    )
+    max_downloads_per_client: int = option(
+        "32",
+        types.integer(0, 10_000),
+        "Maximum number of concurrent downloads of one client: an IPv4 address or an IPv6 /64. "
+        "0 means no limit.",
+    )
+    queue_timeout: float = option(
+        "10s",
+        types.duration(types.HOUR),
+        "How long a download above these limits waits for a free slot before it gets status 503.",
+    )
+    rate_limit: int = option("0", types.SIZE, "Maximum bytes per second of one download. 0 means no limit.")
+    total_rate_limit: int = option(
+        "0", types.SIZE, "Maximum bytes per second of all downloads together. 0 means no limit."
+    )
+
+    stall_timeout: float = option(
+        "5m",
+        types.duration(types.DAY),
+        "Abort a download after this long without progress: the client does not read, or the storage does "
+        "not respond. Also the time limit of a directory scan. 0 means no limit.",
+        section="Timeouts",
+    )
+    idle_timeout: float = option(
+        "1m",
+        types.duration(types.HOUR),
+        "Close a connection that is idle, or sends an incomplete header section, for this long. "
+        "0 means no limit.",
+    )
+    drain_timeout: float = option(
+        "30s",
+        types.duration(types.DAY),
+        "How long running downloads can continue after SIGTERM before they are aborted.",
+    )
+
+    link_secret: tuple[str, ...] = option(
+        "",
+        types.SECRETS,
+        "Keys for signed links, separated by commas. The first key signs, all keys are accepted. If a key is "
+        "set, a link needs ?expires= and &signature=. Other users of the machine can see a flag: prefer "
+        "--link-secret-file.",
+        section="Signed links",
+        secret=True,
+    )
+    link_secret_file: Path | None = option(
+        "", types.OPTIONAL_PATH, "File with keys for signed links, one key per line."
+    )
+
+    admin_host: str = option(
+        "127.0.0.1",
+        types.HOST,
+        "Address to listen on for /status, /metrics and /readyz.",
+        section="Monitoring and logging",
+    )
+    admin_port: int = option(
+        "0", types.integer(0, 65535), "Port to listen on for /status, /metrics and /readyz. 0 turns them off."
+    )
+    enable_logging: bool = option(
+        "no", types.BOOL, "Write an access log line for each request to standard error.", env="ENABLE_LOGGING"
+    )
+    log_format: str = option(
+        "text", types.choice("text", "json"), "Format of the log: lines of text, or one JSON object per line."
+    )
+
+    enable_response_delay: bool = option(
+        "no",
+        types.BOOL,
+        "Pause between the chunks of an archive, to simulate slow downloads.",
+        section="Simulation of slow downloads",
+        env="ENABLE_RESPONSE_DELAY",
+    )
+    response_delay: float = option(
+        "1s",
+        types.duration(types.HOUR),
+        "Length of the pause between two chunks if enable-response-delay is on.",
+        env="RESPONSE_DELAY",
+    )
+
+    print_config: bool = False
+    origins: Mapping[str, str] = field(
+        default_factory=lambda: {each.name: DEFAULT for each in OPTIONS}, compare=False
+    )
+    warnings: tuple[str, ...] = field(default=(), compare=False)
+
+
+OPTIONS: tuple[Option, ...] = tuple(
+    Option(**{"name": each.name, "env": VARIABLE_PREFIX + each.name.upper(), **each.metadata})
+    for each in fields(Settings)
+    if each.metadata
+)
+CONFIG = Option(
+    "config", "", types.PATH, "Config file with settings.", env="ARCHIVER_CONFIG", short_flag="-c"
+)
