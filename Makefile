@@ -1,11 +1,11 @@
 # make run    serve the bundled demo album on http://127.0.0.1:7777/ (ARGS="--backend tar.gz" adds flags)
-# make test   everything that is checked without Docker
+# make test   all checks that do not need Docker
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
-# Where no engine runs: what starts one and tells its DOCKER_CONFIG
+# Script that starts a Docker engine if none is running, and prints its DOCKER_CONFIG
 DOCKER_ENGINE ?= ../shared/tools/docker-engine
 
 .PHONY: run test lint unit test-docker test-pythons bench abuse tools clean
@@ -31,21 +31,21 @@ test-docker: $(VENV)/.ready-dev
 		test -n "$$DOCKER_CONFIG" || unset DOCKER_CONFIG; \
 		$(BIN)/python -m pytest -m docker $(ARGS)
 
-# Every interpreter from 3.11 on that is on the PATH or that pyenv has, each with an environment of its own
+# Every interpreter from 3.11 on in PATH or in pyenv, each with a separate environment
 test-pythons:
 	@for python in $$(tests/pythons); do \
 		echo "== $$python"; \
 		$(MAKE) unit PYTHON=$$python VENV=.venv-$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])') || exit 1; \
 	done
 
-# What tests/abuse does for a moment, for minutes: docs/abuse.md (ARGS="--cases 1000000 --seed 3")
+# The fuzzing and DoS tests of tests/abuse, for minutes: docs/fuzzing.md (ARGS="--cases 1000000 --seed 3")
 abuse: tools $(VENV)/.ready-dev
 	$(BIN)/python -m tests.abuse $(ARGS)
 
 bench: tools $(VENV)/.ready-dev .venv-bench/.ready
 	$(BIN)/python -m benchmarks $(ARGS)
 
-# What the service is compared with; where it cannot be had, the comparison goes without
+# The implementations to compare with; benchmarks omit them if they cannot be installed
 .venv-bench/.ready: benchmarks/requirements.txt | $(BIN)/python
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/pip install --quiet --disable-pip-version-check -r $< && touch $@ || rm -rf .venv-bench

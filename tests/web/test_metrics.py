@@ -17,7 +17,7 @@ from tests.web.visitors import BROKEN_OFF, knock, linked_noise, read_head, reque
 
 BACKENDS = ("stored-zip", "tar", "zip", "tar.gz")
 PLANNED = ("stored-zip", "tar")
-PAGE = PROJECT / "docs" / "metrics.md"
+PAGE = PROJECT / "docs" / "monitoring.md"
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
 """What is counted of the downloads, by all workers into one `Tally`: what one has counted stays when it dies.
-`exposition` shows it to Prometheus; docs/metrics.md says what it means."""
+`exposition` shows it to Prometheus; docs/monitoring.md explains it."""
 
 import time
 from bisect import bisect_left
