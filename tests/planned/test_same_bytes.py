@@ -22,7 +22,7 @@ import asyncio, hashlib, pathlib, sys
 from backends.stored_zip import StoredZip
 from backends.tar import Tar
 from tornado_archiver.backend import BackendOptions
-from tornado_archiver.source import as_bytes
+from tornado_archiver.source import read_chunk
 from tornado_archiver.testing import trees
 
 async def main(root):
@@ -31,7 +31,7 @@ async def main(root):
         archive = await backend.open(await trees.manifest_of(root))
         digest = hashlib.sha256()
         async for chunk in archive.chunks():
-            digest.update(as_bytes(chunk))
+            digest.update(read_chunk(chunk))
         print(archive.info.etag, digest.hexdigest())
 
 asyncio.run(main(pathlib.Path(sys.argv[1])))

@@ -36,7 +36,7 @@ class AdminApplication(Application):
     """`metrics` and `ledger` are those that all workers share."""
 
     def __init__(self, metrics: Metrics, ledger: Ledger, readiness: Readiness) -> None:
-        status_reporter = {"observer": Observer(metrics, ledger)}
+        status_reporter = {"status_reporter": Observer(metrics, ledger)}
         super().__init__(
             [
                 ("/healthz", HealthHandler),
