@@ -9,7 +9,8 @@ WORKDIR /app
 COPY requirements.txt ./
 RUN pip install --no-cache-dir -r requirements.txt
 
-# The files that change least come first, so that layers are reused. Without PHOTOS_DIR the demo album is served.
+# The files that change least come first, so that layers are reused. Without PHOTOS_DIR the demo album is served
+# (tornado_archiver/demo is a link to it).
 COPY demo demo
 COPY config config
 COPY backends backends
@@ -23,9 +24,9 @@ ENV ARCHIVER_HOST=0.0.0.0
 EXPOSE 7777
 USER 10001:10001
 
-# Not with urllib, which would use the proxy of http_proxy. Uses PORT, but not a --port flag.
+# Reads the settings of the environment, but not a --port flag.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
-    CMD ["python", "-c", "import http.client, os; client = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('PORT') or 7777), timeout=2); client.request('GET', '/healthz'); exit(client.getresponse().status != 200)"]
+    CMD ["python", "-m", "tornado_archiver", "healthcheck"]
 
 # No shell, so that SIGTERM reaches python. Arguments of `docker run` are appended as flags.
 ENTRYPOINT ["python", "server.py"]

@@ -66,4 +66,4 @@ $(VENV)/.ready-dev: requirements.txt requirements-dev.txt | $(BIN)/python
 	touch $@ $(VENV)/.ready
 
 clean:
-	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,10 +1,8 @@
-"""Starts the service: `python server.py --help` tells what can be set."""
+"""Starts the service from the checkout: `python server.py --help` tells what can be set."""
 
 import sys
 
-from tornado_archiver.server.main import main
-from tornado_archiver.server.utf8_mode import ensure_utf8_mode
+from tornado_archiver.__main__ import main
 
 if __name__ == "__main__":
-    ensure_utf8_mode()
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import backends
+from tornado_archiver.registry import builtin
 
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent
@@ -68,7 +68,7 @@ class Contender:
 
 def own_names() -> list[str]:
     """The backends in the box."""
-    return [point.name for point in backends.ENTRY_POINTS]
+    return [point.name for point in builtin()]
 
 
 def own(backend: str, *flags: str) -> Contender:

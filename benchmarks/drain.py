@@ -10,9 +10,8 @@ import time
 from contextlib import aclosing
 from pathlib import Path
 
-import backends
 from tornado_archiver.backend import BackendOptions
-from tornado_archiver.registry import Registry
+from tornado_archiver.registry import Registry, builtin
 from tornado_archiver.sources.filter import SourceFilter
 from tornado_archiver.sources.local.storage import LocalStorage
 
@@ -20,7 +19,7 @@ from tornado_archiver.sources.local.storage import LocalStorage
 async def drained(photos: Path, source_hash: str, name: str, level: int) -> tuple[float, int]:
     """From the opening of the archive to its last byte: the seconds, and the bytes."""
     manifest = await LocalStorage(photos, SourceFilter()).scan(source_hash)
-    backend = Registry(backends.ENTRY_POINTS).create(name, BackendOptions(level))
+    backend = Registry(builtin()).create(name, BackendOptions(level))
     started, received = time.perf_counter(), 0
     archive = await backend.open(manifest)
     async with aclosing(archive.chunks()) as chunks:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from backends.zip_program.compressed import COMPRESSED_SUFFIXES
 from benchmarks.contenders import PROJECT
+from tornado_archiver.backends.zip_program.compressed import COMPRESSED_SUFFIXES
 
 _LEVEL = 6  # the service's default and gzip's
 _ONE_CORE = ["taskset", "-c", "0"]

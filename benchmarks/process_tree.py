@@ -1,22 +1,24 @@
 """What a process and all that it starts costs: processor time and memory. Linux's /proc only."""
 
-import contextlib
-import os
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Self
 
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+import psutil
+
 _WATCH_INTERVAL_S = 0.02
 _SETTLE_S = 2
 
-_GONE = (FileNotFoundError, ProcessLookupError)
-
 
 def pids(root: int) -> list[int]:
-    """The process and its descendants, as they are now."""
+    """Return the process and its descendants, as they are now.
+
+    It takes 0.02 ms. `children` of psutil takes 1 ms, because it reads the parent of every process of the
+    machine: at fifty samples a second it would distort what is measured.
+    """
     found = [root]
     for pid in found:
         found += _children(pid)
@@ -24,10 +26,10 @@ def pids(root: int) -> list[int]:
 
 
 def _children(pid: int) -> Iterator[int]:
-    with contextlib.suppress(*_GONE):
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            with contextlib.suppress(*_GONE):
-                yield from map(int, _read(f"/proc/{pid}/task/{thread}/children").split())
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                yield from map(int, (thread / "children").read_text().split())
 
 
 def wait_until_only(root: int, expected: set[int]) -> None:
@@ -39,51 +41,37 @@ def wait_until_only(root: int, expected: set[int]) -> None:
 
 
 def cpu_s(root: int) -> float:
-    """Processor time, user and system, of the tree since its start, with every descendant that has ended.
+    """Return the processor time, user and system, of the tree since its start, with every descendant that has
+    ended.
 
     The living are read from their CPU clock in nanoseconds, the reaped from their parent's count in ticks.
     """
-    return sum(_own_cpu_s(pid) + _reaped_cpu_s(pid) for pid in pids(root))
+    return _sum(root, lambda process: _own_cpu_s(process.pid) + sum(process.cpu_times()[2:4]))
 
 
 def _own_cpu_s(pid: int) -> float:
-    try:
+    with suppress(OSError):
         return time.clock_gettime((~pid << 3) | 2)  # MAKE_PROCESS_CPUCLOCK(pid, CPUCLOCK_SCHED)
-    except OSError:
-        return 0
-
-
-def _reaped_cpu_s(pid: int) -> float:
-    try:
-        fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
-    except _GONE:
-        return 0
-    return sum(map(int, fields[13:15])) / _TICKS_PER_S  # cutime and cstime, proc(5)
+    return 0
 
 
 def own_bytes(root: int) -> int:
-    """Memory that the tree's processes hold for themselves, without what is mapped from files.
-
-    Reading it takes the kernel 0.03 ms a process; the proportional set size takes 0.6.
-    """
-    return 1024 * sum(_sum_kb(f"/proc/{pid}/status", r"^Rss(?:Anon|Shmem):\s*(\d+)") for pid in pids(root))
+    """Return the memory that the tree's processes hold for themselves, without what is shared or mapped from
+    files. It takes the kernel a twentieth of the time that the proportional set size takes."""
+    return int(_sum(root, lambda process: process.memory_info().rss - process.memory_info().shared))
 
 
 def proportional_bytes(root: int) -> int:
-    """Proportional set size of the tree: a page that several share is counted once."""
-    return 1024 * sum(_sum_kb(f"/proc/{pid}/smaps_rollup", r"^Pss:\s*(\d+)") for pid in pids(root))
+    """Return the proportional set size of the tree: a page that several share is counted once."""
+    return int(_sum(root, lambda process: process.memory_full_info().pss))
 
 
-def _sum_kb(path: str, pattern: str) -> int:
-    try:
-        return sum(int(size) for size in re.findall(pattern, _read(path), re.MULTILINE))
-    except _GONE:
-        return 0
-
-
-def _read(path: str) -> str:
-    with open(path) as file:
-        return file.read()
+def _sum(root: int, measured: Callable[[psutil.Process], float]) -> float:
+    total = 0.0
+    for pid in pids(root):
+        with suppress(psutil.NoSuchProcess):
+            total += measured(psutil.Process(pid))
+    return total
 
 
 class MemoryWatch:

@@ -36,7 +36,7 @@ HANDED_OVER = (
 SOON_DRAINED = {"ARCHIVER_DRAIN_TIMEOUT": "1"}
 
 # Straight to this machine, whatever http_proxy says
-_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 # What a healthy server never says, whatever its visitors do
 UGLY = ("Traceback", "Task was destroyed", "never retrieved", "never awaited", "ResourceWarning")
@@ -154,7 +154,7 @@ def wait_until_answering(
     deadline = time.monotonic() + timeout_s
     while True:
         try:
-            _DIRECT.open(f"http://127.0.0.1:{port}/", timeout=timeout_s).close()
+            DIRECT.open(f"http://127.0.0.1:{port}/", timeout=timeout_s).close()
         except urllib.error.HTTPError as answer:
             answer.close()
         except OSError:
@@ -167,7 +167,7 @@ def wait_until_answering(
 
 def fetch(port: int, path: str = "/") -> bytes:
     """The body of a whole answer; raises HTTPError for an error page."""
-    with _DIRECT.open(f"http://127.0.0.1:{port}{path}", timeout=60) as answer:
+    with DIRECT.open(f"http://127.0.0.1:{port}{path}", timeout=60) as answer:
         body: bytes = answer.read()
         return body
 

@@ -10,6 +10,7 @@ import pytest
 from tests.servers import Server, eventually, running_server
 from tests.unprivileged import unprivileged_command
 from tests.web.admin import administered
+from tornado_archiver import __version__
 
 KEY, OLD_KEY = "a-key-that-signs-links", "an-old-key-that-signed"
 SIGNED = {"ARCHIVER_LINK_SECRET": KEY}
@@ -78,6 +79,6 @@ def test_photos_that_can_be_read_are_no_matter(tmp_path: Path) -> None:
 def test_the_admins_address_is_not_taken_for_the_visitors(tmp_path: Path) -> None:
     with administered(tmp_path) as admin:
         (public,) = told(admin.server, "listening on")
-        assert public == f"INFO listening on {admin.server.url()}"
+        assert public == f"INFO tornado-archiver {__version__} listening on {admin.server.url()}"
         (own,) = told(admin.server, "the admin's pages are on")
         assert re.fullmatch(rf".* http://127\.0\.0\.1:{admin.port}/", own)

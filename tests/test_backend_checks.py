@@ -7,7 +7,6 @@ from typing import ClassVar
 
 import pytest
 
-import backends
 from tests.plugins import packaged
 from tornado_archiver.backend import Archive, Backend
 from tornado_archiver.errors import ArchiverError, BackendError, BackendLoadError, BackendUnavailableError
@@ -96,7 +95,7 @@ def test_a_backend_in_the_box_needs_no_package(
     installed: list[EntryPoint], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Checked, "trouble", BackendUnavailableError("install rar"))
-    monkeypatch.setattr(backends, "ENTRY_POINTS", [EntryPoint("checked", f"{__name__}:Checked", GROUP)])
+    monkeypatch.setattr(bootstrap, "builtin", lambda: [EntryPoint("checked", f"{__name__}:Checked", GROUP)])
     installed.clear()
     assert refusal(backend="checked") == f"backend: 'checked' ({DEFAULT}): install rar"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-import backends
+from benchmarks.contenders import own_names
 from tests.servers import PROJECT, tool
 
-OWN = [point.name for point in backends.ENTRY_POINTS]
+OWN = own_names()
 
 
 def names_in_table(report: str, section: str) -> set[str]:

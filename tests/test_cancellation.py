@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from backends.stored_zip.layout import StoredZipLayout
-from backends.tar import TarLayout
-from backends.zip_program.naming import naming_of
 from tests.memory_storage import entry, manifest_of
 from tests.test_cleanup import quietly
+from tornado_archiver.backends.stored_zip.layout import StoredZipLayout
+from tornado_archiver.backends.tar import TarLayout
+from tornado_archiver.backends.zip_program.naming import naming_of
 from tornado_archiver.errors import StorageUnavailableError
 from tornado_archiver.impatient_storage import ImpatientStorage
 from tornado_archiver.runtime.cancellation import cancel_event, check_cancelled, with_checkpoints

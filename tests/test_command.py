@@ -23,6 +23,7 @@ from tests.servers import (
     wait_until_answering,
 )
 from tests.web.visitors import knock, linked_noise, read_head
+from tornado_archiver import __version__
 
 SERVER = (sys.executable, f"{PROJECT}/server.py")
 ALBUM = "5f2c1e0b9a7d4c3e8f6a1b2c3d4e5f60"
@@ -109,6 +110,16 @@ def test_help_names_every_setting(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
     for flag in ("--photos-dir", "--backend", "--enable-logging", "--response-delay"):
         assert flag in ended.stdout
+
+
+def test_version_is_printed(tmp_path: Path) -> None:
+    ended = run("--version", cwd=tmp_path)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"tornado-archiver {__version__}\n", "")
+
+
+def test_first_line_of_the_log_has_the_version(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server:
+        assert f" INFO tornado-archiver {__version__} " in server.log().splitlines()[0]
 
 
 def test_print_config_tells_where_each_value_comes_from(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`python -m tornado_archiver link` as an operator meets it, and the recipes for a CMS that do the same."""
+"""The command `sign-link` as an operator meets it, and the recipes for a CMS that do the same."""
 
 import re
 import subprocess
@@ -34,17 +34,17 @@ def run(*args: str, cwd: Path, env: Mapping[str, str] | None = None) -> "subproc
 
 def made(*args: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
     """The link that it prints."""
-    ended = run("link", *args, cwd=cwd, env=env)
+    ended = run("sign-link", *args, cwd=cwd, env=env)
     assert (ended.returncode, ended.stderr) == (0, "")
     (line,) = ended.stdout.splitlines()
     return line
 
 
 def complaint(*args: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
-    ended = run("link", *args, cwd=cwd, env=env)
+    ended = run("sign-link", *args, cwd=cwd, env=env)
     assert (ended.returncode, ended.stdout) == (2, "")
     (line,) = ended.stderr.splitlines()
-    assert line.startswith("python -m tornado_archiver link: ")
+    assert line.startswith("python -m tornado_archiver sign-link: ")
     return line
 
 
@@ -108,13 +108,13 @@ def test_it_reads_the_key_from_where_the_service_does(tmp_path: Path, source: st
 
 def test_a_format_that_the_service_does_not_offer_is_told(tmp_path: Path) -> None:
     (tmp_path / "my.conf").write_text(f"link-secret = {KEY}\nformats = tar,zip\n")
-    ended = run("link", ALBUM, "--expires", "1h", "--format", "rar", "--config", "my.conf", cwd=tmp_path)
+    ended = run("sign-link", ALBUM, "--expires", "1h", "--format", "rar", "--config", "my.conf", cwd=tmp_path)
     assert ended.returncode == 0
     assert ended.stdout.endswith("&format=rar\n")
     assert ended.stderr == (
-        "python -m tornado_archiver link: warning: a service with these settings answers this link with 400: "
-        "'rar' is none of its formats, which are stored-zip, tar, zip (backend: default, formats: formats in "
-        "my.conf); add it to ARCHIVER_FORMATS\n"
+        "python -m tornado_archiver sign-link: warning: a service with these settings answers this link with "
+        "400: 'rar' is none of its formats, which are stored-zip, tar, zip (backend: default, formats: "
+        "formats in my.conf); add it to ARCHIVER_FORMATS\n"
     )
 
 
@@ -126,7 +126,7 @@ def test_a_format_that_the_service_offers_is_not_told(tmp_path: Path, name: str)
 
 def test_a_misspelt_variable_is_told_with_what_comes_of_it(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(f"ARCHIVER_LINK_SECRETS={KEY}\n")
-    ended = run("link", ALBUM, "--expires", "1h", cwd=tmp_path)
+    ended = run("sign-link", ALBUM, "--expires", "1h", cwd=tmp_path)
     first, second = ended.stderr.splitlines()
     assert first.endswith(
         ": ARCHIVER_LINK_SECRETS in .env is not a setting, did you mean ARCHIVER_LINK_SECRET?"
@@ -193,7 +193,7 @@ def test_a_bad_key_is_told_without_showing_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "args", [[], ["--help"], ["link", "--help"]], ids=["nothing", "help", "help of link"]
+    "args", [["sign-link"], ["--help"], ["sign-link", "--help"]], ids=["nothing", "help", "help of sign-link"]
 )
 def test_it_explains_itself(tmp_path: Path, args: list[str]) -> None:
     ended = run(*args, cwd=tmp_path, env={"ARCHIVER_LINK_SECRET": KEY})

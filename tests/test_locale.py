@@ -116,7 +116,7 @@ def test_print_config_shows_a_path_as_it_was_written(
 def test_link_command_makes_the_link_of_any_other_locale(environment: Environment, tmp_path: Path) -> None:
     key = tmp_path / "schlüssel"
     key.write_text("a-key-that-signs-links\n")
-    command = [sys.executable, "-m", "tornado_archiver", "link", ALBUM, "--expires", "1h"]
+    command = [sys.executable, "-m", "tornado_archiver", "sign-link", ALBUM, "--expires", "1h"]
     done = subprocess.run(
         [*command, "--link-secret-file", str(key)],
         cwd=tmp_path,

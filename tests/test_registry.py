@@ -7,11 +7,10 @@ from typing import ClassVar
 
 import pytest
 
-import backends
 from tests.plugins import packaged
 from tornado_archiver.backend import Archive, Backend, BackendOptions
 from tornado_archiver.errors import BackendLoadError
-from tornado_archiver.registry import GROUP, Registry
+from tornado_archiver.registry import GROUP, Registry, builtin
 from tornado_archiver.source import Manifest
 
 OPTIONS = BackendOptions(compress_level=3)
@@ -87,7 +86,7 @@ def point(value: str, name: str = "good") -> EntryPoint:
 
 
 def test_a_backend_is_made_with_its_options() -> None:
-    registry = Registry([point("Good"), *backends.ENTRY_POINTS])
+    registry = Registry([point("Good"), *builtin()])
     made = registry.create("good", OPTIONS)
     assert type(made) is Good
     assert made.options is OPTIONS
@@ -99,9 +98,9 @@ def test_the_names_are_listed_in_order() -> None:
     assert registry.names() == ["7z", "tar", "zip"]
 
 
-@pytest.mark.parametrize("name", [entry.name for entry in backends.ENTRY_POINTS])
+@pytest.mark.parametrize("name", [entry.name for entry in builtin()])
 def test_every_backend_in_the_box_can_be_had(name: str) -> None:
-    made = Registry(backends.ENTRY_POINTS).create(name, OPTIONS)
+    made = Registry(builtin()).create(name, OPTIONS)
     assert made.name == name
 
 
@@ -124,14 +123,14 @@ def test_two_backends_of_one_name_are_refused() -> None:
 
 
 def test_two_backends_of_a_name_that_nobody_asks_for_do_no_harm() -> None:
-    registry = Registry([*backends.ENTRY_POINTS, point("Good"), point("Other")])
+    registry = Registry([*builtin(), point("Good"), point("Other")])
     assert registry.create("tar", OPTIONS).name == "tar"
     assert registry.names() == ["good", "stored-zip", "tar", "tar.gz", "zip"]
 
 
 def test_an_installed_backend_may_not_replace_one_in_the_box() -> None:
     with pytest.raises(BackendLoadError, match="two backends are called 'zip'"):
-        Registry([*backends.ENTRY_POINTS, point("Good", "zip")]).create("zip", OPTIONS)
+        Registry([*builtin(), point("Good", "zip")]).create("zip", OPTIONS)
 
 
 def test_one_backend_listed_twice_is_one() -> None:
@@ -147,7 +146,7 @@ def test_the_package_at_fault_is_named(tmp_path: Path) -> None:
 
 
 def test_a_backend_in_the_box_has_no_origin() -> None:
-    assert Registry(backends.ENTRY_POINTS).origin("tar") == ""
+    assert Registry(builtin()).origin("tar") == ""
 
 
 @pytest.mark.parametrize(

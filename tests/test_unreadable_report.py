@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from backends.stored_zip import StoredZip
-from backends.tar import Tar
-from backends.tar_gz import TarGz
-from backends.zip_program import ZipProgram
 from tests.servers import tool
 from tests.strangers import HEADLINE, album_in, manifest, names, public_photos, report_of, text_of
 from tests.unprivileged import unprivileged
 from tornado_archiver.backend import ArchiveInfo, Backend, BackendOptions, ByteRange
+from tornado_archiver.backends.stored_zip import StoredZip
+from tornado_archiver.backends.tar import Tar
+from tornado_archiver.backends.tar_gz import TarGz
+from tornado_archiver.backends.zip_program import ZipProgram
 from tornado_archiver.errors import SourceChangedError, SourceUnreadableError
 from tornado_archiver.source import Manifest, Reader, read_chunk
 from tornado_archiver.sources.local.unreadable import REPORT_NAME

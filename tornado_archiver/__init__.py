@@ -1,1 +1,3 @@
 """Tornado Archiver: a directory, packed on the fly and sent as it is packed, behind one link."""
+
+__version__ = "1.0.0"

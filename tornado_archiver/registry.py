@@ -1,4 +1,4 @@
-"""Finds backends by name: those in the box and those that are installed, through one door.
+"""Finds backends by name: the built-in and the installed ones, all by entry points.
 
 An installed backend is loaded only when the settings name it: installing is not enabling.
 """
@@ -6,7 +6,9 @@ An installed backend is loaded only when the settings name it: installing is not
 import inspect
 import re
 from collections.abc import Iterable
+from configparser import ConfigParser
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 
 from tornado_archiver.backend import Backend, BackendOptions
 from tornado_archiver.errors import BackendLoadError
@@ -24,8 +26,15 @@ METADATA_PATTERNS = {
 }
 
 
+def builtin() -> list[EntryPoint]:
+    """Return the built-in backends, which a checkout that is not installed has as well."""
+    table = ConfigParser(delimiters="=", interpolation=None)
+    table.read_string((Path(__file__).parent / "backends" / "entry_points.ini").read_text("utf-8"))
+    return [EntryPoint(name, value, GROUP) for name, value in table.items(GROUP)]
+
+
 def installed_entry_points() -> Iterable[EntryPoint]:
-    """The backends that packages installed with pip offer."""
+    """Return the backends of the packages that are installed with pip, this one among them."""
     return entry_points(group=GROUP)
 
 

@@ -5,8 +5,8 @@ Photos do not get smaller by deflating them again, so contents are stored as the
 
 from typing import ClassVar
 
-from backends.stored_zip.layout import StoredZipLayout
 from tornado_archiver.backend import Archive, Backend, BackendOptions
+from tornado_archiver.backends.stored_zip.layout import StoredZipLayout
 from tornado_archiver.crc_cache import CrcCache
 from tornado_archiver.planned import PlannedArchive, Plans
 from tornado_archiver.runtime.threads import run_in_thread

@@ -9,9 +9,9 @@ visitor waiting: it is deflated, in blocks that are stored, with CRC and sizes i
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from backends.stored_zip import records
-from backends.stored_zip.records import DEFLATED, DESCRIPTOR_FOLLOWS, STORED, UTF8, Member
 from tornado_archiver.backend import ByteRange
+from tornado_archiver.backends.stored_zip import records
+from tornado_archiver.backends.stored_zip.records import DEFLATED, DESCRIPTOR_FOLLOWS, STORED, UTF8, Member
 from tornado_archiver.contents import Contents
 from tornado_archiver.errors import BackendError
 from tornado_archiver.layout import Layout

@@ -11,7 +11,7 @@ the directory and packs whatever has come since. What it does not do itself is d
   directory: those are compared before it starts, and the kernel lets it read nothing outside the source.
 * It waits for ever on a pipe put in place of a file, so the entries are compared when it is silent, too.
 * It sets the UTF-8 flag (APPNOTE 4.4.4, bit 11) only where a locale called en_US.UTF-8 exists, which a
-  slim system lacks; `locale/` lends it the C.utf8 one under that name.
+  slim system lacks; `_lend_locale` gives it the C.utf8 one under that name.
 """
 
 import asyncio
@@ -24,23 +24,24 @@ from contextlib import ExitStack, aclosing, closing
 from functools import cache
 from typing import ClassVar
 
-from backends.zip_program.compressed import COMPRESSED_SUFFIXES
-from backends.zip_program.modes import ArchiveEnd
-from backends.zip_program.naming import Naming, naming_of
 from tornado_archiver.backend import Archive, ArchiveInfo, Backend, ByteRange
+from tornado_archiver.backends.zip_program.compressed import COMPRESSED_SUFFIXES
+from tornado_archiver.backends.zip_program.modes import ArchiveEnd
+from tornado_archiver.backends.zip_program.naming import Naming, naming_of
 from tornado_archiver.errors import BackendError, BackendUnavailableError
 from tornado_archiver.runtime import landlock
 from tornado_archiver.runtime.cancellation import check_cancelled, shielded
 from tornado_archiver.runtime.subprocess import Subprocess
+from tornado_archiver.runtime.tempdir import make_tempdir
 from tornado_archiver.runtime.threads import finish_in_thread
 from tornado_archiver.source import Entry, Manifest
 from tornado_archiver.sources.local.storage import LocalReader, LocalSource
 
 log = logging.getLogger(__name__)
 
-_LOCALE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "locale")
+_LOCALE = "/usr/lib/locale/C.utf8"
 # Its messages are matched, and its times are local ones
-_ENVIRONMENT = {"LOCPATH": _LOCALE, "TZ": "UTC0"}
+_ENVIRONMENT = {"TZ": "UTC0"}
 
 # What it says with -v when all is well
 _CHATTER = re.compile(r"^ +adding: .*\n?|^.*\(out=\d+\) \(.*\n?|^total bytes=(\d+),.*\n?", re.MULTILINE)
@@ -83,7 +84,8 @@ class _ZipArchive(Archive):
             naming = await finish_in_thread(naming_of, self._entries, reader, resources)
             rules = await finish_in_thread(_rules, [reader.directory], resources)
             end = ArchiveEnd(self._entries)
-            async with aclosing(self._packed(naming, reader, rules)) as packed:
+            locales = await finish_in_thread(_lend_locale, resources)
+            async with aclosing(self._packed(naming, reader, rules, locales)) as packed:
                 async for chunk in packed:
                     for settled in end.push(chunk):
                         yield settled
@@ -100,13 +102,13 @@ class _ZipArchive(Archive):
         return reader
 
     async def _packed(
-        self, naming: Naming, reader: LocalReader, rules: int | None
+        self, naming: Naming, reader: LocalReader, rules: int | None, locales: str
     ) -> AsyncGenerator[bytes, None]:
         program = Subprocess(
             [*self._arguments, *naming.arguments, "-@", "-"],
             cwd=naming.directory,
             stdin=naming.list,
-            env=_ENVIRONMENT,
+            env=_ENVIRONMENT | {"LOCPATH": locales},
             pass_fds=naming.inherited,
             landlock_ruleset=rules,
             expected_stderr=_CHATTER,
@@ -135,6 +137,17 @@ def _rules(readable: Iterable[int], resources: ExitStack) -> int | None:
     rules = landlock.ruleset(readable, filter(None, [_path()]))
     resources.callback(os.close, rules)
     return rules
+
+
+def _lend_locale(resources: ExitStack) -> str:
+    """Return a directory for LOCPATH whose en_US.UTF-8 is C.utf8. It is made for each download, because a
+    wheel cannot contain a link."""
+    locales = make_tempdir()
+    resources.callback(os.rmdir, locales)
+    link = os.path.join(locales, "en_US.UTF-8")
+    os.symlink(_LOCALE, link)
+    resources.callback(os.unlink, link)
+    return locales
 
 
 @cache

@@ -3,12 +3,12 @@
 import subprocess
 from pathlib import Path
 
-from backends.stored_zip import StoredZip
-from backends.tar import Tar
-from backends.tar_gz import TarGz
-from backends.zip_program import ZipProgram
 from tests.servers import tool
 from tornado_archiver.backend import Backend, BackendOptions
+from tornado_archiver.backends.stored_zip import StoredZip
+from tornado_archiver.backends.tar import Tar
+from tornado_archiver.backends.tar_gz import TarGz
+from tornado_archiver.backends.zip_program import ZipProgram
 from tornado_archiver.testing import BackendConformance
 
 

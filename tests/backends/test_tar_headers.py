@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.tar import TarLayout
 from tests.memory_storage import entry, manifest_of
+from tornado_archiver.backends.tar import TarLayout
 from tornado_archiver.source import Entry
 from tornado_archiver.tar_header import pax_header, ustar_header
 

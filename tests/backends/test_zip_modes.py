@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from backends.zip_program.modes import ArchiveEnd
 from tests.memory_storage import entry
+from tornado_archiver.backends.zip_program.modes import ArchiveEnd
 from tornado_archiver.errors import BackendError
 from tornado_archiver.source import Entry
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.stored_zip.layout import StoredZipLayout
-from backends.stored_zip.records import (
+from tests.memory_storage import entry, manifest_of
+from tornado_archiver.backends.stored_zip.layout import StoredZipLayout
+from tornado_archiver.backends.stored_zip.records import (
     DEFLATED,
     DESCRIPTOR_FOLLOWS,
     STORED,
@@ -22,7 +23,6 @@ from backends.stored_zip.records import (
     plain_central_header,
     plain_local_header,
 )
-from tests.memory_storage import entry, manifest_of
 from tornado_archiver.errors import BackendError
 
 T = calendar.timegm((2020, 9, 13, 12, 26, 40))  # 1600000000; DOS: 6354 512D; extended time: 00105E5F

@@ -20,4 +20,4 @@ with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as runni
             rows[name] = [server.seen(port, *cell) for cell in page.CELLS]
         print(name, *rows[name], sep=" | ", flush=True, file=sys.__stdout__)
 if "--write" in sys.argv:
-    page.write(rows)
+    page.write_page(rows)

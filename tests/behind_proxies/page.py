@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tests.behind_proxies.configurations import PAGE
 from tests.behind_proxies.trial import FORMATS, VERSIONS
+from tests.generated import named, read_rows, table, write
 from tests.servers import tool
 
 CELLS = [(version, kind) for kind in FORMATS for version in VERSIONS]
@@ -23,33 +24,14 @@ _VERSION_COMMANDS = (
 
 def committed() -> dict[str, list[str]]:
     """Return the cells of each row of the page."""
-    start, stop = _place(PAGE.read_text("utf-8"), "table")
-    lines = PAGE.read_text("utf-8")[start:stop].strip().splitlines()[2:]
-    rows = ([text.strip() for text in line.strip("|").split("|")] for line in lines)
-    return {name: cells for name, *cells in rows}
+    return {name: cells for name, *cells in read_rows(PAGE, named("table"))}
 
 
-def write(rows: Mapping[str, Sequence[str]]) -> None:
+def write_page(rows: Mapping[str, Sequence[str]]) -> None:
     """Write table and versions into their places on the page."""
-    page = PAGE.read_text("utf-8")
-    for place, lines in (("table", _table(rows)), ("versions", _versions())):
-        start, stop = _place(page, place)
-        page = page[:start] + "\n".join(["", *lines, ""]) + page[stop:]
-    PAGE.write_text(page, "utf-8")
-
-
-def _place(page: str, name: str) -> tuple[int, int]:
-    match = re.search(f"<!-- generated: {name} -->(.*?)<!-- end -->", page, re.DOTALL)
-    assert match, f"{PAGE} has no place for {name}"
-    return match.span(1)
-
-
-def _table(rows: Mapping[str, Sequence[str]]) -> Iterator[str]:
     columns = ["proxy", *(f"{kind}, {version}" for version, kind in CELLS)]
-    yield f"| {' | '.join(columns)} |"
-    yield "|---" * len(columns) + "|"
-    for name, cells in rows.items():
-        yield f"| {' | '.join([name, *cells])} |"
+    write(PAGE, named("table"), table(columns, ([name, *cells] for name, cells in rows.items())))
+    write(PAGE, named("versions"), _versions())
 
 
 def _versions() -> Iterator[str]:

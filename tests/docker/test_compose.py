@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.checkout import copy_project
 from tests.restart.downloads import many, tries
 from tests.servers import (
     PROJECT,
@@ -113,18 +114,6 @@ def project(built: Project) -> Iterator[Project]:
     built.configure(PHOTOS_DIR="./photos")
     built.compose("down", "-v", "-t", "1")
     shutil.rmtree(built.directory / "photos")
-
-
-def copy_project(target: Path) -> None:
-    """What a fresh clone would hold, and what is not in version control yet."""
-    listed = subprocess.check_output(
-        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=PROJECT, text=True
-    )
-    for name in listed.split("\0"):
-        if not name or not os.path.lexists(PROJECT / name):  # the end, or deleted and still in the index
-            continue
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(PROJECT / name, target / name, follow_symlinks=False)
 
 
 def archive(port: int, album: str = ALBUM) -> io.BytesIO:

@@ -19,4 +19,4 @@ with contextlib.redirect_stdout(None), stage() as opened:  # the servers print t
                 rows[group.title, fault.name] = page.row(opened, group, fault)
                 print(group.title, *rows[group.title, fault.name], sep=" | ", flush=True, file=sys.__stdout__)
 if "--write" in sys.argv:
-    page.write(page.committed() | rows)
+    page.write_page(page.committed() | rows)

@@ -1,13 +1,14 @@
 """The tables of docs/faults.md: a row for each fault, a column for each backend, a table for each group."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tests.faults.groups import GROUPS, Fault, Group
 from tests.faults.reports import error_lines
 from tests.faults.stage import Scene, Stage
 from tests.faults.verdict import shows_outside, state, verdict
+from tests.generated import read_rows, table, write
 from tests.servers import PROJECT
 from tornado_archiver.runtime import landlock
 
@@ -72,36 +73,16 @@ def _errors(seen: Mapping[str, Seen]) -> str:
 
 def committed() -> dict[tuple[str, str], list[str]]:
     """The rows as the page has them, by group and fault."""
-    page = PAGE.read_text("utf-8")
-    rows = {}
-    for group in GROUPS:
-        start, stop = _place(page, group)
-        for line in page[start:stop].strip().splitlines()[2:]:
-            texts = [text.strip() for text in line.strip("|").split("|")]
-            rows[group.title, texts[0]] = texts
-    return rows
+    return {(group.title, cells[0]): cells for group in GROUPS for cells in read_rows(PAGE, _marker(group))}
 
 
-def write(rows: Mapping[tuple[str, str], list[str]]) -> None:
+def write_page(rows: Mapping[tuple[str, str], list[str]]) -> None:
     """The tables into the page, which has to have their places already."""
-    page = PAGE.read_text("utf-8")
     for group in GROUPS:
-        start, stop = _place(page, group)
-        page = page[:start] + "\n".join(["", *_table(group, rows), ""]) + page[stop:]
-    PAGE.write_text(page, "utf-8")
+        columns = ["fault", *group.backends, "error line in the log"]
+        cells = (rows[group.title, fault.name] for fault in group.faults)
+        write(PAGE, _marker(group), table(columns, cells))
 
 
-def _place(page: str, group: Group) -> tuple[int, int]:
-    match = re.search(
-        f"## {re.escape(group.title)}\n(?:[^#]*?)<!-- generated -->(.*?)<!-- end -->", page, re.DOTALL
-    )
-    assert match, f"{PAGE} has no place for {group.title!r}"
-    return match.span(1)
-
-
-def _table(group: Group, rows: Mapping[tuple[str, str], list[str]]) -> Iterator[str]:
-    columns = ["fault", *group.backends, "error line in the log"]
-    yield f"| {' | '.join(columns)} |"
-    yield "|---" * len(columns) + "|"
-    for fault in group.faults:
-        yield f"| {' | '.join(rows[group.title, fault.name])} |"
+def _marker(group: Group) -> str:
+    return f"## {re.escape(group.title)}\n(?:[^#]*?)<!-- generated -->"

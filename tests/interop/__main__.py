@@ -11,4 +11,4 @@ with archives() as made:
         results[cell] = matrix.found(made, *cell)
         print(*cell, results[cell], sep=" | ", flush=True)
 if "--write" in sys.argv:
-    matrix.write(results)
+    matrix.write_page(results)

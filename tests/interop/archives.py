@@ -12,10 +12,10 @@ from pathlib import Path
 
 from isal import isal_zlib
 
-from backends.stored_zip.layout import StoredZipLayout
-from backends.tar import TarLayout
 from tests.memory_storage import MemorySource, Read, entry, zeros
 from tornado_archiver.backend import ByteRange
+from tornado_archiver.backends.stored_zip.layout import StoredZipLayout
+from tornado_archiver.backends.tar import TarLayout
 from tornado_archiver.crc_cache import CrcCache
 from tornado_archiver.layout import Layout
 from tornado_archiver.planned import Plan, PlannedArchive

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tests.generated import named, read_rows, table, write
 from tests.interop.archives import Archives, Packed
 from tests.interop.readers import TAR_READERS, ZIP_READERS, Reader, ResponseError
 from tests.servers import PROJECT
@@ -102,42 +103,29 @@ def _huge(reader: Reader, packed: Packed, *, last_only: bool) -> str:
 
 def committed() -> dict[Cell, str]:
     """The cells as the page has them."""
-    page = PAGE.read_text("utf-8")
     told = {}
     for layout, columns in COLUMNS.items():
-        start, stop = _place(page, layout)
-        for row in page[start:stop].strip().splitlines()[2:]:
-            reader, *texts = (text.strip() for text in row.strip("|").split("|"))
+        for reader, *texts in read_rows(PAGE, named(layout)):
             for tree, text in zip(columns, texts, strict=True):
                 if text != _NOT_RUN:
                     told[layout, reader, tree] = text
     return told
 
 
-def write(results: dict[Cell, str]) -> None:
+def write_page(results: dict[Cell, str]) -> None:
     """The tables and the versions into the page, which has to have their places already."""
-    page = PAGE.read_text("utf-8")
-    parts = {layout: list(_table(results, layout)) for layout in COLUMNS} | {"versions": list(_versions())}
-    for name, lines in parts.items():
-        start, stop = _place(page, name)
-        page = page[:start] + "\n".join(["", *lines, ""]) + page[stop:]
-    PAGE.write_text(page, "utf-8")
-
-
-def _place(page: str, name: str) -> tuple[int, int]:
-    """From where to where the page holds what is generated under this name."""
-    match = re.search(f"<!-- generated: {name} -->(.*?)<!-- end -->", page, re.DOTALL)
-    assert match, f"{PAGE} has no place for {name}"
-    return match.span(1)
+    for layout in COLUMNS:
+        write(PAGE, named(layout), _table(results, layout))
+    write(PAGE, named("versions"), _versions())
 
 
 def _table(results: dict[Cell, str], layout: str) -> Iterator[str]:
     columns = COLUMNS[layout]
-    yield f"| reader | {' | '.join(columns.values())} |"
-    yield "|---" * (len(columns) + 1) + "|"
-    for reader in READERS[layout]:
-        texts = (results.get((layout, reader.name, tree), _NOT_RUN) for tree in columns)
-        yield f"| {reader.name} | {' | '.join(texts)} |"
+    rows = (
+        [reader.name, *(results.get((layout, reader.name, tree), _NOT_RUN) for tree in columns)]
+        for reader in READERS[layout]
+    )
+    return table(["reader", *columns.values()], rows)
 
 
 def _versions() -> Iterator[str]:

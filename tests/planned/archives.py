@@ -5,10 +5,10 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 
 import pytest
 
-from backends.stored_zip.layout import StoredZipLayout
-from backends.tar import TarLayout
 from tests.memory_storage import MemorySource, entry, manifest_of
 from tornado_archiver.backend import ByteRange
+from tornado_archiver.backends.stored_zip.layout import StoredZipLayout
+from tornado_archiver.backends.tar import TarLayout
 from tornado_archiver.contents import READ_BYTES, SMALL_BYTES
 from tornado_archiver.crc_cache import CrcCache
 from tornado_archiver.layout import Layout

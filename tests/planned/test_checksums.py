@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from backends.tar import TarLayout
 from tests.memory_storage import entry, manifest_of
 from tests.planned.archives import DEFAULT, MIB, archive_of, consume, packed, pulls, source_of, stored_up_to
+from tornado_archiver.backends.tar import TarLayout
 from tornado_archiver.crc_cache import CrcCache
 from tornado_archiver.errors import SourceChangedError
 from tornado_archiver.testing import trees

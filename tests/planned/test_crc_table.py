@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from backends.stored_zip import StoredZip
 from tests.planned.archives import consume, pulls
 from tornado_archiver.backend import BackendOptions
+from tornado_archiver.backends.stored_zip import StoredZip
 from tornado_archiver.checksums import Checksums, CrcTable
 from tornado_archiver.errors import SourceChangedError
 from tornado_archiver.planned import PlannedArchive

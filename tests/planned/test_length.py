@@ -7,8 +7,8 @@ import zipfile
 
 import pytest
 
-from backends.tar import TarLayout
 from tests.planned.archives import DEFAULT, archive_of, packed, random_manifest, source_of, stored_up_to
+from tornado_archiver.backends.tar import TarLayout
 from tornado_archiver.source import Manifest
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from backends.tar import TarLayout
 from tests.planned.archives import (
     DEFAULT,
     MIB,
@@ -23,6 +22,7 @@ from tests.planned.archives import (
     pulls,
     stored_up_to,
 )
+from tornado_archiver.backends.tar import TarLayout
 from tornado_archiver.contents import SMALL_BYTES
 from tornado_archiver.errors import SourceChangedError
 from tornado_archiver.planned import PlannedArchive

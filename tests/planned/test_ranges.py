@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backends.tar import TarLayout
 from tests.memory_storage import entry, manifest_of
 from tests.planned.archives import DEFAULT, LAYOUTS, MIB, MakeLayout, archive_of, around, packed, stored_up_to
+from tornado_archiver.backends.tar import TarLayout
 from tornado_archiver.contents import READ_BYTES, SMALL_BYTES
 from tornado_archiver.crc_cache import CrcCache
 from tornado_archiver.packer import MAX_SLICE_BYTES

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 
 import pytest
 
-from backends.tar import TarLayout
 from tests.memory_storage import entry, manifest_of
 from tests.planned.archives import (
     DEFAULT,
@@ -20,6 +19,7 @@ from tests.planned.archives import (
     random_manifest,
     stored_up_to,
 )
+from tornado_archiver.backends.tar import TarLayout
 from tornado_archiver.contents import Contents
 from tornado_archiver.errors import BackendError
 from tornado_archiver.segments import Late

@@ -9,18 +9,18 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from backends.tar import TarLayout
 from tests.memory_storage import MTIME_NS, entry, manifest_of
 from tests.planned.archives import DEFAULT, LAYOUTS, MakeLayout, archive_of, packed, source_of, stored_up_to
 from tests.servers import PROJECT
+from tornado_archiver.backends.tar import TarLayout
 from tornado_archiver.crc_cache import CrcCache
 from tornado_archiver.source import Entry, Manifest
 from tornado_archiver.testing import trees
 
 PACK = """
 import asyncio, hashlib, pathlib, sys
-from backends.stored_zip import StoredZip
-from backends.tar import Tar
+from tornado_archiver.backends.stored_zip import StoredZip
+from tornado_archiver.backends.tar import Tar
 from tornado_archiver.backend import BackendOptions
 from tornado_archiver.source import read_chunk
 from tornado_archiver.testing import trees

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from backends.tar import TarLayout
 from tests.planned.archives import (
     DEFAULT,
     MIB,
@@ -21,6 +20,7 @@ from tests.planned.archives import (
     stored_up_to,
 )
 from tornado_archiver.backend import ByteRange
+from tornado_archiver.backends.tar import TarLayout
 from tornado_archiver.contents import SMALL_BYTES, Contents
 from tornado_archiver.errors import ArchiverError, SourceChangedError
 from tornado_archiver.source import Chunk, FileSlice, read_chunk

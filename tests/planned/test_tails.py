@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from backends.stored_zip import StoredZip
 from tests.memory_storage import MemorySource, entry, manifest_of, zeros
 from tests.planned.archives import (
     DEFAULT,
@@ -23,6 +22,7 @@ from tests.planned.archives import (
 )
 from tests.servers import eventually
 from tornado_archiver.backend import BackendOptions, ByteRange
+from tornado_archiver.backends.stored_zip import StoredZip
 from tornado_archiver.packer import MAX_SLICE_BYTES
 from tornado_archiver.testing import trees
 from tornado_archiver.testing.probes import ResourceSnapshot, bytes_read

@@ -6,9 +6,9 @@ import zipfile
 
 import pytest
 
-from backends.tar import TarLayout
 from tests.memory_storage import entry, manifest_of
 from tests.planned.archives import DEFAULT, GIB, MIB, archive_of, length_of, packed, source_of, stored_up_to
+from tornado_archiver.backends.tar import TarLayout
 from tornado_archiver.crc_cache import CrcCache
 from tornado_archiver.planned import PlannedArchive
 from tornado_archiver.source import Entry, Manifest

@@ -4,7 +4,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tornado_archiver.settings.options import PROJECT_ROOT
+from tornado_archiver.settings.options import DEMO_PHOTOS
 
 
 class Example(NamedTuple):
@@ -35,9 +35,7 @@ EXAMPLES = {
         ["proxy.test", "10.0.0.1/8", "10.0.0.0/8 ::1", ",", "300.1.1.1"],
     ),
     "max_header_size": Example(16 * 1024, "8KiB", 8192, "65536", ["big", "0", "1023"]),
-    "photos_dir": Example(
-        PROJECT_ROOT / "demo" / "photos", "/srv/my photos", Path("/srv/my photos"), "elsewhere", ["a\0b"]
-    ),
+    "photos_dir": Example(DEMO_PHOTOS, "/srv/my photos", Path("/srv/my photos"), "elsewhere", ["a\0b"]),
     "backend": Example("stored-zip", "tar.gz", "tar.gz", "zip", ["a b", "zip,tar", "[zip]", "\n"]),
     "formats": Example(
         (),

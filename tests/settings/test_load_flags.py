@@ -4,7 +4,7 @@ import pytest
 
 from tests.settings.sources import Sources
 from tornado_archiver.settings.load import load_settings
-from tornado_archiver.settings.options import OPTIONS, PROJECT_ROOT, Settings
+from tornado_archiver.settings.options import DEMO_PHOTOS, OPTIONS, Settings
 from tornado_archiver.settings.types import BOOL
 
 
@@ -81,4 +81,4 @@ def test_help_lists_every_flag_variable_and_default(
         assert f"{option.help} Allowed: {option.type.expected}." in shown
         assert f"Environment variable: {option.env}." in shown
     assert "Default: demo/photos." in shown
-    assert str(PROJECT_ROOT) not in shown
+    assert str(DEMO_PHOTOS) not in shown

@@ -14,9 +14,7 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.servers import Server, free_port, running_server, wait_until_answering
-
-_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+from tests.servers import DIRECT, Server, free_port, running_server, wait_until_answering
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,7 @@ def ask(port: int, path: str, accept: str = "*/*") -> tuple[int, str]:
     """Status and body of the answer to a GET."""
     asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Accept": accept})
     try:
-        with _DIRECT.open(asked, timeout=30) as answer:
+        with DIRECT.open(asked, timeout=30) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as refused:
         with refused:

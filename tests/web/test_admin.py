@@ -17,6 +17,7 @@ import pytest
 from tests.servers import eventually, fetch, running_server
 from tests.web.admin import Admin, administered, ask
 from tests.web.visitors import BROWSER, knock, linked_noise, read_head, request, rest_of
+from tornado_archiver import __version__
 from tornado_archiver.errors import BackendError, BackendUnavailableError
 from tornado_archiver.ledger import Ledger, Row
 from tornado_archiver.roll import Roll
@@ -193,6 +194,7 @@ def test_the_status_tells_of_each_download(admin: Admin) -> None:
     assert (status["running"], status["waiting"], status["workers"]) == (3, 0, 1)
     assert (status["max_downloads"], status["max_downloads_per_client"]) == (1000, 32)
     assert 0 < status["uptime_s"] < 60
+    assert status["version"] == __version__
     by_kind = {(d["backend"], d["range"]): d for d in status["downloads"]}
     assert set(by_kind) == {("stored-zip", ""), ("tar.gz", ""), ("stored-zip", "bytes=100-")}
     for download in by_kind.values():

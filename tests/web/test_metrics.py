@@ -14,6 +14,7 @@ from prometheus_client.openmetrics import parser as openmetrics
 from tests.servers import PROJECT, eventually, fetch, tool
 from tests.web.admin import Admin, administered, ask
 from tests.web.visitors import BROKEN_OFF, knock, linked_noise, read_head, request, rest_of, stalled_curl
+from tornado_archiver import __version__
 
 BACKENDS = ("stored-zip", "tar", "zip", "tar.gz")
 PLANNED = ("stored-zip", "tar")
@@ -186,6 +187,10 @@ def test_the_page_is_open_metrics_for_who_asks_for_it(admin: Admin) -> None:
     _, text = admin.get("/metrics", "application/openmetrics-text; version=1.0.0")
     names = {family.name for family in openmetrics.text_string_to_metric_families(text)}  # type: ignore[no-untyped-call]
     assert "archiver_downloads_started" in names
+
+
+def test_build_info_has_the_version(admin: Admin) -> None:
+    assert admin.count("build_info", __version__) == 1
 
 
 def test_a_version_that_is_none_gets_the_plain_page(admin: Admin) -> None:

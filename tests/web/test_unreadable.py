@@ -17,7 +17,7 @@ from typing import cast
 
 import pytest
 
-from tests.servers import Server, contents, contents_of_zip, eventually, fetch, running_server, tool
+from tests.servers import DIRECT, Server, contents, contents_of_zip, eventually, fetch, running_server, tool
 from tests.unprivileged import unprivileged_command
 from tests.web.visitors import BROKEN_OFF, linked_noise, stalled_curl
 from tornado_archiver.testing import faults, trees
@@ -78,7 +78,7 @@ def link(backend: str, album: str = ALBUM) -> str:
 
 def ask(server: Server, path: str, **headers: str) -> tuple[HTTPResponse, bytes]:
     asked = urllib.request.Request(server.url(path), headers=headers)
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(asked, timeout=60) as answer:
+    with DIRECT.open(asked, timeout=60) as answer:
         return cast(HTTPResponse, answer), answer.read()
 
 

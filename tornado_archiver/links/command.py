@@ -1,4 +1,4 @@
-"""`python -m tornado_archiver link`: makes an expiring link, with the keys that the service is given."""
+"""`tornado-archiver sign-link`: makes an expiring link, with the keys that the service is given."""
 
 import argparse
 import math
@@ -14,17 +14,23 @@ from tornado_archiver.errors import ArchiverError, SettingsError
 from tornado_archiver.links.keys import load_link_keys
 from tornado_archiver.links.path import parse_hash
 from tornado_archiver.links.signing import LinkSigner
+from tornado_archiver.runtime.program import program_name
 from tornado_archiver.settings.load import load_settings
 from tornado_archiver.settings.options import Settings
 from tornado_archiver.settings.types import DAY, NAME, duration
 
 EXIT_USAGE = 2
 
-_PROGRAM = "python -m tornado_archiver"
 _TTL = duration(3650 * DAY)
 _NO_KEY = (
     "there is no key to sign with: set ARCHIVER_LINK_SECRET_FILE or ARCHIVER_LINK_SECRET, in the environment "
     "or in .env, or give --link-secret-file FILE or --config FILE"
+)
+_EPILOG = (
+    "The key is the first one of the setting link-secret, or else the first one in the file that the "
+    "setting link-secret-file names. Both are read from where the service reads them: the environment "
+    "(ARCHIVER_LINK_SECRET, ARCHIVER_LINK_SECRET_FILE), the .env file in the current directory, and the "
+    "config file."
 )
 
 
@@ -47,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _print_error(*lines: str) -> None:
-    sys.stderr.writelines(f"{_PROGRAM} link: {line}\n" for line in lines)
+    sys.stderr.writelines(f"{program_name()} sign-link: {line}\n" for line in lines)
 
 
 def _settings(args: argparse.Namespace, environ: Mapping[str, str], dotenv: Path) -> Settings:
@@ -83,31 +89,20 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
-        prog=_PROGRAM,
-        description="Tools for the Tornado Archiver. The service itself is started with: python server.py",
+        prog=f"{program_name()} sign-link",
+        description="Prints a link that expires, without a check that there is such a directory.",
+        epilog=_EPILOG,
         allow_abbrev=False,
     )
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    _add_link(commands.add_parser("link", help="Make a link that expires.", allow_abbrev=False))
-    return parser
-
-
-def _add_link(link: argparse.ArgumentParser) -> None:
-    link.description = "Prints a link that expires. Nobody looks whether there is such a directory."
-    link.epilog = (
-        "The key is the first one of the setting link-secret, or else the first one in the file that the "
-        "setting link-secret-file names. Both are read from where the service reads them: the environment "
-        "(ARCHIVER_LINK_SECRET, ARCHIVER_LINK_SECRET_FILE), the .env file in the current directory, and the "
-        "config file."
-    )
-    link.add_argument("hash", type=_hash, help="The name of the directory.")
-    link.add_argument("--expires", type=_ttl, required=True, metavar="TIME", help="For how long: 12h, 7d.")
-    link.add_argument(
+    parser.add_argument("hash", type=_hash, help="The name of the directory.")
+    parser.add_argument("--expires", type=_ttl, required=True, metavar="TIME", help="For how long: 12h, 7d.")
+    parser.add_argument(
         "--format", type=_format, metavar="NAME", help="Ask for this format instead of the usual."
     )
-    link.add_argument("--base-url", type=_base_url, metavar="URL", help="What to put in front.")
-    link.add_argument("-c", "--config", metavar="FILE", help="Config file with settings.")
-    link.add_argument("--link-secret-file", metavar="FILE", help="File with keys, one on each line.")
+    parser.add_argument("--base-url", type=_base_url, metavar="URL", help="What to put in front.")
+    parser.add_argument("-c", "--config", metavar="FILE", help="Config file with settings.")
+    parser.add_argument("--link-secret-file", metavar="FILE", help="File with keys, one on each line.")
+    return parser
 
 
 def _hash(text: str) -> str:

@@ -1,10 +1,8 @@
-"""Puts the service together as the settings want it. The only place that knows both the core, the web and the
-box's backends."""
+"""Puts the service together as the settings want it."""
 
 import asyncio
 import os
 
-import backends
 from tornado_archiver.admission import Admission
 from tornado_archiver.backend import Backend, BackendOptions
 from tornado_archiver.errors import BackendLoadError, BackendUnavailableError
@@ -12,7 +10,7 @@ from tornado_archiver.impatient_storage import ImpatientStorage
 from tornado_archiver.ledger import Ledger, Limits
 from tornado_archiver.links.keys import load_link_keys
 from tornado_archiver.pacing import Pacing
-from tornado_archiver.registry import Registry, installed_entry_points
+from tornado_archiver.registry import Registry, builtin, installed_entry_points
 from tornado_archiver.settings.options import DEFAULT, Settings
 from tornado_archiver.source import Storage
 from tornado_archiver.sources.filter import SourceFilter, is_never_served
@@ -77,7 +75,7 @@ def _create_rate_limiter(settings: Settings, ledger: Ledger) -> Pacing:
 
 
 async def _load_backends(settings: Settings) -> list[Backend]:
-    registry = Registry([*backends.ENTRY_POINTS, *installed_entry_points()])
+    registry = Registry([*builtin(), *installed_entry_points()])
     options = BackendOptions(
         compress_level=settings.compression_level, stored_threshold=settings.stored_threshold
     )

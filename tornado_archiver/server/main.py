@@ -17,6 +17,7 @@ from typing import Any
 from tornado_archiver.errors import ArchiverError
 from tornado_archiver.ledger import Ledger
 from tornado_archiver.links.signing import LinkSigner
+from tornado_archiver.runtime.program import program_name
 from tornado_archiver.runtime.signals import WorkerSignals
 from tornado_archiver.runtime.tempdir import remove_tempdirs_of
 from tornado_archiver.server.bootstrap import create_app, create_services
@@ -54,12 +55,12 @@ def main(argv: Sequence[str]) -> int:
     try:
         settings = read()
         if settings.print_config:
-            sys.stderr.writelines(f"server.py: {warning}\n" for warning in settings.warnings)
+            sys.stderr.writelines(f"{program_name()}: {warning}\n" for warning in settings.warnings)
             sys.stdout.write(format_settings(settings) + "\n")
             return 0
         _run(settings, read)
     except ArchiverError as error:
-        sys.stderr.write(f"server.py: {error}\n")
+        sys.stderr.write(f"{program_name()}: {error}\n")
         return EXIT_CONFIG_ERROR
     return 0
 

@@ -6,6 +6,7 @@ import socket
 
 from tornado.netutil import bind_sockets
 
+from tornado_archiver import __version__
 from tornado_archiver.errors import SettingsError
 from tornado_archiver.runtime.socket_activation import listen_fds
 from tornado_archiver.settings.options import Settings
@@ -14,6 +15,8 @@ log = logging.getLogger(__name__)
 
 PUBLIC = ("host", "port")
 ADMIN = ("admin_host", "admin_port")
+
+_LISTENING = f"tornado-archiver {__version__} listening on"  # the first line of the log
 
 
 def bind(settings: Settings, address: tuple[str, str] = PUBLIC) -> list[socket.socket]:
@@ -31,14 +34,14 @@ def bind(settings: Settings, address: tuple[str, str] = PUBLIC) -> list[socket.s
             f"cannot listen on {host} port {port} ({origins}): {problem};"
             " choose an address of this machine and a free port"
         ) from error
-    _log_listening(sockets, "the admin's pages are on" if address == ADMIN else "listening on")
+    _log_listening(sockets, "the admin's pages are on" if address == ADMIN else _LISTENING)
     return sockets
 
 
 def open_public_sockets(settings: Settings) -> list[socket.socket]:
     """What the starter has opened already, in place of the visitors' address. Raises SettingsError."""
     inherited = listen_fds(os.environ)
-    _log_listening(inherited, "listening on")
+    _log_listening(inherited, _LISTENING)
     return inherited or bind(settings)
 
 

@@ -17,7 +17,9 @@ import configargparse
 from dotenv.parser import parse_stream
 from dotenv.variables import parse_variables
 
+from tornado_archiver import __version__
 from tornado_archiver.errors import SettingsError
+from tornado_archiver.runtime.program import program_name
 from tornado_archiver.settings.option import Option
 from tornado_archiver.settings.options import CONFIG, DEFAULT, OPTIONS, VARIABLE_PREFIX, Settings
 from tornado_archiver.settings.types import BOOL, printable
@@ -98,7 +100,7 @@ def _unknown_flag(unknown: Sequence[str]) -> str:
     word = next((argument for argument in unknown if argument != "--"), "--").partition("=")[0]
     if not word.startswith("-"):  # it may be a secret as well: two keys with a blank instead of a comma
         return "unexpected argument that is not a flag, --help lists them all"
-    known = [*(option.flag for option in _ALL), "--print-config", "--help"]
+    known = [*(option.flag for option in _ALL), "--print-config", "--version", "--help"]
     return f"{word!r} is not a flag, {did_you_mean(word, known)}"
 
 
@@ -231,11 +233,12 @@ class _Parser(configargparse.ArgumentParser):  # type: ignore[misc]  # it has no
 
     def __init__(self, config: Path) -> None:
         super().__init__(
-            prog="server.py",
+            prog=program_name(),
             description="Streams a directory of files as an archive that is packed while it is sent.",
             epilog="Each long flag without its dashes is a key of the config file: photos-dir = /srv/photos. "
             "A flag overrides an environment variable, which overrides the .env file in the current "
-            "directory, which overrides the config file. An empty variable counts as unset.",
+            "directory, which overrides the config file. An empty variable counts as unset. Other commands: "
+            "sign-link creates a signed link, healthcheck queries a running service.",
             allow_abbrev=False,
             exit_on_error=False,
             add_env_var_help=False,  # the library's text does not mention the .env file
@@ -247,6 +250,12 @@ class _Parser(configargparse.ArgumentParser):  # type: ignore[misc]  # it has no
             group.add_argument(*option.flags, **_arguments(option))
         self.add_argument(
             "--print-config", action="store_true", help="Print each setting with its origin, and exit."
+        )
+        self.add_argument(
+            "--version",
+            action="version",
+            version=f"tornado-archiver {__version__}",
+            help="Print the version, and exit.",
         )
 
     def error(self, message: str) -> NoReturn:

@@ -11,7 +11,7 @@ from pathlib import Path
 from tornado_archiver.settings import types
 from tornado_archiver.settings.option import Option, option
 
-PROJECT_ROOT = Path(__file__).resolve().parents[2]
+DEMO_PHOTOS = Path(__file__).resolve().parents[1] / "demo" / "photos"
 VARIABLE_PREFIX = "ARCHIVER_"
 DEFAULT = "default"  # the origin of a setting that no source gives
 
@@ -57,7 +57,7 @@ class Settings:
         "Directory that contains the directories to archive.",
         section="Archives",
         env="PHOTOS_DIR",
-        value=PROJECT_ROOT / "demo" / "photos",
+        value=DEMO_PHOTOS,
     )
     backend: str = option(
         "stored-zip",

@@ -3,10 +3,17 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from tornado_archiver import __version__
 from tornado_archiver.ledger import Ledger
 from tornado_archiver.tally import Key
 from tornado_archiver.web.metrics import FAMILIES, SUM, Family, Metrics
@@ -41,6 +48,7 @@ class _Shared(Collector):
             of_family = {key[1:]: count for key, count in counts.items() if key[0] == family.name}
             yield _histogram(family, of_family) if family.buckets else _counter(family, of_family)
         yield from self._gauges()
+        yield InfoMetricFamily("archiver_build", "Version of the service.", {"version": __version__})
 
     def _gauges(self) -> Iterator[Metric]:
         """What is so right now. What a dead worker did is not in the ledger any more."""

@@ -116,19 +116,18 @@ def prefers_html(accept_header: str) -> bool:
     Only a client that names HTML and likes it no less than plain text is taken for a browser: `*/*` is what
     curl and scripts send, and they are better served with two lines of text.
     """
-    html = max(_quality(accept_header, "text/html"), _quality(accept_header, "application/xhtml+xml"))
+    html = _quality(accept_header, "text/html", "application/xhtml+xml")
     return html > 0 and html >= _quality(accept_header, "text/plain")
 
 
-def _quality(accept_header: str, media_type: str) -> float:
-    """How much `media_type` is wanted by its full name, 0 when it is not named. A malformed weight is 0."""
+def _quality(accept_header: str, *media_types: str) -> float:
+    """Return the highest weight of these types, which must be named in full; a malformed weight is 0."""
     weights = [0.0]
-    for wanted in accept_header.lower().split(","):
-        name, *parameters = (part.strip() for part in wanted.split(";"))
-        if name == media_type:
-            texts = [text for key, _, text in (part.partition("=") for part in parameters) if key == "q"]
-            text = texts[0] if texts else "1"
-            weights.append(float(text) if _WEIGHT.fullmatch(text) else 0.0)
+    for media_range in "".join(accept_header.lower().split()).split(","):
+        media_type, *parameters = media_range.split(";")
+        if media_type in media_types:
+            text = next((each[2:] for each in parameters if each.startswith("q=")), "1")
+            weights.append(float(text) if _WEIGHT.fullmatch(text) else 0)
     return max(weights)
 
 

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tornado_archiver import __version__
 from tornado_archiver.ledger import Ledger, Row
 from tornado_archiver.web.metrics import Metrics
 
@@ -101,6 +102,7 @@ def _running(row: Row, bytes_per_s: float, now: float) -> Running:
 def as_json(status: Status) -> dict[str, object]:
     """All of it, for a program."""
     return {
+        "version": __version__,
         "uptime_s": round(status.uptime_s, 1),
         "workers": status.workers,
         "draining": status.is_draining,
