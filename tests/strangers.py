@@ -10,8 +10,8 @@ from pathlib import Path
 from tests.unprivileged import unprivileged
 from tornado_archiver.source import Entry, Manifest
 from tornado_archiver.sources.filter import SourceFilter
-from tornado_archiver.sources.local.storage import LocalStorage
-from tornado_archiver.sources.local.unreadable import ReportingStorage
+from tornado_archiver.sources.local.storage import LocalStorage, Settle
+from tornado_archiver.sources.local.unreadable import skip_unreadable
 from tornado_archiver.testing import trees
 
 HASH = "5ecre7hash"
@@ -35,22 +35,19 @@ def album_in(photos: Path) -> Path:
     return photos / HASH
 
 
-class Stranger(ReportingStorage):
+class Stranger(LocalStorage):
     """Walks without root's right to read everything."""
 
+    def __init__(self, photos_dir: Path, selection: SourceFilter, settle: Settle = skip_unreadable) -> None:
+        super().__init__(photos_dir, selection, settle)
+
     def _scan(self, name: bytes) -> Manifest:
         with unprivileged():
             return super()._scan(name)
 
 
-class StrictStranger(LocalStorage):
-    def _scan(self, name: bytes) -> Manifest:
-        with unprivileged():
-            return super()._scan(name)
-
-
-def manifest(album: Path, storage: type[LocalStorage] = Stranger) -> Manifest:
-    return asyncio.run(storage(album.parent, SourceFilter()).scan(album.name))
+def manifest(album: Path, settle: Settle = skip_unreadable) -> Manifest:
+    return asyncio.run(Stranger(album.parent, SourceFilter(), settle).scan(album.name))
 
 
 def names(found: Manifest) -> list[str]:

@@ -61,7 +61,7 @@ def page(browser: Browser, admin: Admin, said: list[str]) -> Iterator[Page]:
 
 def test_a_download_moves_on_the_page(page: Page, admin: Admin, said: list[str]) -> None:
     page.goto("/status")
-    expect(page.get_by_text("No download runs or waits.")).to_be_visible()
+    expect(page.get_by_text("No active downloads.")).to_be_visible()
     with downloading(admin):
         expect(page.locator(".download")).to_have_count(1, timeout=SOON_MS)
         percent = page.locator(".percent")
@@ -88,9 +88,9 @@ def test_a_full_page_does_not_scroll_sideways(page: Page, admin: Admin, said: li
         read_head(part)
         read_head(packed)
         with knock(admin.server, LINK):
-            assert eventually(lambda: admin.status()["waiting"] == 1)
+            assert eventually(lambda: admin.status()["queued"] == 1)
             page.goto("/status")
-            expect(page.get_by_text("Waiting for its turn")).to_be_visible()
+            expect(page.locator(".download").get_by_text("Queued")).to_be_visible()
             expect(page.get_by_text("so far")).to_be_visible()
             assert page.locator(".download").count() == 3
             assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]

@@ -14,11 +14,11 @@ import pytest
 
 from tests.memory_storage import entry, manifest_of
 from tests.test_cleanup import quietly
+from tests.test_scan_timeout import service_of
 from tornado_archiver.backends.stored_zip.layout import StoredZipLayout
 from tornado_archiver.backends.tar import TarLayout
 from tornado_archiver.backends.zip_program.naming import naming_of
 from tornado_archiver.errors import StorageUnavailableError
-from tornado_archiver.impatient_storage import ImpatientStorage
 from tornado_archiver.runtime.cancellation import cancel_event, check_cancelled, with_checkpoints
 from tornado_archiver.runtime.threads import finish_in_thread, run_in_thread
 from tornado_archiver.source import Manifest
@@ -167,8 +167,8 @@ def test_scan_whose_request_is_gone_stops(
     monkeypatch.setattr(os, "scandir", held_scandir)
 
     async def main() -> None:
-        storage = ImpatientStorage(LocalStorage(tmp_path, SourceFilter()), 0.2 if is_late else 0)
-        task = asyncio.create_task(storage.scan("album"))
+        service = service_of(LocalStorage(tmp_path, SourceFilter()), 0.2 if is_late else 0)
+        task = asyncio.create_task(service.scan("album"))
         assert await asyncio.to_thread(at_third.wait, 60)
         if not is_late:
             task.cancel()

@@ -208,7 +208,7 @@ def test_the_log_says_that_a_visitor_left(logging_server: Server) -> None:
         read_head(visitor)
     assert eventually(lambda: links_told(logging_server))
     (line,) = links_told(logging_server)
-    assert re.fullmatch(rf"GET /archive/{ALBUM[:6]}…/ 200 \d+( of \d{{8}})? bytes left", line)
+    assert re.fullmatch(rf"GET /archive/{ALBUM[:6]}…/ 200 \d+( of \d{{8}})? bytes client_closed", line)
 
 
 def test_the_log_says_that_the_service_stopped(logging_server: Server) -> None:
@@ -217,7 +217,7 @@ def test_the_log_says_that_the_service_stopped(logging_server: Server) -> None:
         logging_server.process.send_signal(signal.SIGTERM)
         assert logging_server.process.wait(timeout=60) == 0
     (line,) = links_told(logging_server)
-    assert re.fullmatch(rf"GET /archive/{ALBUM[:6]}…/ 200 \d+( of \d{{8}})? bytes stopped", line)
+    assert re.fullmatch(rf"GET /archive/{ALBUM[:6]}…/ 200 \d+( of \d{{8}})? bytes shutdown", line)
 
 
 def test_without_logging_there_are_no_lines_for_requests(photos: Path) -> None:

@@ -84,8 +84,15 @@ def test_an_exception_stays_on_the_json_line() -> None:
 
 
 def test_fields_keep_their_types() -> None:
-    found = told(record_of("x", fields={"sent": 5, "promised": None, "seconds": 0.5, "is_range": False}))
-    assert (found["sent"], found["promised"], found["seconds"], found["is_range"]) == (5, None, 0.5, False)
+    found = told(
+        record_of("x", fields={"bytes_sent": 5, "content_length": None, "seconds": 0.5, "is_range": False})
+    )
+    assert (found["bytes_sent"], found["content_length"], found["seconds"], found["is_range"]) == (
+        5,
+        None,
+        0.5,
+        False,
+    )
 
 
 # What nobody caught
@@ -154,8 +161,14 @@ def test_every_line_of_a_server_is_json(photos: Path) -> None:
         lines = [json.loads(line) for line in server.log().splitlines()]
     links = [line for line in lines if line.get("path", "").startswith("/archive/")]
     assert all(line["client"] == "127.0.0.1" and line["method"] == "GET" for line in links)
-    complete, left, other_left, refused = sorted(links, key=lambda line: (line["outcome"], line["backend"]))
-    assert complete | {"time": "", "message": "", "request_id": "", "seconds": 0, "first_byte_s": 0} == {
+    left, other_left, complete, refused = sorted(links, key=lambda line: (line["outcome"], line["backend"]))
+    assert complete | {
+        "time": "",
+        "message": "",
+        "request_id": "",
+        "seconds": 0,
+        "time_to_first_byte_s": 0,
+    } == {
         "time": "",
         "level": "INFO",
         "logger": "tornado_archiver.web.access_log",
@@ -165,19 +178,19 @@ def test_every_line_of_a_server_is_json(photos: Path) -> None:
         "method": "GET",
         "path": f"/archive/{ALBUM[:6]}…/",
         "status": 200,
-        "sent": len(whole),
-        "promised": len(whole),
+        "bytes_sent": len(whole),
+        "content_length": len(whole),
         "seconds": 0,
-        "first_byte_s": 0,
+        "time_to_first_byte_s": 0,
         "backend": "stored-zip",
         "outcome": "complete",
         "reason": "",
         "is_range": False,
     }
-    assert 0 < complete["first_byte_s"] <= complete["seconds"]
-    assert (left["outcome"], left["promised"]) == ("left", len(whole))
-    assert left["sent"] < left["promised"]
-    assert (other_left["backend"], other_left["promised"]) == ("tar.gz", None)
+    assert 0 < complete["time_to_first_byte_s"] <= complete["seconds"]
+    assert (left["outcome"], left["content_length"]) == ("client_closed", len(whole))
+    assert left["bytes_sent"] < left["content_length"]
+    assert (other_left["backend"], other_left["content_length"]) == ("tar.gz", None)
     assert (refused["outcome"], refused["reason"], refused["status"]) == ("refused", "not found", 404)
 
 

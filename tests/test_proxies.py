@@ -191,4 +191,4 @@ def test_an_archive_of_known_length_is_left_with_its_visitor(
     with subprocess.Popen(command) as visitor:
         assert eventually(lambda: saved.exists() and saved.stat().st_size > 0)
         visitor.kill()
-    assert eventually(lambda: " left" in archiver.log())
+    assert eventually(lambda: " client_closed" in archiver.log())

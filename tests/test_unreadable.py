@@ -13,7 +13,6 @@ from tests.strangers import (
     HASH,
     HEADLINE,
     Stranger,
-    StrictStranger,
     album_in,
     manifest,
     names,
@@ -25,7 +24,7 @@ from tornado_archiver.errors import BackendError, SourceUnreadableError, Storage
 from tornado_archiver.source import Entry
 from tornado_archiver.sources.filter import SourceFilter
 from tornado_archiver.sources.local.openat import to_source_error
-from tornado_archiver.sources.local.storage import LocalReader, LocalStorage
+from tornado_archiver.sources.local.storage import LocalReader, fail_if_unreadable
 from tornado_archiver.sources.local.unreadable import REPORT_NAME
 from tornado_archiver.testing import trees
 
@@ -47,7 +46,7 @@ def album(photos: Path) -> Path:
 
 
 def test_where_all_can_be_read_nothing_is_different(album: Path) -> None:
-    assert manifest(album).is_same(manifest(album, LocalStorage))
+    assert manifest(album).is_same(manifest(album, fail_if_unreadable))
 
 
 def test_a_file_that_cannot_be_read_is_left_out_and_listed(album: Path) -> None:
@@ -87,7 +86,7 @@ def test_a_link_whose_end_cannot_be_seen_is_left_out_and_listed_too(album: Path,
     found = asyncio.run(Stranger(photos, FOLLOW).scan(album.name))
     assert text_of(found) == f"{HEADLINE}inside.txt\n"
     with pytest.raises(SourceUnreadableError, match=r"inside\.txt"):
-        asyncio.run(StrictStranger(photos, FOLLOW).scan(album.name))
+        asyncio.run(Stranger(photos, FOLLOW, fail_if_unreadable).scan(album.name))
 
 
 def test_a_file_that_a_broken_disk_does_not_give_is_left_out(
@@ -172,13 +171,13 @@ def test_the_log_says_it_once_and_keeps_the_secret(album: Path, caplog: pytest.L
 def test_a_file_that_cannot_be_read_is_told_at_once(album: Path) -> None:
     (album / "a/2.jpg").chmod(0o600 if os.geteuid() == 0 else 0)
     with pytest.raises(SourceUnreadableError, match=r"'a/2\.jpg' cannot be read: Permission denied"):
-        manifest(album, StrictStranger)
+        manifest(album, fail_if_unreadable)
 
 
 def test_a_directory_that_cannot_be_read_is_told_at_once(album: Path) -> None:
     (album / "b").chmod(0)
     with pytest.raises(SourceUnreadableError, match="'b/' cannot be read: Permission denied"):
-        manifest(album, StrictStranger)
+        manifest(album, fail_if_unreadable)
     (album / "b").chmod(0o755)
 
 
@@ -193,5 +192,5 @@ def test_what_everybody_may_read_is_not_tried(album: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(LocalReader, "open_fd", noted)
     (album / "z.txt").chmod(0o640)
-    manifest(album, LocalStorage)
+    manifest(album, fail_if_unreadable)
     assert tried == ["z.txt"]

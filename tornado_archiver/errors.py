@@ -29,7 +29,7 @@ class BadSignatureError(SourceNotFoundError):
     """The link has to be signed and is not, or not with one of the keys. A visitor cannot tell this from a
     directory that does not exist."""
 
-    reason = "not signed"
+    reason = "bad signature"
 
 
 class LinkExpiredError(ArchiverError):
@@ -47,13 +47,13 @@ class StorageUnavailableError(ArchiverError):
 class SourceUnreadableError(ArchiverError):
     """Something in the source directory exists and cannot be read."""
 
-    reason = "unreadable"
+    reason = "source unreadable"
 
 
 class SourceChangedError(ArchiverError):
     """A file is no longer what the manifest says: gone, replaced, grown, shrunk or touched."""
 
-    reason = "changed"
+    reason = "source changed"
 
 
 class SourceGoneError(SourceChangedError):
@@ -63,7 +63,7 @@ class SourceGoneError(SourceChangedError):
 class TooManyDownloadsError(ArchiverError):
     """As many downloads run and wait as may; `retry_after_s` is when to come back, in seconds."""
 
-    reason = "busy"
+    reason = "too many downloads"
     retry_after_s = 30
 
 
@@ -76,7 +76,7 @@ class ArchiveTooLargeError(ArchiverError):
 class BackendError(ArchiverError):
     """The archive cannot be finished for a reason that lies with its maker, not with the source."""
 
-    reason = "packing"
+    reason = "backend error"
 
 
 class BackendUnavailableError(ArchiverError):

@@ -10,8 +10,8 @@ from tests.backends import test_conformance
 from tornado_archiver.errors import SourceUnreadableError
 from tornado_archiver.source import Entry, Manifest
 from tornado_archiver.sources.filter import SourceFilter
-from tornado_archiver.sources.local.storage import LocalReader
-from tornado_archiver.sources.local.unreadable import REPORT_NAME, ReportedSource, ReportingStorage
+from tornado_archiver.sources.local.storage import LocalReader, LocalStorage
+from tornado_archiver.sources.local.unreadable import REPORT_NAME, SourceWithReport, skip_unreadable
 from tornado_archiver.testing import base, trees
 from tornado_archiver.testing.members import Member, promised
 
@@ -28,11 +28,11 @@ def _refusing(reader: LocalReader, entry: Entry) -> int:
 async def _manifest_of(root: Path, selection: SourceFilter | None = None) -> Manifest:
     if any(path.is_file() for path in root.rglob("*")):
         trees.write(root / _UNREADABLE.decode(), b"")
-    return await ReportingStorage(root.parent, selection or SourceFilter()).scan(root.name)
+    return await LocalStorage(root.parent, selection or SourceFilter(), skip_unreadable).scan(root.name)
 
 
 def _promised_with_report(manifest: Manifest, *, directory_times: bool = True) -> dict[str, Member]:
-    if not isinstance(manifest.source, ReportedSource):
+    if not isinstance(manifest.source, SourceWithReport):
         return promised(manifest, directory_times=directory_times)
     report = manifest.source.report
     on_disk = tuple(entry for entry in manifest.entries if entry != report)

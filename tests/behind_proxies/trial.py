@@ -39,7 +39,9 @@ class Archiver:
         for _ in range(_TRIALS):
             before = counts(self.admin_port)
             seen = self._download(url, version, kind)
-            if seen != LOOKS_WHOLE or "failed (changed)" in counted_since(before, counts(self.admin_port)):
+            if seen != LOOKS_WHOLE or "failed (source changed)" in counted_since(
+                before, counts(self.admin_port)
+            ):
                 return seen
             # on a machine that stood still, the file changed after it had been sent: the archive is whole
         raise AssertionError("the archive is never aborted")

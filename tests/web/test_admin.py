@@ -19,11 +19,10 @@ from tests.web.admin import Admin, administered, ask
 from tests.web.visitors import BROWSER, knock, linked_noise, read_head, request, rest_of
 from tornado_archiver import __version__
 from tornado_archiver.errors import BackendError, BackendUnavailableError
-from tornado_archiver.ledger import Ledger, Row
-from tornado_archiver.roll import Roll
-from tornado_archiver.web import readiness
-from tornado_archiver.web.readiness import PatientCall, Readiness
-from tornado_archiver.web.status import Speeds, shown_bytes, shown_time
+from tornado_archiver.limits.scoreboard import Scoreboard, Slot
+from tornado_archiver.telemetry import readiness
+from tornado_archiver.telemetry.readiness import Readiness, SingleFlight
+from tornado_archiver.telemetry.status import RateEstimator, format_bytes, format_duration
 
 ALBUM = "5f2c1e0b9a7d4c3e8f6a1b2c3d4e5f60"
 LENGTH = 64 * 1024 * 1024
@@ -140,16 +139,16 @@ def test_without_a_worker_or_a_program_it_is_not_ready(
         async def check(self) -> None:
             raise trouble
 
-    looked = Readiness(tmp_path, [Broken()], Ledger(), Roll())  # type: ignore[list-item]
+    looked = Readiness(tmp_path, [Broken()], Scoreboard())  # type: ignore[list-item]
     assert asyncio.run(looked.problems()) == ["no worker is running", f"backend broken: {problem}"]
 
 
 def test_a_mount_that_hangs_is_told_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    gate, roll = threading.Event(), Roll()
-    roll.enter()
-    monkeypatch.setattr(readiness, "_unreadable", lambda _: gate.wait() and "")
+    gate, scoreboard = threading.Event(), Scoreboard()
+    scoreboard.workers.register()
+    monkeypatch.setattr(readiness, "_root_problem", lambda _: gate.wait() and "")
     monkeypatch.setattr(readiness, "TIMEOUT_S", 0.2)
-    looked = Readiness(tmp_path, [], Ledger(), roll)
+    looked = Readiness(tmp_path, [], scoreboard)
 
     async def ask_often() -> list[list[str]]:
         threads = set(threading.enumerate())  # of which some may end meanwhile
@@ -165,12 +164,12 @@ def test_a_mount_that_hangs_is_told_in_time(tmp_path: Path, monkeypatch: pytest.
     assert last == []
 
 
-def test_what_a_patient_call_raises_comes_out() -> None:
+def test_single_flight_raises_what_its_function_does() -> None:
     async def ask_twice() -> None:
-        call = PatientCall(lambda: str(1 // 0))
+        call = SingleFlight(lambda: str(1 // 0))
         for _ in range(2):
             with pytest.raises(ZeroDivisionError):
-                await call.result()
+                await call.call()
 
     asyncio.run(ask_twice())
 
@@ -188,10 +187,12 @@ def test_the_status_tells_of_each_download(admin: Admin) -> None:
             part.sendall(request(path, headers="Range: bytes=100-\r\nX-Request-ID: mine\r\n"))
             read_head(part)
             # bytes are counted once a second, which may be in the first moment of the last of them
-            assert eventually(lambda: all(d["sent"] and d["seconds"] for d in admin.status()["downloads"]))
+            assert eventually(
+                lambda: all(d["bytes_sent"] and d["seconds"] for d in admin.status()["downloads"])
+            )
             status = admin.status()
     assert head.startswith(b"HTTP/1.1 200")
-    assert (status["running"], status["waiting"], status["workers"]) == (3, 0, 1)
+    assert (status["running"], status["queued"], status["workers"]) == (3, 0, 1)
     assert (status["max_downloads"], status["max_downloads_per_client"]) == (1000, 32)
     assert 0 < status["uptime_s"] < 60
     assert status["version"] == __version__
@@ -204,9 +205,9 @@ def test_the_status_tells_of_each_download(admin: Admin) -> None:
         assert 0 < download["seconds"] < 60
         assert download["bytes_per_s"] > 0
     assert by_kind["stored-zip", "bytes=100-"]["id"] == "mine"
-    assert by_kind["stored-zip", ""]["sent"] < by_kind["stored-zip", ""]["promised"]
-    assert by_kind["stored-zip", ""]["left_s"] > 0
-    assert by_kind["tar.gz", ""]["promised"] is by_kind["tar.gz", ""]["left_s"] is None
+    assert by_kind["stored-zip", ""]["bytes_sent"] < by_kind["stored-zip", ""]["content_length"]
+    assert by_kind["stored-zip", ""]["eta_s"] > 0
+    assert by_kind["tar.gz", ""]["content_length"] is by_kind["tar.gz", ""]["eta_s"] is None
     assert ALBUM[6:] not in json.dumps(status)
     assert eventually(lambda: admin.status()["downloads"] == [])
 
@@ -223,25 +224,25 @@ def test_the_page_shows_what_somebody_sent_as_text(admin: Admin) -> None:
     assert ALBUM[6:] not in page
 
 
-def row(sent: int, began: float = 100.0, number: int = 1) -> Row:
-    return Row(number, 1, True, began, sent)
+def slot(sent: int, started_at: float = 100.0) -> Slot:
+    return Slot(1, 1, True, started_at, sent)
 
 
-def test_a_speed_is_that_of_the_last_seconds() -> None:
-    speeds = Speeds()
-    assert speeds.look([row(1000)], 110) == [100]  # since its beginning
-    assert speeds.look([row(1000)], 111) == [pytest.approx(1000 / 11)]  # one second says too little
-    assert speeds.look([row(3000)], 115) == [400]
-    assert speeds.look([row(3000)], 119) == [pytest.approx(2000 / 9)]
-    assert speeds.look([row(9000)], 125) == [600]  # what is older than ten seconds has been forgotten
+def test_rate_is_that_of_the_last_seconds() -> None:
+    rates = RateEstimator()
+    assert rates.update([slot(1000)], 110) == [100]  # since its beginning
+    assert rates.update([slot(1000)], 111) == [pytest.approx(1000 / 11)]  # one second says too little
+    assert rates.update([slot(3000)], 115) == [400]
+    assert rates.update([slot(3000)], 119) == [pytest.approx(2000 / 9)]
+    assert rates.update([slot(9000)], 125) == [600]  # what is older than ten seconds has been forgotten
 
 
-def test_a_row_that_is_used_again_is_another_download() -> None:
-    speeds = Speeds()
-    speeds.look([row(10**6)], 110)
-    assert speeds.look([row(50, began=114)], 115) == [50]
-    assert speeds.look([], 116) == []
-    assert speeds.look([row(0, began=120)], 120) == [0]
+def test_rate_of_a_slot_that_is_used_again_is_of_the_new_download() -> None:
+    rates = RateEstimator()
+    rates.update([slot(10**6)], 110)
+    assert rates.update([slot(50, started_at=114)], 115) == [50]
+    assert rates.update([], 116) == []
+    assert rates.update([slot(0, started_at=120)], 120) == [0]
 
 
 @pytest.mark.parametrize(
@@ -257,8 +258,8 @@ def test_a_row_that_is_used_again_is_another_download() -> None:
         (10**19, "10000.0 PB"),
     ],
 )
-def test_bytes_are_shown_with_a_unit(count: float, shown: str) -> None:
-    assert shown_bytes(count) == shown
+def test_format_bytes_has_a_unit(count: float, shown: str) -> None:
+    assert format_bytes(count) == shown
 
 
 @pytest.mark.parametrize(
@@ -272,5 +273,5 @@ def test_bytes_are_shown_with_a_unit(count: float, shown: str) -> None:
         (356_400, "4 d 3 h"),
     ],
 )
-def test_a_time_is_shown_in_two_units(seconds: float, shown: str) -> None:
-    assert shown_time(seconds) == shown
+def test_format_duration_has_two_units(seconds: float, shown: str) -> None:
+    assert format_duration(seconds) == shown

@@ -70,7 +70,7 @@ def test_one_too_many_is_told_to_come_again(photos: Path) -> None:
         assert "Retry-After: 30" in answer.headers
         assert b"Too many downloads" in answer.body
         assert b"<html" in answer.body
-        assert eventually(lambda: "503" in server.log() and "refused (busy)" in server.log())
+        assert eventually(lambda: "503" in server.log() and "refused (too many downloads)" in server.log())
         assert asked(server, "/").status == 200, "only archives are counted"
 
 
@@ -113,7 +113,7 @@ def test_who_leaves_the_queue_is_forgotten(photos: Path) -> None:
     with running_server(photos, *options) as server, ExitStack() as holders:
         stalled(holders, server)
         knock(server, SMALL).close()
-        assert eventually(lambda: "left" in server.log())
+        assert eventually(lambda: "client_closed" in server.log())
         with knock(server, SMALL, headers="Connection: close\r\n") as waiting:
             holders.close()
             assert parsed(rest_of(waiting)).status == 200
@@ -193,10 +193,10 @@ def test_who_takes_nothing_is_cut(photos: Path, backend: str) -> None:
     with running_server(photos, *options) as server:
         command = [tool("curl"), "-sS", "--noproxy", "*", "-o", "-", server.url(f"{LINK}?format={backend}")]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as visitor:
-            assert eventually(lambda: " stalled" in server.log(), timeout_s=30)
+            assert eventually(lambda: " send_timeout" in server.log(), timeout_s=30)
             visitor.communicate()
         assert visitor.returncode in BROKEN_OFF
-        assert re.search(r" 200 \d+ .*bytes [\d.]+ s stalled", server.log())
+        assert re.search(r" 200 \d+ .*bytes [\d.]+ s send_timeout", server.log())
 
 
 def test_who_takes_a_little_at_a_time_is_not(photos: Path) -> None:
@@ -208,7 +208,7 @@ def test_who_takes_a_little_at_a_time_is_not(photos: Path) -> None:
         for _ in range(30):
             time.sleep(0.2)
             assert visitor.recv(100_000)
-        assert "stalled" not in server.log()
+        assert "send_timeout" not in server.log()
 
 
 def test_a_program_that_stands_still_is_given_up(photos: Path) -> None:
@@ -218,7 +218,7 @@ def test_a_program_that_stands_still_is_given_up(photos: Path) -> None:
         program.send_signal(signal.SIGSTOP)
         visitor.communicate(timeout=60)
         assert visitor.returncode in BROKEN_OFF
-        assert eventually(lambda: "failed (packing)" in server.log())
+        assert eventually(lambda: "failed (backend error)" in server.log())
         assert eventually(lambda: not program.is_running())
 
 

@@ -3,35 +3,33 @@
 import asyncio
 import os
 
-from tornado_archiver.admission import Admission
 from tornado_archiver.backend import Backend, BackendOptions
 from tornado_archiver.errors import BackendLoadError, BackendUnavailableError
-from tornado_archiver.impatient_storage import ImpatientStorage
-from tornado_archiver.ledger import Ledger, Limits
+from tornado_archiver.limits.admission import AdmissionControl
+from tornado_archiver.limits.rate import RateLimiter
+from tornado_archiver.limits.scoreboard import Limits, Scoreboard
 from tornado_archiver.links.keys import load_link_keys
-from tornado_archiver.pacing import Pacing
 from tornado_archiver.registry import Registry, builtin, installed_entry_points
 from tornado_archiver.settings.options import DEFAULT, Settings
-from tornado_archiver.source import Storage
 from tornado_archiver.sources.filter import SourceFilter, is_never_served
-from tornado_archiver.sources.local.storage import LocalStorage
-from tornado_archiver.sources.local.unreadable import ReportingStorage
+from tornado_archiver.sources.local.storage import LocalStorage, fail_if_unreadable
+from tornado_archiver.sources.local.unreadable import skip_unreadable
 from tornado_archiver.sources.shared_scan import SharedScanStorage
+from tornado_archiver.telemetry.metrics import Metrics
 from tornado_archiver.web.app import ArchiverApplication
-from tornado_archiver.web.metrics import Metrics
 from tornado_archiver.web.pages import upstream_url
 from tornado_archiver.web.services import Services
 
-_STORAGE_CLASSES = {"abort": LocalStorage, "report": ReportingStorage}  # by on_unreadable
+_ON_UNREADABLE = {"abort": fail_if_unreadable, "report": skip_unreadable}
 _CHECK_TIMEOUT_S = 10  # the supervisor hears nothing while it waits for a backend
 
 
-async def create_services(settings: Settings, ledger: Ledger | None = None) -> Services:
-    """The service that the settings ask for, its backends checked. `ledger` is shared by all workers.
+async def create_services(settings: Settings, scoreboard: Scoreboard | None = None) -> Services:
+    """The service that the settings ask for, its backends checked. `scoreboard` is shared by all workers.
 
     Raises BackendLoadError, BackendUnavailableError, SettingsError.
     """
-    ledger = ledger or Ledger()
+    scoreboard = scoreboard or Scoreboard()
     source_filter = SourceFilter(
         settings.include_hidden,
         settings.include_junk,
@@ -40,20 +38,18 @@ async def create_services(settings: Settings, ledger: Ledger | None = None) -> S
         settings.max_bytes,
     )
     service = Services(
-        storage=_storage(settings, source_filter),
+        storage=SharedScanStorage(
+            LocalStorage(settings.photos_dir, source_filter, _ON_UNREADABLE[settings.on_unreadable])
+        ),
         backends=await _load_backends(settings),
-        admission=Admission(ledger, settings.queue_timeout),
-        pacing=_create_rate_limiter(settings, ledger),
+        admission=AdmissionControl(scoreboard, settings.queue_timeout),
+        rate_limiter=_create_rate_limiter(settings, scoreboard),
         link_keys=load_link_keys(settings),
         download_name=settings.download_name,
+        scan_timeout_s=settings.stall_timeout,
     )
-    ledger.limits = Limits(settings.max_downloads, settings.max_downloads_per_client)
+    scoreboard.limits = Limits(settings.max_downloads, settings.max_downloads_per_client)
     return service
-
-
-def _storage(settings: Settings, source_filter: SourceFilter) -> Storage:
-    local = _STORAGE_CLASSES[settings.on_unreadable](settings.photos_dir, source_filter)
-    return ImpatientStorage(SharedScanStorage(local), settings.stall_timeout)
 
 
 def create_app(settings: Settings, service: Services, metrics: Metrics) -> ArchiverApplication:
@@ -68,10 +64,13 @@ def create_app(settings: Settings, service: Services, metrics: Metrics) -> Archi
     )
 
 
-def _create_rate_limiter(settings: Settings, ledger: Ledger) -> Pacing:
-    delay_s = settings.response_delay if settings.enable_response_delay else 0
-    limits = settings.rate_limit, settings.total_rate_limit
-    return Pacing(ledger, *limits, delay_s, patience_s=settings.stall_timeout)
+def _create_rate_limiter(settings: Settings, scoreboard: Scoreboard) -> RateLimiter:
+    return RateLimiter(
+        rate_limit=settings.rate_limit,
+        total=scoreboard.token_bucket(settings.total_rate_limit) if settings.total_rate_limit else None,
+        delay_s=settings.response_delay if settings.enable_response_delay else 0,
+        chunk_timeout_s=settings.stall_timeout,
+    )
 
 
 async def _load_backends(settings: Settings) -> list[Backend]:

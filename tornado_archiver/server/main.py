@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from tornado_archiver.errors import ArchiverError
-from tornado_archiver.ledger import Ledger
+from tornado_archiver.limits.scoreboard import Scoreboard
+from tornado_archiver.limits.workers import ConnectionCount, connection_counts
 from tornado_archiver.links.signing import LinkSigner
 from tornado_archiver.runtime.program import program_name
 from tornado_archiver.runtime.signals import WorkerSignals
@@ -27,12 +28,11 @@ from tornado_archiver.server.supervisor import Generation, ProcessSpec, Supervis
 from tornado_archiver.settings.load import load_settings
 from tornado_archiver.settings.options import Settings
 from tornado_archiver.settings.output import format_settings
-from tornado_archiver.shares import Share, equal_shares
+from tornado_archiver.telemetry.metrics import Metrics
+from tornado_archiver.telemetry.readiness import Readiness, read_error
 from tornado_archiver.web import access_log
 from tornado_archiver.web.admin.app import AdminApplication, serve_admin
-from tornado_archiver.web.metrics import Metrics
 from tornado_archiver.web.net.http_server import ConnectionLimits, serve
-from tornado_archiver.web.readiness import Readiness, why_unreadable
 from tornado_archiver.web.services import Services
 
 log = logging.getLogger(__name__)
@@ -68,10 +68,10 @@ def main(argv: Sequence[str]) -> int:
 def _run(settings: Settings, read: Callable[[], Settings]) -> None:
     _set_up_logging(settings)
     _raise_descriptor_limit()
-    ledger = Ledger()
+    scoreboard = Scoreboard()
     # what is wrong with it shows before the address is taken
-    service = asyncio.run(create_services(settings, ledger))
-    site = Master(settings, ledger, [backend.name for backend in service.backends])
+    service = asyncio.run(create_services(settings, scoreboard))
+    site = Master(settings, scoreboard, [backend.name for backend in service.backends])
     new_generation = site.new_generation(settings, service)
     _tune_gc()
     Supervisor(
@@ -85,46 +85,45 @@ def _run(settings: Settings, read: Callable[[], Settings]) -> None:
 class Master:
     """What stays the same when settings are read again: the addresses, and the book of the downloads."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, backends: Sequence[str]) -> None:
+    def __init__(self, settings: Settings, scoreboard: Scoreboard, backends: Sequence[str]) -> None:
         self._settings = settings
         self._sockets = open_public_sockets(settings)
         self._admin_sockets = bind(settings, ADMIN) if settings.admin_port else []
-        self.ledger = ledger
-        self.metrics = Metrics(backends)
+        self.scoreboard = scoreboard
+        self.metrics = Metrics(scoreboard.workers, backends)
 
     def new_generation(self, settings: Settings, service: Services) -> Generation:
         _log_startup(settings, service)
         workers = [
             ProcessSpec("worker", _asyncio_target(self._run_worker, settings, service, share))
-            for share in equal_shares(settings.workers)
+            for share in connection_counts(settings.workers)
         ]
         admin = ProcessSpec("admin", _asyncio_target(self._run_admin, settings, service), stops_last=True)
         return Generation(workers + [admin] * bool(self._admin_sockets), settings.drain_timeout)
 
     def reload(self, settings: Settings) -> Generation:
         """Raises ArchiverError."""
-        service = asyncio.run(create_services(settings, self.ledger))
+        service = asyncio.run(create_services(settings, self.scoreboard))
         _set_up_logging(settings)
-        self.metrics.expect(backend.name for backend in service.backends)
+        self.metrics.preregister(backend.name for backend in service.backends)
         warn_address_changed(self._settings, settings)
         return self.new_generation(settings, service)
 
     def worker_exited(self, pid: int) -> None:
         """A process is no more: what it was sending has ended."""
-        self.metrics.worker_died(pid, self.ledger.rows())
-        self.ledger.forget(pid)
+        self.metrics.worker_exited(self.scoreboard.release_process(pid))
         remove_tempdirs_of(pid)
 
     def stop_listening(self) -> None:
         """The end begins: who comes now is refused."""
-        self.ledger.draining = True
+        self.scoreboard.draining = True
         _close_sockets([*self._sockets, *self._admin_sockets])
 
     async def _run_worker(
-        self, settings: Settings, service: Services, share: Share, parent_sentinel: int
+        self, settings: Settings, service: Services, share: ConnectionCount, parent_sentinel: int
     ) -> None:
         _close_sockets(self._admin_sockets)
-        self.metrics.worker_started()
+        self.scoreboard.workers.register()
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_WORKER_THREADS, "asyncio"))
         app = create_app(settings, service, self.metrics)
         bounds = ConnectionLimits(
@@ -136,8 +135,8 @@ class Master:
     async def _run_admin(self, settings: Settings, service: Services, parent_sentinel: int) -> None:
         """To the admin, how it goes."""
         _close_sockets(self._sockets)
-        readiness = Readiness(settings.photos_dir, service.backends, self.ledger, self.metrics.roll)
-        app = AdminApplication(self.metrics, self.ledger, readiness)
+        readiness = Readiness(settings.photos_dir, service.backends, self.scoreboard)
+        app = AdminApplication(self.metrics, self.scoreboard, readiness)
         with WorkerSignals(parent_sentinel) as orders:
             await serve_admin(app, self._admin_sockets, orders)
 
@@ -161,7 +160,7 @@ def _log_startup(settings: Settings, service: Services) -> None:
         log.warning("%s", warning)
     log.info("packing the directories in %s as %s", settings.photos_dir, service.backends[0].name)
     log.info("%s", _signing_status(service.link_keys))
-    if problem := why_unreadable(settings.photos_dir):
+    if problem := read_error(settings.photos_dir):
         log.warning(
             "the photos directory %r (%s) cannot be read by user %d: %s; every link answers 503 until it can",
             str(settings.photos_dir),

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from tornado.httputil import HTTPServerRequest
 
-from tornado_archiver.web.record import Record
+from tornado_archiver.telemetry.transfer import Transfer
 
 if TYPE_CHECKING:
     from tornado_archiver.web.base_handler import BaseHandler
@@ -49,31 +49,33 @@ def log_request(handler: BaseHandler) -> None:
     if not handler.access_logged:
         return
     record = handler.transfer
+    sent, length = record.bytes_sent, record.content_length
     log.info(
         "%s %s %d %s %.3f s %s",
         record.request_id,
         request_line(handler.request),
         handler.get_status(),
-        f"{record.sent} bytes" if record.promised is None else f"{record.sent} of {record.promised} bytes",
+        f"{sent} bytes" if length is None else f"{sent} of {length} bytes",
         handler.request.request_time(),
         f"{record.outcome} ({record.reason})" if record.reason else record.outcome,
         extra={"fields": _json_fields(handler, record)},
     )
 
 
-def _json_fields(handler: BaseHandler, record: Record) -> dict[str, object]:
+def _json_fields(handler: BaseHandler, record: Transfer) -> dict[str, object]:
     """The same and more for a log in JSON."""
     method, path = request_line(handler.request).split(" ", 1)
+    first_byte_s = record.time_to_first_byte_s
     return {
         "request_id": record.request_id,
         "client": record.client,
         "method": method,
         "path": path,
         "status": handler.get_status(),
-        "sent": record.sent,
-        "promised": record.promised,
+        "bytes_sent": record.bytes_sent,
+        "content_length": record.content_length,
         "seconds": round(handler.request.request_time(), 3),
-        "first_byte_s": None if record.first_byte_s is None else round(record.first_byte_s, 3),
+        "time_to_first_byte_s": None if first_byte_s is None else round(first_byte_s, 3),
         "backend": record.backend,
         "outcome": record.outcome,
         "reason": record.reason,

@@ -9,13 +9,13 @@ from tornado.ioloop import PeriodicCallback
 from tornado.web import Application
 
 from tornado_archiver.settings.types import Network
+from tornado_archiver.telemetry.metrics import Metrics
 from tornado_archiver.web.access_log import log_request
 from tornado_archiver.web.archive_handler import PREFIX, ArchiveHandler
 from tornado_archiver.web.base_handler import HealthHandler, HomeHandler, NotFoundHandler
 from tornado_archiver.web.client import ProxyHeaders
-from tornado_archiver.web.metrics import Metrics
+from tornado_archiver.web.net.stall_monitor import CHECK_INTERVAL_S, StallMonitor
 from tornado_archiver.web.services import Services
-from tornado_archiver.web.watch import EVERY_S, Watch
 
 # RFC 9112 3.2.2: what a client sends that takes us for its proxy, and everybody has to understand
 _ABSOLUTE_FORM = re.compile(r"https?://[^/?]*", re.IGNORECASE)
@@ -36,9 +36,10 @@ class ArchiverApplication(Application):
         trusted_proxies: Sequence[Network] = (),
         stall_timeout_s: float = 0,
     ) -> None:
-        metrics = metrics or Metrics()
-        self._stall_monitor = Watch(service.admission.ledger, stall_timeout_s, metrics.sent)
-        self._stall_timer = PeriodicCallback(self._stall_monitor.look, EVERY_S * 1000)
+        scoreboard = service.admission.scoreboard
+        metrics = metrics or Metrics(scoreboard.workers)
+        self._stall_monitor = StallMonitor(scoreboard, stall_timeout_s, metrics.sent)
+        self._stall_timer = PeriodicCallback(self._stall_monitor.check, CHECK_INTERVAL_S * 1000)
         super().__init__(
             [
                 ("/", HomeHandler, {"service": service, "demo_url": demo_url, "upstream": upstream}),

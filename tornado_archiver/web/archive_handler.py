@@ -18,16 +18,16 @@ from tornado_archiver.links.path import parse_hash
 from tornado_archiver.links.signing import LinkSigner
 from tornado_archiver.runtime import heap
 from tornado_archiver.source import Manifest
+from tornado_archiver.telemetry.metrics import OLD_PROTOCOL
+from tornado_archiver.telemetry.transfer import Outcome
 from tornado_archiver.web import access_log, pages
 from tornado_archiver.web.base_handler import BaseHandler
 from tornado_archiver.web.body_writer import BodyWriter, chunks_of, stream_of
 from tornado_archiver.web.error_pages import PAGES_WITH_FACTS, ResponseError, to_http_error
-from tornado_archiver.web.metrics import OLD_PROTOCOL
 from tornado_archiver.web.net.chunk_size import ChunkSize
 from tornado_archiver.web.net.sendfile import SendfileStream, abort
-from tornado_archiver.web.record import Outcome
+from tornado_archiver.web.net.stall_monitor import StallMonitor, TrackedDownload
 from tornado_archiver.web.services import Services
-from tornado_archiver.web.watch import Download, Watch
 
 
 def verify_link(keys: LinkSigner | None, source_hash: str, request: HTTPServerRequest, now: float) -> None:
@@ -66,7 +66,7 @@ class ArchiveHandler(BaseHandler):
 
     _task: "asyncio.Task[None] | None" = None
 
-    def initialize(self, service: Services, watch: Watch) -> None:
+    def initialize(self, service: Services, watch: StallMonitor) -> None:
         self._service = service
         self._watch = watch
 
@@ -85,8 +85,7 @@ class ArchiveHandler(BaseHandler):
             raise
         except (StreamClosedError, asyncio.CancelledError):
             # who has all that was promised may hang up before we have put everything away
-            has_all = self.transfer.sent == self.transfer.promised
-            self.abort(Outcome.COMPLETE if has_all else Outcome.LEFT)
+            self.abort(Outcome.COMPLETE if self.transfer.is_whole else Outcome.CLIENT_CLOSED)
         except ArchiverError as error:
             if not self._headers_written:
                 raise to_http_error(error) from error
@@ -106,9 +105,12 @@ class ArchiveHandler(BaseHandler):
 
     def _abort_with_error(self, error: ArchiverError) -> None:
         """Cut because of that, and say so once."""
-        if self.transfer.outcome is Outcome.ANSWERED:
+        if self.transfer.outcome is Outcome.RESPONDED:
             log.error(
-                "%s: cut after %d bytes: %s", access_log.request_line(self.request), self.transfer.sent, error
+                "%s: cut after %d bytes: %s",
+                access_log.request_line(self.request),
+                self.transfer.bytes_sent,
+                error,
             )
         self.abort(Outcome.FAILED, error.reason)
 
@@ -118,9 +120,9 @@ class ArchiveHandler(BaseHandler):
         Left alone, Tornado would end a chunked body properly. A body without length and chunks (HTTP/1.0,
         nginx's default towards us) ends with the connection, and only a reset tells that this is no end.
         """
-        if self.transfer.outcome is Outcome.ANSWERED:
+        if self.transfer.outcome is Outcome.RESPONDED:
             self.transfer.outcome, self.transfer.reason = outcome, reason
-        if outcome is Outcome.STOPPED and self.transfer.promised is not None:
+        if outcome is Outcome.SHUTDOWN and self.transfer.content_length is not None:
             # what was promised tells as well, and Chromium asks by itself for the rest, but not after a reset
             stream_of(self).close()
         else:
@@ -131,17 +133,17 @@ class ArchiveHandler(BaseHandler):
         verify_link(self._service.link_keys, name, self.request, time.time())
         backend = self._backend()
         details = self._slot_labels(name)
-        async with self._service.admission.place(client_key(self.transfer.client), details) as row:
-            manifest = await self._service.storage.scan(name)
+        async with self._service.admission.slot(client_key(self.transfer.client), details) as slot:
+            manifest = await self._service.scan(name)
             archive = await backend.open(manifest)
             parts = self._set_headers(archive, backend, name)
-            if parts and self.transfer.promised is None:
+            if parts and self.transfer.content_length is None:
                 await self._refuse_old_protocol(manifest)
             if self.request.method == "HEAD" or not parts:
                 await self.flush()  # as it stands: finish() would add a Content-Length of 0
                 return
-            self._download_started(row, details)
-            await self._send(archive, parts, row)
+            self._download_started(slot, details)
+            await self._send(archive, parts, slot)
         self.transfer.outcome = Outcome.COMPLETE
         self._finish_body()
 
@@ -175,7 +177,7 @@ class ArchiveHandler(BaseHandler):
             "Content-Disposition", content_disposition(self._service.download_filename(name, backend))
         )
         self.set_header("X-Accel-Buffering", "no")  # nginx would else spool up to 1 GiB of it to its disk
-        self.transfer.promised = response.length
+        self.transfer.content_length = response.length
         self.transfer.is_range = response.status == 206
         return response.parts
 
@@ -197,19 +199,19 @@ class ArchiveHandler(BaseHandler):
             "archive": access_log.shorten_hash(name),
         }
 
-    def _download_started(self, row: int, details: dict[str, str]) -> None:
+    def _download_started(self, slot: int, details: dict[str, str]) -> None:
         """The head is about to go out: from here on it counts as a download."""
         wanted = self.request.headers.get("Range", "")[:_RANGE_CHARACTERS] if self.transfer.is_range else ""
         more = {"backend": self.transfer.backend, "range": wanted}
-        self._service.admission.ledger.describe(row, self.transfer.promised, details | more)
+        self._service.admission.scoreboard.set_labels(slot, details | more, self.transfer.content_length)
         self.metrics.started(self.transfer)
 
-    async def _send(self, archive: Archive, parts: BodyParts, row: int) -> None:
+    async def _send(self, archive: Archive, parts: BodyParts, slot: int) -> None:
         if self._is_close_delimited:
             self.request.headers.pop("Connection", None)  # else Tornado promises to keep it open
         await self.flush()
-        body = BodyWriter(self, archive, ChunkSize(self._service.pacing.max_chunk_bytes))
-        with self._watch.over(Download(self.transfer, stream_of(self), row, self.abort)):
+        body = BodyWriter(self, archive, ChunkSize(self._service.rate_limiter.max_chunk_bytes))
+        with self._watch.track(TrackedDownload(self.transfer, stream_of(self), slot, self.abort)):
             for part in parts:
                 if isinstance(part, bytes):
                     await body.write(part)
@@ -232,17 +234,19 @@ class ArchiveHandler(BaseHandler):
     async def _send_range(self, archive: Archive, wanted: ByteRange | None, body: BodyWriter) -> None:
         start = wanted.start if wanted else 0
         stop = wanted.stop if wanted else archive.info.length
-        written = body.written
+        sent = self.transfer.bytes_sent
         while not await self._send_chunks(archive, wanted, body):
             heap.trim_soon()
             await body.client_reads()
             assert stop is not None  # noqa: S101 - only a body of known length waits for a client
-            wanted = ByteRange(start + body.written - written, stop)
+            wanted = ByteRange(start + self.transfer.bytes_sent - sent, stop)
 
     async def _send_chunks(self, archive: Archive, wanted: ByteRange | None, body: BodyWriter) -> bool:
         """Whether all was sent; else the client is too slow for the memory that waits for it."""
         handed_out = chunks_of(archive, wanted)
-        async with aclosing(self._service.pacing.paced(handed_out, self._abort_with_error)) as chunks:
+        async with aclosing(
+            self._service.rate_limiter.throttle(handed_out, self._abort_with_error)
+        ) as chunks:
             return await body.write_all(chunks)
 
     @property
@@ -250,7 +254,7 @@ class ArchiveHandler(BaseHandler):
         """A body of unknown length that Tornado does not send in chunks ends so: for a client of HTTP/1.0, or
         of a version nobody has seen yet. Tornado would keep the connection open for one that asks to, which
         would wait for more."""
-        return self.request.version != _HTTP_1_1 and self.transfer.promised is None
+        return self.request.version != _HTTP_1_1 and self.transfer.content_length is None
 
     def _finish_body(self) -> None:
         if self._is_close_delimited:

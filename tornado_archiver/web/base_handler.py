@@ -8,11 +8,11 @@ from typing import Any, cast
 
 from tornado.web import HTTPError, RequestHandler
 
+from tornado_archiver.telemetry.metrics import Metrics
+from tornado_archiver.telemetry.transfer import Outcome, Transfer
 from tornado_archiver.web import access_log, pages
 from tornado_archiver.web.client import ProxyHeaders
 from tornado_archiver.web.error_pages import ResponseError, page_for
-from tornado_archiver.web.metrics import Metrics
-from tornado_archiver.web.record import Outcome, Record
 from tornado_archiver.web.services import Services
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ class BaseHandler(RequestHandler):
     access_logged = True
 
     @cached_property
-    def transfer(self) -> Record:
+    def transfer(self) -> Transfer:
         """What is known of this request."""
         return cast(ProxyHeaders, self.settings["proxies"]).new_transfer(self.request)
 
@@ -49,7 +49,7 @@ class BaseHandler(RequestHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = kwargs.get("exc_info", (None, None, None))[1]
         page = page_for(error, status_code)
-        self.transfer.outcome = Outcome.REFUSED
+        self.transfer.outcome = Outcome.REJECTED
         self.transfer.reason = (isinstance(error, ResponseError) and error.reason) or _default_reason(
             status_code
         )
@@ -70,7 +70,7 @@ class BaseHandler(RequestHandler):
     def send_text(self, media_type: str, body: bytes) -> None:
         """Finish with a whole text in UTF-8."""
         self.set_header("Content-Type", f"{media_type}; charset=utf-8")
-        self.transfer.sent = 0 if self.request.method == "HEAD" else len(body)
+        self.transfer.bytes_sent = 0 if self.request.method == "HEAD" else len(body)
         self.finish(body)
 
     def log_exception(

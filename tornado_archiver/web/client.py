@@ -9,8 +9,8 @@ from tornado.httputil import HTTPServerRequest
 
 from tornado_archiver.http.forwarded import LOOPBACK, client_host, is_trusted, parse_address
 from tornado_archiver.settings.types import Network
+from tornado_archiver.telemetry.transfer import Transfer
 from tornado_archiver.web.access_log import shorten_hash
-from tornado_archiver.web.record import Record
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class ProxyHeaders:
         self._trusted = trusted
         self._unsaid = {_UNTRUSTED, _NOT_AN_ADDRESS} if warns else set()
 
-    def new_transfer(self, request: HTTPServerRequest) -> Record:
+    def new_transfer(self, request: HTTPServerRequest) -> Transfer:
         """A new record, with the client's address and a name for the request."""
         peer = _peer_address(request)
         forwarded_for = request.headers.get("X-Forwarded-For", "")
@@ -44,7 +44,7 @@ class ProxyHeaders:
         if forwarded_for and not is_proxy:
             self._warn_untrusted(peer)
         given = request.headers.get("X-Request-ID", "") if is_proxy else ""
-        return Record(
+        return Transfer(
             request_id=given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8),
             client=client_host(peer, forwarded_for, self._trusted, self._warn_not_an_address),
         )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tornado.template import Loader
 
-from tornado_archiver.web.status import Status, shown_bytes, shown_time
+from tornado_archiver.telemetry.status import Status, format_bytes, format_duration
 
 _TEMPLATES = Loader(os.path.join(os.path.dirname(os.path.abspath(__file__)), "templates"))
 
@@ -158,7 +158,7 @@ def home_page(
 def status_page(status: Status) -> bytes:
     """The admin's page about what runs, in UTF-8."""
     return _TEMPLATES.load("status.html").generate(
-        status=status, shown_bytes=shown_bytes, shown_time=shown_time
+        status=status, format_bytes=format_bytes, format_duration=format_duration
     )
 
 

@@ -1,14 +1,16 @@
 """What a request needs: where sources come from, who packs them, who may come in and how fast. Built once, in
 `main`."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tornado_archiver.admission import Admission
 from tornado_archiver.backend import Backend
+from tornado_archiver.errors import StorageUnavailableError
+from tornado_archiver.limits.admission import AdmissionControl
+from tornado_archiver.limits.rate import RateLimiter
 from tornado_archiver.links.signing import LinkSigner
-from tornado_archiver.pacing import Pacing
-from tornado_archiver.source import Storage
+from tornado_archiver.source import Manifest, Storage
 from tornado_archiver.sources.member_names import MAX_NAME_BYTES, portable_file_name
 
 # Less than a file system takes, because clients add to the name: browsers ` (1)` and `.crdownload`, aria2
@@ -19,14 +21,29 @@ _MAX_FILE_NAME_BYTES = MAX_NAME_BYTES - 19
 @dataclass(frozen=True, slots=True)
 class Services:
     """`backends`: every one that a link may ask for, the default first. `link_keys`: with them, a link needs
-    a signature. `download_name`: template of the file name without suffix, with `{hash}`."""
+    a signature. `download_name`: template of the file name without suffix, with `{hash}`.
+    `scan_timeout_s`: the longest scan of a directory, 0 for no limit."""
 
     storage: Storage
     backends: Sequence[Backend]
-    admission: Admission
-    pacing: Pacing
+    admission: AdmissionControl
+    rate_limiter: RateLimiter
     link_keys: LinkSigner | None = None
     download_name: str = "{hash}"
+    scan_timeout_s: float = 0
+
+    async def scan(self, source_hash: str) -> Manifest:
+        """Return the manifest of that directory. Raise StorageUnavailableError after `scan_timeout_s`.
+
+        The scan is cancelled then, but a thread that hangs in a dead mount stays blocked.
+        """
+        try:
+            async with asyncio.timeout(self.scan_timeout_s or None):
+                return await self.storage.scan(source_hash)
+        except TimeoutError:
+            raise StorageUnavailableError(
+                f"the directory scan did not end within {self.scan_timeout_s:g} s"
+            ) from None
 
     def get_backend(self, name: str | None) -> Backend | None:
         """The backend of that name, the default one for None; None when it is not offered."""

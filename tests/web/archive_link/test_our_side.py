@@ -112,7 +112,7 @@ async def test_a_visitor_who_leaves_before_the_answer_is_no_failure(
     storage.go_on.set()
     assert await asyncio.to_thread(eventually, lambda: told(caplog))
     assert [record.levelname for record in told(caplog)] == ["INFO"]
-    assert " left" in caplog.text
+    assert " client_closed" in caplog.text
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:

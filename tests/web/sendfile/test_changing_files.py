@@ -48,4 +48,4 @@ async def test_a_disk_that_fails_in_a_slice_is_no_visitor_who_left(
         await ask(base_url, request(LINK, headers="Connection: close\r\n"))
     (told,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert re.search(r"cut after \d+ bytes: a file cannot be sent: Input/output error", told)
-    assert "failed (unreadable)" in caplog.text
+    assert "failed (source unreadable)" in caplog.text

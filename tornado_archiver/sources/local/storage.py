@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,11 +46,12 @@ _NO_SUCH_DIRECTORY = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLO
 
 class LocalStorage(Storage):
     """Directories directly beneath `photos_dir`, which is opened anew for each request: it may be mounted
-    late, or replaced."""
+    late, or replaced. `settle` makes the manifest of what was found: the policy for unreadable files."""
 
-    def __init__(self, photos_dir: Path, source_filter: SourceFilter) -> None:
+    def __init__(self, photos_dir: Path, source_filter: SourceFilter, settle: "Settle | None" = None) -> None:
         self._root = os.fsencode(photos_dir)
         self._filter = source_filter
+        self._settle = settle or fail_if_unreadable
         self._live_manifests: WeakValueDictionary[Source, Manifest] = WeakValueDictionary()
 
     async def scan(self, source_hash: str) -> Manifest:
@@ -63,7 +64,7 @@ class LocalStorage(Storage):
         try:
             with source.open_dir() as directory:
                 walked = walk(directory, self._filter)
-            settled = self._build_manifest(source, walked)  # which goes by the modes of the disk
+            settled = self._settle(source, walked)  # which goes by the modes of the disk
         except SourceGoneError as error:
             raise SourceNotFoundError("the directory is gone") from error
         if not settled.entries:
@@ -71,22 +72,6 @@ class LocalStorage(Storage):
         is_dated = not walked.follows_links and source.name == name
         entries = with_owner_access(settled.entries)
         return self._intern(replace(settled, entries=entries, has_last_modified=is_dated))
-
-    def _build_manifest(self, source: "LocalSource", walked: WalkResult) -> Manifest:
-        """What is promised of what was found: all of it, or SourceUnreadableError.
-
-        A file that everybody may read is not tried: for the usual thousands of them that takes longer than
-        it is worth. Should one be unreadable all the same, the download is cut when it is reached.
-        """
-        for reason in walked.unreadable_dirs.values():
-            raise SourceUnreadableError(reason)
-        gone = set()
-        private = (entry for entry in walked.entries if entry.mode & _WORLD_READABLE != _WORLD_READABLE)
-        for name, error in unopenable(source, private):
-            if not isinstance(error, SourceGoneError):
-                raise error
-            gone.add(name)
-        return Manifest(without(gone, walked.entries), source, walked.changed_ns)
 
     def _intern(self, manifest: Manifest) -> Manifest:
         """The same manifest from a download that is under way, if there is one: a thousand visitors of one
@@ -109,6 +94,23 @@ class LocalStorage(Storage):
         if path is None:
             raise SourceNotFoundError("the link leads out of the photos directory")
         return path
+
+
+def fail_if_unreadable(source: "LocalSource", walked: WalkResult) -> Manifest:
+    """Return the manifest of all that was found. Raise SourceUnreadableError when some of it cannot be read.
+
+    A file that everybody may read is not tried: for the usual thousands of them that takes longer than it is
+    worth. Should one be unreadable all the same, the download is cut when it is reached.
+    """
+    for reason in walked.unreadable_dirs.values():
+        raise SourceUnreadableError(reason)
+    gone = set()
+    private = (entry for entry in walked.entries if entry.mode & _WORLD_READABLE != _WORLD_READABLE)
+    for name, error in unopenable(source, private):
+        if not isinstance(error, SourceGoneError):
+            raise error
+        gone.add(name)
+    return Manifest(without(gone, walked.entries), source, walked.changed_ns)
 
 
 def unopenable(source: "LocalSource", entries: Iterable[Entry]) -> Iterator[tuple[str, ArchiverError]]:
@@ -158,6 +160,9 @@ class LocalSource(Source):
                 yield descriptor
             finally:
                 os.close(descriptor)
+
+
+Settle = Callable[[LocalSource, WalkResult], Manifest]
 
 
 @contextmanager

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from tornado.httpserver import HTTPServer
 from tornado.web import Application
 
-from tornado_archiver.ledger import Ledger
+from tornado_archiver.limits.scoreboard import Scoreboard
 from tornado_archiver.runtime.signals import WorkerSignals
+from tornado_archiver.telemetry.metrics import Metrics
+from tornado_archiver.telemetry.prometheus import PrometheusPage
+from tornado_archiver.telemetry.readiness import Readiness
+from tornado_archiver.telemetry.status import StatusReporter
 from tornado_archiver.web.admin.handlers import (
     MetricsHandler,
     ReadinessHandler,
@@ -16,10 +20,6 @@ from tornado_archiver.web.admin.handlers import (
 )
 from tornado_archiver.web.base_handler import HealthHandler, NotFoundHandler
 from tornado_archiver.web.client import ProxyHeaders
-from tornado_archiver.web.exposition import Exposition
-from tornado_archiver.web.metrics import Metrics
-from tornado_archiver.web.readiness import Readiness
-from tornado_archiver.web.status import Observer
 
 
 async def serve_admin(
@@ -33,18 +33,18 @@ async def serve_admin(
 
 
 class AdminApplication(Application):
-    """`metrics` and `ledger` are those that all workers share."""
+    """`metrics` and `scoreboard` are those that all workers share."""
 
-    def __init__(self, metrics: Metrics, ledger: Ledger, readiness: Readiness) -> None:
-        status_reporter = {"status_reporter": Observer(metrics, ledger)}
+    def __init__(self, metrics: Metrics, scoreboard: Scoreboard, readiness: Readiness) -> None:
+        reporter = {"reporter": StatusReporter(metrics, scoreboard)}
         super().__init__(
             [
                 ("/healthz", HealthHandler),
                 ("/readyz", ReadinessHandler, {"readiness": readiness}),
-                ("/metrics", MetricsHandler, {"exposition": Exposition(metrics, ledger)}),
-                ("/status", StatusHandler, status_reporter),
-                (r"/status\.json", StatusJsonHandler, status_reporter),
-                ("/", StatusHandler, status_reporter),
+                ("/metrics", MetricsHandler, {"prometheus": PrometheusPage(metrics, scoreboard)}),
+                ("/status", StatusHandler, reporter),
+                (r"/status\.json", StatusJsonHandler, reporter),
+                ("/", StatusHandler, reporter),
             ],
             default_handler_class=NotFoundHandler,
             log_function=lambda handler: None,  # a page that asks every second would fill the log

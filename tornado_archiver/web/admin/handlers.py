@@ -6,11 +6,11 @@ from hashlib import sha256
 
 from tornado.escape import json_encode
 
+from tornado_archiver.telemetry.prometheus import PrometheusPage
+from tornado_archiver.telemetry.readiness import Readiness
+from tornado_archiver.telemetry.status import StatusReporter, as_json
 from tornado_archiver.web import pages
 from tornado_archiver.web.base_handler import BaseHandler
-from tornado_archiver.web.exposition import Exposition
-from tornado_archiver.web.readiness import Readiness
-from tornado_archiver.web.status import Observer, as_json
 
 _INLINE = re.compile(rb"<(style|script)>(.*?)</\1>", re.DOTALL)
 
@@ -39,11 +39,11 @@ class ReadinessHandler(AdminHandler):
 class MetricsHandler(AdminHandler):
     """`/metrics`, for Prometheus"""
 
-    def initialize(self, exposition: Exposition) -> None:
-        self._exposition = exposition
+    def initialize(self, prometheus: PrometheusPage) -> None:
+        self._prometheus = prometheus
 
     def get(self) -> None:
-        page, media_type = self._exposition.page(self.request.headers.get("Accept", ""))
+        page, media_type = self._prometheus.page(self.request.headers.get("Accept", ""))
         self.send_text(media_type.replace("; charset=utf-8", ""), page)
 
     head = get
@@ -52,11 +52,11 @@ class MetricsHandler(AdminHandler):
 class StatusHandler(AdminHandler):
     """`/status`, for people"""
 
-    def initialize(self, status_reporter: Observer) -> None:
-        self._observer = status_reporter
+    def initialize(self, reporter: StatusReporter) -> None:
+        self._reporter = reporter
 
     def get(self) -> None:
-        page = pages.status_page(self._observer.status())
+        page = pages.status_page(self._reporter.status())
         self.set_header("Content-Security-Policy", _content_security_policy(page))
         self.send_text("text/html", page)
 
@@ -66,11 +66,11 @@ class StatusHandler(AdminHandler):
 class StatusJsonHandler(AdminHandler):
     """`/status.json`, the same for programs"""
 
-    def initialize(self, status_reporter: Observer) -> None:
-        self._observer = status_reporter
+    def initialize(self, reporter: StatusReporter) -> None:
+        self._reporter = reporter
 
     def get(self) -> None:
-        self.send_text("application/json", json_encode(as_json(self._observer.status())).encode())
+        self.send_text("application/json", json_encode(as_json(self._reporter.status())).encode())
 
     head = get
 

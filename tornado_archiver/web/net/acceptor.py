@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tornado_archiver.shares import Share
+from tornado_archiver.limits.workers import ConnectionCount
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ class Acceptor:
     def __init__(
         self,
         sockets: Sequence[socket.socket],
-        share: Share,
+        share: ConnectionCount,
         on_connection: Callable[[socket.socket, Any], None],
     ) -> None:
         self._sockets = sockets
@@ -33,13 +33,13 @@ class Acceptor:
             self._loop.add_reader(listening, self._on_readable, listening)
 
     def close(self) -> None:
-        self._share.give_up()
+        self._share.stop_counting()
         for listening in self._sockets:
             self._loop.remove_reader(listening)
             listening.close()
 
     def _on_readable(self, listening: socket.socket) -> None:
-        if self._share.is_large():
+        if self._share.is_above_minimum():
             self._pause(listening, _ACCEPT_DELAY_S)
         else:
             self._accept(listening)

@@ -12,8 +12,8 @@ from tornado.http1connection import HTTP1ServerConnection
 from tornado.httputil import HTTPConnection, HTTPMessageDelegate
 from tornado.iostream import IOStream
 
+from tornado_archiver.limits.workers import ConnectionCount
 from tornado_archiver.runtime.signals import WorkerSignals
-from tornado_archiver.shares import Share
 from tornado_archiver.web.app import ArchiverApplication
 from tornado_archiver.web.net.acceptor import Acceptor
 from tornado_archiver.web.net.sendfile import SendfileServer, SendfileStream
@@ -43,7 +43,7 @@ class ConnectionLimits:
 async def serve(
     app: ArchiverApplication,
     sockets: Sequence[socket.socket],
-    share: Share,
+    share: ConnectionCount,
     orders: WorkerSignals,
     bounds: ConnectionLimits,
 ) -> None:
@@ -71,8 +71,8 @@ async def serve(
 
 
 def _set_tcp_user_timeout(sockets: Sequence[socket.socket], stall_timeout_s: float) -> None:
-    """Of those who take nothing, the `Watch` cuts the downloads; nobody looks after what else they leave,
-    pages above all. The kernel does, a moment later (tcp(7)): what these sockets accept inherits it."""
+    """`StallMonitor` aborts stalled downloads; TCP_USER_TIMEOUT covers every other response, a few seconds
+    later (tcp(7)). The connections that these sockets accept inherit it."""
     milliseconds = round((stall_timeout_s + _USER_TIMEOUT_MARGIN_S) * 1000) if stall_timeout_s else 0
     for listening in sockets:
         if listening.family != socket.AF_UNIX:
@@ -104,7 +104,7 @@ class DrainingServer(SendfileServer):
         self._open = 0  # connections, with those that Tornado is only about to tell of
         self._connection_closed = asyncio.Event()
 
-    def start_accepting(self, sockets: Sequence[socket.socket], share: Share) -> None:
+    def start_accepting(self, sockets: Sequence[socket.socket], share: ConnectionCount) -> None:
         """Let visitors in."""
         self._share = share
         self._set_open_connections(0)
@@ -116,7 +116,7 @@ class DrainingServer(SendfileServer):
 
     def _set_open_connections(self, connections: int) -> None:
         self._open = connections
-        self._share.hold(connections)
+        self._share.set(connections)
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
         """Tornado calls this whenever a connection begins to wait for a request."""

@@ -47,16 +47,6 @@ def abort(stream: IOStream) -> None:
         stream.close()
 
 
-class SentBytes:
-    """So many bytes of a body that went out through `SendfileStream.send`, for Tornado to count."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-
-    def __len__(self) -> int:
-        return self._count
-
-
 class SendfileServer(HTTPServer):
     """An HTTPServer with such connections, where they are plain ones."""
 
@@ -69,8 +59,8 @@ class SendfileServer(HTTPServer):
 
 
 class SendfileStream(IOStream):
-    """An IOStream with `send`, for chunks that go past its buffer; to a head that is too large it answers
-    so."""
+    """An IOStream with `write_chunk`, for chunks that go past its buffer; to a head that is too large it
+    answers so."""
 
     _waiting: "asyncio.Future[None] | None" = None
     written = 0  # bytes that the kernel took so far
@@ -87,26 +77,25 @@ class SendfileStream(IOStream):
         self.written += count
         return count
 
-    def write(self, data: "bytes | memoryview | SentBytes") -> "asyncio.Future[None]":
-        if isinstance(data, SentBytes):
-            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            done.set_result(None)
-            return done
+    def write(self, data: bytes | memoryview) -> "asyncio.Future[None]":
         return super().write(_BAD_REQUEST + _HEADERS if data == _TORNADO_BAD_REQUEST else data)
 
-    async def send(self, chunk: Chunk, timeout_s: Callable[[], float | None]) -> int:
-        """Send the chunk, when all that was given to `write` has gone out; return how many bytes the socket
-        took. These are fewer only when it takes none for `timeout_s()` seconds, asked before each wait; None
-        is for no limit.
+    async def write_chunk(
+        self, chunk: Chunk, on_sent: Callable[[int], None], timeout_s: Callable[[], float | None]
+    ) -> bool:
+        """Send the chunk, after all that was given to `write` has gone out. Call `on_sent` with the number of
+        bytes whenever the kernel takes some. Return False when it takes none for `timeout_s()` seconds, asked
+        before each wait; None is for no limit.
 
         Raise StreamClosedError, SourceChangedError, SourceUnreadableError. The stream is not closed here:
         Tornado would cancel the caller before it could see the error.
         """
         try:
             if isinstance(chunk, bytes):
-                return await self._send_bytes(chunk, 0, timeout_s)
-            count = await self._send_bytes(chunk.prefix, socket.MSG_MORE, timeout_s)
-            return count if count < len(chunk.prefix) else count + await self._send_file(chunk, timeout_s)
+                return await self._send_bytes(chunk, 0, on_sent, timeout_s)
+            return await self._send_bytes(
+                chunk.prefix, socket.MSG_MORE, on_sent, timeout_s
+            ) and await self._send_file(chunk, on_sent, timeout_s)
         except StreamClosedError:
             raise
         except _DISCONNECT_ERRORS as error:
@@ -114,26 +103,32 @@ class SendfileStream(IOStream):
         except OSError as error:
             raise _disk_error(error) from error
 
-    async def _send_bytes(self, data: bytes, flags: int, timeout_s: Callable[[], float | None]) -> int:
+    async def _send_bytes(
+        self, data: bytes, flags: int, on_sent: Callable[[int], None], timeout_s: Callable[[], float | None]
+    ) -> bool:
         left = memoryview(data)
         while left:
             count = await self._send_when_writable(partial(self.socket.send, left, flags), timeout_s)
             if count is None:
-                break
+                return False
+            on_sent(count)
             left = left[count:]
-        return len(data) - len(left)
+        return True
 
-    async def _send_file(self, file_slice: FileSlice, timeout_s: Callable[[], float | None]) -> int:
+    async def _send_file(
+        self, file_slice: FileSlice, on_sent: Callable[[int], None], timeout_s: Callable[[], float | None]
+    ) -> bool:
         at, out, file = file_slice.start, self.socket.fileno(), file_slice.fd
         while at < file_slice.stop:
             send = partial(os.sendfile, out, file, at, file_slice.stop - at)
             count = await self._send_when_writable(send, timeout_s)
             if count is None:
-                break
+                return False
             if not count:
                 raise SourceChangedError("a file shrank while it was sent")
+            on_sent(count)
             at += count
-        return at - file_slice.start
+        return True
 
     async def _send_when_writable(
         self, send: Callable[[], int], timeout_s: Callable[[], float | None]

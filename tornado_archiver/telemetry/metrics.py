@@ -1,0 +1,156 @@
+"""The metrics of the downloads, counted by all workers together; docs/metrics.md says what each means."""
+
+import time
+from collections.abc import Iterable
+
+from tornado_archiver import crc_cache, errors
+from tornado_archiver.crc_cache import Totals
+from tornado_archiver.limits.scoreboard import Slot
+from tornado_archiver.limits.workers import WorkerTable
+from tornado_archiver.telemetry.counters import SharedCounters
+from tornado_archiver.telemetry.transfer import Outcome, Transfer
+
+WORKER_DIED = "worker died"
+OLD_PROTOCOL = "old protocol"
+OTHER = "other"
+
+# All values of the label, because a reason of a plugin's own could be different each time
+REASONS = {"", "internal", "bad request", WORKER_DIED, OLD_PROTOCOL, OTHER} | {
+    error.reason
+    for error in vars(errors).values()
+    if isinstance(error, type) and issubclass(error, errors.ArchiverError)
+}
+_FAILURE_REASONS = (
+    errors.SourceChangedError.reason,
+    errors.SourceUnreadableError.reason,
+    errors.BackendError.reason,
+    "internal",
+    WORKER_DIED,
+)
+_OUTCOMES_WITHOUT_REASON = (
+    Outcome.COMPLETE,
+    Outcome.CLIENT_CLOSED,
+    Outcome.SEND_TIMEOUT,
+    Outcome.SHUTDOWN,
+)
+
+
+class Metrics:
+    """Created once, before the workers are forked. For one thread of each process.
+
+    A worker calls for each request for an archive: `started` before its headers go out, `first_byte` when its
+    body begins, `sent` once a second and at the end, and `ended` in any case. A request that was not started
+    counts as refused or not at all, so that started less ended is what runs.
+    """
+
+    def __init__(self, workers: WorkerTable, backends: Iterable[str] = ()) -> None:
+        self.started_at = time.time()
+        self.counters = SharedCounters()
+        self._workers = workers
+        self._in_progress: set[int] = set()  # the transfers between `started` and `ended`
+        self._last_reported = Totals()
+        counter, histogram = self.counters.counter, self.counters.histogram
+        self._downloads_started = counter(
+            "archiver_downloads_started_total", "Archives of which the headers went out.", "backend"
+        )
+        self._downloads_ended = counter(
+            "archiver_downloads_ended_total",
+            "Archives that were started and have ended, by how and why.",
+            "backend",
+            "outcome",
+            "reason",
+        )
+        self._requests_refused = counter(
+            "archiver_requests_refused_total", "Requests for an archive that got an error page.", "reason"
+        )
+        self._sent_bytes = counter(
+            "archiver_sent_bytes_total", "Bytes of archives that were sent.", "backend"
+        )
+        self._range_requests = counter(
+            "archiver_range_requests_total",
+            "Started archives of which a part was asked for: resumed ones.",
+            "backend",
+        )
+        self._crc_cache_hits = counter(
+            "archiver_crc_cache_hits_total", "Large files that were not read for their CRC-32: it was known."
+        )
+        self._crc_cache_misses = counter(
+            "archiver_crc_cache_misses_total", "Large files whose CRC-32 was looked up and not known."
+        )
+        self._download_duration = histogram(
+            "archiver_download_duration_seconds",
+            "From the request to the end of the download, however it ended.",
+            "backend",
+            buckets=(0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 12 * 3600),
+        )
+        self._time_to_first_byte = histogram(
+            "archiver_time_to_first_byte_seconds",
+            "From the request to the first byte of the body, the time in the queue included.",
+            "backend",
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+        )
+        self._crc_cache_hits.preregister()
+        self._crc_cache_misses.preregister()
+        for reason in sorted(REASONS - {"", WORKER_DIED}):
+            self._requests_refused.labels(reason).preregister()
+        self.preregister(backends)
+
+    def preregister(self, backends: Iterable[str]) -> None:
+        """Let the metrics of these backends start at 0."""
+        for backend in backends:
+            for family in self.counters.families:
+                if family.label_names == ("backend",):
+                    family.labels(backend).preregister()
+            for outcome in _OUTCOMES_WITHOUT_REASON:
+                self._downloads_ended.labels(backend, outcome, "").preregister()
+            for reason in _FAILURE_REASONS:
+                self._downloads_ended.labels(backend, Outcome.FAILED, reason).preregister()
+
+    def started(self, transfer: Transfer) -> None:
+        """An archive, or a part of one, is about to be sent."""
+        self._in_progress.add(id(transfer))
+        self._downloads_started.labels(transfer.backend).inc()
+        if transfer.is_range:
+            self._range_requests.labels(transfer.backend).inc()
+
+    def first_byte(self, transfer: Transfer) -> None:
+        """`transfer.time_to_first_byte_s` was set."""
+        if transfer.time_to_first_byte_s is not None:
+            self._time_to_first_byte.labels(transfer.backend).observe(transfer.time_to_first_byte_s)
+
+    def sent(self, transfer: Transfer, count: int) -> None:
+        """So many more bytes of the archive were sent since the last call."""
+        self._sent_bytes.labels(transfer.backend).inc(count)
+        self._report_crc_cache()
+
+    def ended(self, transfer: Transfer, seconds: float) -> None:
+        """The request ended `seconds` after it came; `transfer.outcome` and `transfer.reason` are final."""
+        if id(transfer) in self._in_progress:
+            self._in_progress.discard(id(transfer))
+            self._report_crc_cache()
+            self._download_duration.labels(transfer.backend).observe(seconds)
+            reason = _label_value(transfer.reason)
+            self._downloads_ended.labels(transfer.backend, transfer.outcome, reason).inc()
+        elif transfer.outcome == Outcome.REJECTED:
+            self._requests_refused.labels(_label_value(transfer.reason)).inc()
+
+    def worker_exited(self, slots: Iterable[Slot]) -> None:
+        """The worker that held these slots has exited, which ended the downloads it was sending."""
+        for slot in slots:
+            if slot.is_running and "backend" in slot.labels:
+                ended = self._downloads_ended.labels(slot.labels["backend"], Outcome.FAILED, WORKER_DIED)
+                ended.inc()
+
+    def _report_crc_cache(self) -> None:
+        """Add what this worker's CRC caches did since the last call. They are used by downloads only."""
+        now, last = crc_cache.totals(), self._last_reported
+        if now == last:
+            return
+        self._last_reported = now
+        self._workers.set_gauge(now.entries)
+        self._crc_cache_hits.inc(now.hits - last.hits)
+        self._crc_cache_misses.inc(now.misses - last.misses)
+
+
+def _label_value(reason: str) -> str:
+    return reason if reason in REASONS else OTHER

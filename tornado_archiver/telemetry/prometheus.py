@@ -1,0 +1,96 @@
+"""The page for Prometheus. Rule: the only module that imports its client library."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from tornado_archiver import __version__
+from tornado_archiver.limits.scoreboard import Scoreboard
+from tornado_archiver.telemetry.counters import SUM, Histogram, Key, MetricFamily
+from tornado_archiver.telemetry.metrics import Metrics
+
+_INFINITY = "+Inf"
+
+
+class PrometheusPage:
+    """`metrics` and `scoreboard` are those that all workers share."""
+
+    def __init__(self, metrics: Metrics, scoreboard: Scoreboard) -> None:
+        self._registry = CollectorRegistry()
+        self._registry.register(_SharedCollector(metrics, scoreboard))
+
+    def page(self, accept_header: str) -> tuple[bytes, str]:
+        """Return all metrics and their media type, in the format that the client prefers."""
+        try:
+            encode, media_type = choose_encoder(accept_header)
+        except TypeError:  # because it compares a version=x, which is not a number, with one
+            encode, media_type = choose_encoder("")
+        return encode(self._registry), media_type
+
+
+class _SharedCollector(Collector):
+    def __init__(self, metrics: Metrics, scoreboard: Scoreboard) -> None:
+        self._metrics = metrics
+        self._scoreboard = scoreboard
+
+    def collect(self) -> Iterator[Metric]:
+        values = self._metrics.counters.values()
+        for family in self._metrics.counters.families:
+            of_family = {key[1:]: value for key, value in values.items() if key[0] == family.name}
+            if isinstance(family, Histogram):
+                yield _histogram(family, of_family)
+            else:
+                yield _counter(family, of_family)
+        yield from self._gauges()
+
+    def _gauges(self) -> Iterator[Metric]:
+        """The present state, without the downloads of workers that have exited."""
+        slots, workers = self._scoreboard.slots(), self._scoreboard.workers.gauges()
+        running = sum(slot.is_running for slot in slots)
+        limit = self._scoreboard.limits.total
+        for name, text, value in (
+            ("downloads_running", "Downloads that are being sent.", running),
+            ("downloads_queued", "Downloads that wait in the queue.", len(slots) - running),
+            ("downloads_limit", "How many may run at once (--max-downloads); 0 is no limit.", limit),
+            ("workers", "Processes that serve.", len(workers)),
+            ("draining", "Whether the service shuts down.", self._scoreboard.draining),
+            ("crc_cache_entries", "CRC-32s kept, in all workers together.", sum(workers.values())),
+            ("start_time_seconds", "When the service was started, as Unix time.", self._metrics.started_at),
+        ):
+            yield GaugeMetricFamily(f"archiver_{name}", text, value)
+        yield InfoMetricFamily("archiver_build", "Version of the service.", {"version": __version__})
+
+
+def _counter(family: MetricFamily, values: Mapping[Key, float]) -> Metric:
+    metric = CounterMetricFamily(family.name, family.help_text, labels=family.label_names)
+    for label_values, value in values.items():
+        metric.add_metric(label_values, value)
+    return metric
+
+
+def _histogram(family: Histogram, values: Mapping[Key, float]) -> Metric:
+    metric = HistogramMetricFamily(family.name, family.help_text, labels=family.label_names)
+    series: dict[Key, dict[str, float]] = defaultdict(dict)
+    for key, value in values.items():
+        series[key[:-1]][key[-1]] = value
+    for label_values, observed in series.items():
+        metric.add_metric(label_values, _cumulative(family.buckets, observed), observed[SUM])
+    return metric
+
+
+def _cumulative(bounds: Iterable[float], observed: Mapping[str, float]) -> list[tuple[str, float]]:
+    """Return the count up to each bound, from the count of each bucket alone."""
+    buckets, so_far = [], 0.0
+    for bound in (*bounds, float("inf")):
+        so_far += observed.get(str(bound), 0)
+        buckets.append((_INFINITY if bound == float("inf") else str(float(bound)), so_far))
+    return buckets

@@ -1,0 +1,151 @@
+"""The state of the service for the status page: each download with its progress, rate and estimated end."""
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tornado_archiver import __version__
+from tornado_archiver.limits.scoreboard import Scoreboard, Slot
+from tornado_archiver.telemetry.metrics import Metrics
+
+# A rate is over the last seconds in which a status was asked for; bytes are reported once a second
+_MAX_WINDOW_S = 10
+_MIN_WINDOW_S = 5
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadStatus:
+    """A download. `eta_s`: seconds until its end at this rate, None while that is unknown."""
+
+    slot: Slot
+    seconds: float
+    bytes_per_s: float
+    eta_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`downloads` are those that run and wait, the oldest first."""
+
+    uptime_s: float
+    workers: int
+    is_draining: bool
+    max_downloads: int
+    max_downloads_per_client: int
+    downloads: Sequence[DownloadStatus]
+
+    @property
+    def running(self) -> int:
+        return sum(download.slot.is_running for download in self.downloads)
+
+    @property
+    def queued(self) -> int:
+        return len(self.downloads) - self.running
+
+    @property
+    def bytes_per_s(self) -> float:
+        return sum(download.bytes_per_s for download in self.downloads)
+
+
+class StatusReporter:
+    """Reads what all workers share. Lives as long as its process, because a rate takes two readings."""
+
+    def __init__(self, metrics: Metrics, scoreboard: Scoreboard) -> None:
+        self._metrics = metrics
+        self._scoreboard = scoreboard
+        self._rates = RateEstimator()
+
+    def status(self) -> Status:
+        slots, now = self._scoreboard.slots(), time.monotonic()
+        rates = self._rates.update(slots, now)
+        return Status(
+            uptime_s=time.time() - self._metrics.started_at,
+            workers=len(self._scoreboard.workers.gauges()),
+            is_draining=self._scoreboard.draining,
+            max_downloads=self._scoreboard.limits.total,
+            max_downloads_per_client=self._scoreboard.limits.per_client,
+            downloads=[_download(slot, rate, now) for slot, rate in zip(slots, rates, strict=True)],
+        )
+
+
+class RateEstimator:
+    """Rates from the bytes sent at each reading. The first is the mean since the download's start."""
+
+    def __init__(self) -> None:
+        # a slot is used again, never with the same start
+        self._readings: dict[tuple[int, float], deque[tuple[float, int]]] = {}
+
+    def update(self, slots: Sequence[Slot], now: float) -> list[float]:
+        """Return the bytes per second of each slot at the time `now`."""
+        known = self._readings
+        self._readings = {}
+        return [self._rate(slot, known.get((slot.index, slot.started_at), deque()), now) for slot in slots]
+
+    def _rate(self, slot: Slot, readings: deque[tuple[float, int]], now: float) -> float:
+        while readings and readings[0][0] < now - _MAX_WINDOW_S:
+            readings.popleft()
+        is_old = readings and readings[0][0] <= now - _MIN_WINDOW_S
+        then, sent = readings[0] if is_old else (slot.started_at, 0)
+        readings.append((now, slot.bytes_sent))
+        self._readings[slot.index, slot.started_at] = readings
+        return (slot.bytes_sent - sent) / (now - then) if now > then else 0
+
+
+def _download(slot: Slot, bytes_per_s: float, now: float) -> DownloadStatus:
+    eta_s = None
+    if slot.content_length is not None and bytes_per_s:
+        eta_s = (slot.content_length - slot.bytes_sent) / bytes_per_s
+    return DownloadStatus(slot, now - slot.started_at, bytes_per_s, eta_s)
+
+
+def as_json(status: Status) -> dict[str, object]:
+    """Return all of it for `/status.json`."""
+    return {
+        "version": __version__,
+        "uptime_s": round(status.uptime_s, 1),
+        "workers": status.workers,
+        "draining": status.is_draining,
+        "running": status.running,
+        "queued": status.queued,
+        "max_downloads": status.max_downloads,
+        "max_downloads_per_client": status.max_downloads_per_client,
+        "bytes_per_s": round(status.bytes_per_s),
+        "downloads": [_download_as_json(download) for download in status.downloads],
+    }
+
+
+def _download_as_json(download: DownloadStatus) -> dict[str, object]:
+    slot = download.slot
+    return {
+        **slot.labels,
+        "running": slot.is_running,
+        "bytes_sent": slot.bytes_sent,
+        "content_length": slot.content_length,
+        "seconds": round(download.seconds, 1),
+        "bytes_per_s": round(download.bytes_per_s),
+        "eta_s": None if download.eta_s is None else round(download.eta_s, 1),
+    }
+
+
+def format_bytes(count: float) -> str:
+    """1.5 MB"""
+    power, count = 0, round(count)
+    while count >= 999.95 and power < len(_UNITS) - 1:  # which would be shown as 1000.0
+        count /= 1000
+        power += 1
+    return f"{count:.{1 if power else 0}f} {_UNITS[power]}"
+
+
+def format_duration(seconds: float) -> str:
+    """42 s, 3 min 5 s, 2 h 10 min, 4 d 3 h"""
+    whole = round(seconds)
+    for unit, smaller, size, divisor in (
+        ("d", "h", 86400, 3600),
+        ("h", "min", 3600, 60),
+        ("min", "s", 60, 1),
+    ):
+        if whole >= size:
+            return f"{whole // size} {unit} {whole % size // divisor} {smaller}"
+    return f"{whole} s"
