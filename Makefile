@@ -8,7 +8,7 @@ JOBS ?= 2
 # Script that starts a Docker engine if none is running, and prints its DOCKER_CONFIG
 DOCKER_ENGINE ?= ../shared/tools/docker-engine
 
-.PHONY: run test lint unit test-docker test-pythons bench abuse tools clean
+.PHONY: run test lint unit test-docker test-pythons bench fuzz tools clean
 
 run: $(VENV)/.ready
 	$(BIN)/python server.py $(ARGS)
@@ -38,9 +38,9 @@ test-pythons:
 		$(MAKE) unit PYTHON=$$python VENV=.venv-$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])') || exit 1; \
 	done
 
-# The fuzzing and DoS tests of tests/abuse, for minutes: docs/fuzzing.md (ARGS="--cases 1000000 --seed 3")
-abuse: tools $(VENV)/.ready-dev
-	$(BIN)/python -m tests.abuse $(ARGS)
+# The fuzzing and DoS tests of tests/fuzz, for minutes: docs/fuzzing.md (ARGS="--cases 1000000 --seed 3")
+fuzz: tools $(VENV)/.ready-dev
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 bench: tools $(VENV)/.ready-dev .venv-bench/.ready
 	$(BIN)/python -m benchmarks $(ARGS)

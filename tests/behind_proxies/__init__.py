@@ -1,1 +1,1 @@
-"""What a client sees behind each proxy when an archive is aborted: writes and checks docs/proxies.md."""
+"""Aborted archives behind each proxy, as a client sees them: writes and checks docs/proxies.md."""

@@ -1,4 +1,4 @@
-"""`python -m tests.behind_proxies` prints what clients see behind proxies; `--write`: to docs/proxies.md."""
+"""`python -m tests.behind_proxies` prints the results of all proxies; `--write` updates docs/proxies.md."""
 
 import contextlib
 import sys
@@ -11,7 +11,7 @@ from tests.behind_proxies.trial import archiver
 
 rows = {}
 with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as running:
-    running.enter_context(contextlib.redirect_stdout(None))  # the server prints its log at its end
+    running.enter_context(contextlib.redirect_stdout(None))  # the server prints its log when it stops
     server = running.enter_context(archiver(Path(directory)))
     for number, (name, start) in enumerate(CONFIGURATIONS.items()):
         home = Path(directory, str(number))

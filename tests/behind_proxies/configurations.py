@@ -15,7 +15,7 @@ PAGE = PROJECT / "docs" / "proxies.md"
 # Takes the archiver's port and an empty directory; returns the port that the proxy listens on
 Start = Callable[[int, Path], AbstractContextManager[int]]
 
-# In all texts below, 7777 is the archiver's port, 8080 the proxy's, and DIRECTORY may be written to
+# In all texts below, 7777 is the archiver's port, 8080 the proxy's, and DIRECTORY is writable
 _PLAIN_NGINX = """
     server {
         listen 127.0.0.1:8080;

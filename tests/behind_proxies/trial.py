@@ -6,16 +6,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.reports import counted_since, counts
+from tests.faults.log_and_metrics import counted_since, counts
 from tests.servers import eventually, fetch, free_port, running_server, tool
 from tornado_archiver.testing import trees
 
-FORMATS = {"seekable": "tar", "streamed": "tar.gz"}
+FORMATS = {"seekable": "tar", "streaming": "tar.gz"}
 VERSIONS = {"HTTP/1.1": "--http1.1", "HTTP/1.0": "--http1.0", "HTTP/2": "--http2-prior-knowledge"}
 # https://curl.se/libcurl/c/libcurl-errors.html: partial file, empty reply, receive error, HTTP/2 stream error
 BROKEN = (18, 52, 56, 92)
-NOT_SPOKEN = "not spoken"
-LOOKS_WHOLE = "LOOKS WHOLE"
+NOT_SUPPORTED = "not supported"
+LOOKS_COMPLETE = "LOOKS COMPLETE"
 _MIB = 1024 * 1024
 _FILES = 12
 _SENT_BEFORE = 2 * _MIB
@@ -24,7 +24,7 @@ _TRIALS = 5
 
 @dataclass(frozen=True, slots=True)
 class Archiver:
-    """A server so slow that the last file of `album` is far away when it has sent `_SENT_BEFORE`."""
+    """A server with a rate limit, so that the last file of `album` is unsent after `_SENT_BEFORE` bytes."""
 
     port: int
     admin_port: int
@@ -32,18 +32,18 @@ class Archiver:
 
     def seen(self, proxy_port: int, version: str, kind: str) -> str:
         """Return what a curl of that HTTP version sees behind the proxy."""
-        url = next((url for url in _urls(proxy_port) if _answers(url, version)), None)
-        return NOT_SPOKEN if url is None else self._seen(url, version, kind)
+        url = next((url for url in _urls(proxy_port) if _responds(url, version)), None)
+        return NOT_SUPPORTED if url is None else self._seen(url, version, kind)
 
     def _seen(self, url: str, version: str, kind: str) -> str:
         for _ in range(_TRIALS):
             before = counts(self.admin_port)
             seen = self._download(url, version, kind)
-            if seen != LOOKS_WHOLE or "failed (source changed)" in counted_since(
+            if seen != LOOKS_COMPLETE or "failed (source changed)" in counted_since(
                 before, counts(self.admin_port)
             ):
                 return seen
-            # on a machine that stood still, the file changed after it had been sent: the archive is whole
+            # if the machine was too slow, the file changed after it was sent, and the archive is complete
         raise AssertionError("the archive is never aborted")
 
     def _download(self, url: str, version: str, kind: str) -> str:
@@ -53,8 +53,8 @@ class Archiver:
             assert eventually(lambda: curl.poll() is not None or self._sent() > sent + _SENT_BEFORE)
             with open(self.album / f"{_FILES - 1:02}.jpg", "ab") as last:
                 last.write(b"changed")
-            status, said = curl.communicate()
-        assert curl.returncode in (0, *BROKEN), said
+            status, stderr = curl.communicate()
+        assert curl.returncode in (0, *BROKEN), stderr
         return _words(curl.returncode, int(status))
 
     def _sent(self) -> float:
@@ -68,7 +68,7 @@ def _urls(port: int) -> tuple[str, ...]:
     return f"http://127.0.0.1:{port}/", f"http://127.0.0.2:{port}/"
 
 
-def _answers(url: str, version: str) -> bool:
+def _responds(url: str, version: str) -> bool:
     done = subprocess.run(_curl(url, version), capture_output=True)
     return done.returncode == 0
 
@@ -82,7 +82,7 @@ def _curl(url: str, version: str) -> list[str]:
 def _words(exit_code: int, status: int) -> str:
     if status >= 400:
         return f"refused ({status})"
-    return "clear error" if exit_code else LOOKS_WHOLE
+    return "clear error" if exit_code else LOOKS_COMPLETE
 
 
 @contextmanager

@@ -1,8 +1,8 @@
-/* A disk with bad sectors, for a program that this is preloaded into (ld.so(8), LD_PRELOAD): of a file whose
- * name holds `eio-from-N`, nothing from its byte N on can be read, by whichever call: it is EIO, as it would be.
+/* Simulates a disk with bad sectors. Preload it into a program (ld.so(8), LD_PRELOAD): every read of a file whose
+ * name contains `eio-from-N` fails with EIO from byte N on.
  *
- * Each call is wrapped under all the names that the C library has for it: for offsets of 64 bits, and as
- * _FORTIFY_SOURCE calls it. */
+ * Each call is wrapped under all its names in the C library, including those for 64-bit offsets and those of
+ * _FORTIFY_SOURCE. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -17,7 +17,7 @@
 #define REAL(name) ((typeof(&name))dlsym(RTLD_NEXT, #name))
 #define FAIL return errno = EIO, -1
 
-/* How many of `count` bytes from `at` on can be read; less than 0 when not one can. */
+/* Return how many of `count` bytes from `at` on are readable, or a negative number if none is. */
 static ssize_t good(int file, off_t at, size_t count)
 {
     char link[64], path[4096];
@@ -31,7 +31,7 @@ static ssize_t good(int file, off_t at, size_t count)
         return count;
     struct stat status;
     if (!fstat(file, &status) && at >= status.st_size)
-        return count; /* at the end of the file the kernel asks no disk */
+        return count; /* at the end of the file the kernel does not read the disk */
     off_t bad = atoll(mark + strlen("eio-from-"));
     if (at >= bad)
         return -1;
@@ -41,7 +41,7 @@ static ssize_t good(int file, off_t at, size_t count)
 static off_t here(int file)
 {
     int saved = errno;
-    off_t at = lseek(file, 0, SEEK_CUR); /* of a pipe there is none, and its name is no file's */
+    off_t at = lseek(file, 0, SEEK_CUR); /* fails for a pipe, whose name has no mark */
     errno = saved;
     return at;
 }
@@ -80,7 +80,7 @@ PREAD(pread64)
 PREAD_CHK(__pread_chk)
 PREAD_CHK(__pread64_chk)
 
-/* A read that is good for less than it asks for becomes one of its first part alone. */
+/* Shorten a partly readable read to its readable part. */
 #define VECTORED(name, at, real, parameters, arguments)                     \
     ssize_t name parameters                                                 \
     {                                                                       \

@@ -13,8 +13,8 @@ import java.util.zip.ZipFile;
 import java.util.zip.ZipInputStream;
 
 /**
- * What java.util.zip reads. The arguments: "file" or "stream" (then from stdin); the archive; and a directory to
- * unpack into, or "all" or "last" for the contents of all members or of the last one on stdout.
+ * Reads an archive with java.util.zip. Arguments: "file" or "stream" (from stdin); the archive; a directory to
+ * unpack into, or "all" or "last" to print the contents of all members or of the last one.
  */
 class Unzip {
     private final PrintStream out = new PrintStream(System.out, false, StandardCharsets.UTF_8);

@@ -1,4 +1,4 @@
-"""Which of other people's programs open what the planned backends make: docs/interop.md, made by running it.
+"""Third-party readers with archives of the seekable backends: docs/compatibility.md.
 
-`python -m tests.interop --write` writes the tables anew; `test_matrix` holds them against what it finds.
+`python -m tests.interop --write` writes the tables; `test_matrix` compares them with new results.
 """

@@ -1,4 +1,4 @@
-"""`python -m tests.interop` tells what every reader makes of every archive; `--write`: to docs/interop.md."""
+"""`python -m tests.interop` prints the results of all readers; `--write` updates docs/compatibility.md."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The archives that the readers get: every layout of every tree, written to disk with holes for the zeros."""
+"""The archives for the readers: every layout of every tree, written to disk as sparse files."""
 
 import asyncio
 import os
@@ -29,11 +29,11 @@ LARGER_THAN_USTAR = 8 * GIB + 64 * MIB
 LAST = "z.txt"
 _HOLE_BYTES = 4096
 _IN_MEMORY = "/dev/shm"
-_CONTENT_OF_LAST = b"this stands behind all the rest\n"
+_CONTENT_OF_LAST = b"the content of the last member\n"
 
 LAYOUTS: dict[str, Callable[[Manifest], Layout]] = {
     "stored-zip": lambda manifest: StoredZipLayout(manifest, 64 * MIB),
-    "framed": lambda manifest: StoredZipLayout(manifest, 0),
+    "stored-blocks": lambda manifest: StoredZipLayout(manifest, 0),
     "stored": lambda manifest: StoredZipLayout(manifest, 1 << 60),
     "tar": TarLayout,
 }
@@ -41,7 +41,7 @@ LAYOUTS: dict[str, Callable[[Manifest], Layout]] = {
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Some bytes by what can be told of them without keeping them."""
+    """Length and CRC-32 of data that is not kept in memory."""
 
     length: int = 0
     crc: int = 0
@@ -52,8 +52,8 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """An archive on the disk and what a reader should find in it: every member of a small one; of a huge one
-    all contents, one behind the other, and the content of the last member alone."""
+    """An archive on disk and its expected contents: all members of a small archive; for a huge archive the
+    concatenation of all contents, and the content of the last member."""
 
     path: Path
     members: dict[str, Member]
@@ -63,14 +63,14 @@ class Packed:
 
 @contextmanager
 def archives() -> Iterator["Archives"]:
-    """In memory where there is room: holes are read there twenty times as fast as from a disk."""
+    """Use memory if it has enough space, because holes are read there twenty times as fast as from a disk."""
     has_room = os.path.isdir(_IN_MEMORY) and shutil.disk_usage(_IN_MEMORY).free > 4 * GIB
     with tempfile.TemporaryDirectory(dir=_IN_MEMORY if has_room else None) as base:
         yield Archives(Path(base))
 
 
 class Archives:
-    """Makes them beneath the directory `base`, each when it is first asked for."""
+    """Creates archives in the directory `base`, each on first use."""
 
     def __init__(self, base: Path) -> None:
         self._base = base
@@ -121,7 +121,7 @@ SMALL = {"plain": trees.mixed, "empty": _empty, "names": _names}
 
 
 def _film(start: int, stop: int) -> bytes:
-    """Zeros, and three bytes that are none."""
+    """Zeros, except for three bytes."""
     marks = [at - start for at in (1, 1 << 32, FILM_BYTES - 1) if start <= at < stop]
     if not marks:
         return zeros(start, stop)
@@ -147,17 +147,17 @@ HUGE: dict[tuple[str, str], Contents] = {
     **{(layout, "many"): _MANY for layout in LAYOUTS},
     ("stored-zip", "large"): _FILM_BEFORE_LAST,
     ("stored-zip", "far"): {**{f"{number:02}.mov": (64 * MIB, zeros) for number in range(65)}, **_LAST},
-    ("framed", "far"): _FILM_BEFORE_LAST,
+    ("stored-blocks", "far"): _FILM_BEFORE_LAST,
     ("tar", "far"): {"film.mov": (LARGER_THAN_USTAR, zeros), **_LAST},
 }
 
-# A field of a zip that is full of ones for its very value, and a member behind it
+# Archives in which a field of a zip has all bits set as its real value, and a member after it
 _ONES = 0xFFFFFFFF
 _LOCAL_OF_FILM, _LOCAL_OF_LAST = 30 + len("film") + 9, 30 + len(LAST) + 9
 FULL: dict[tuple[str, str], Contents] = {
     ("stored", "size"): {"film": (_ONES, zeros), **_LAST},
-    ("framed", "size"): {"film": (_ONES, zeros), **_LAST},
-    ("framed", "compressed size"): {"film": (4_294_639_630, zeros), **_LAST},
+    ("stored-blocks", "size"): {"film": (_ONES, zeros), **_LAST},
+    ("stored-blocks", "compressed size"): {"film": (4_294_639_630, zeros), **_LAST},
     ("stored", "offset"): {"film": (_ONES - _LOCAL_OF_FILM, zeros), **_LAST},
     ("stored", "start of the directory"): {
         "film": (_ONES - _LOCAL_OF_FILM - _LOCAL_OF_LAST - len(_CONTENT_OF_LAST), zeros),
@@ -199,7 +199,7 @@ def _write(layout: Layout, manifest: Manifest, path: Path) -> None:
 
 
 def _blocks(chunks: Iterable[Chunk]) -> Iterator[bytes]:
-    """The same bytes, in runs of zeros and in blocks of a hole's size where there are others."""
+    """Yield the same bytes: runs of zeros as they are, other data in blocks of the size of a hole."""
     at = 0
     for data in map(read_chunk, chunks):
         if data == zeros(0, len(data)):

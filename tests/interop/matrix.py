@@ -1,4 +1,4 @@
-"""The tables of docs/interop.md: a row for each reader, a column for each tree, a table for each layout."""
+"""The tables of docs/compatibility.md: one table per layout, one row per reader, one column per tree."""
 
 import re
 import subprocess
@@ -9,23 +9,27 @@ from pathlib import Path
 
 from tests.generated import named, read_rows, table, write
 from tests.interop.archives import Archives, Packed
-from tests.interop.readers import TAR_READERS, ZIP_READERS, Reader, ResponseError
+from tests.interop.readers import TAR_READERS, ZIP_READERS, Reader, ReaderError
 from tests.servers import PROJECT
 from tornado_archiver.testing.members import Member
 
-PAGE = PROJECT / "docs" / "interop.md"
-READERS: dict[str, Sequence[Reader]] = {"stored-zip": ZIP_READERS, "framed": ZIP_READERS, "tar": TAR_READERS}
+PAGE = PROJECT / "docs" / "compatibility.md"
+READERS: dict[str, Sequence[Reader]] = {
+    "stored-zip": ZIP_READERS,
+    "stored-blocks": ZIP_READERS,
+    "tar": TAR_READERS,
+}
 _SMALL = {
     "plain": "plain",
     "empty": "empty files and directories",
     "names": "unicode and hostile names",
     "many": "70,000 members",
 }
-# "framed" has no "large": that entry is the very same as in "stored-zip"
+# "stored-blocks" has no "large", because that entry is identical in "stored-zip"
 COLUMNS: dict[str, dict[str, str]] = {
-    "stored-zip": {**_SMALL, "large": "a member over 4 GiB", "far": "a member behind over 4 GiB"},
-    "framed": {**_SMALL, "far": "a member behind over 4 GiB"},
-    "tar": {**_SMALL, "far": "a member behind one of over 8 GiB"},
+    "stored-zip": {**_SMALL, "large": "a member above 4 GiB", "far": "a member after 4 GiB"},
+    "stored-blocks": {**_SMALL, "far": "a member after 4 GiB"},
+    "tar": {**_SMALL, "far": "a member after one above 8 GiB"},
 }
 VERSIONS = (
     "unzip -v",
@@ -46,22 +50,22 @@ def cells() -> Iterator[Cell]:
     for layout, trees in COLUMNS.items():
         for reader in READERS[layout]:
             yield from (
-                (layout, reader.name, tree) for tree in trees if not _is_read_already(layout, reader, tree)
+                (layout, reader.name, tree) for tree in trees if not _is_duplicate(layout, reader, tree)
             )
 
 
-def _is_read_already(layout: str, reader: Reader, tree: str) -> bool:
-    """From a pipe, what is behind the large member comes out as in stored-zip, and it takes as long."""
-    return (layout, tree) == ("framed", "far") and reader.is_piped
+def _is_duplicate(layout: str, reader: Reader, tree: str) -> bool:
+    """Return whether "stored-zip" has the same test: from a pipe, all contents are read, which takes long."""
+    return (layout, tree) == ("stored-blocks", "far") and reader.is_piped
 
 
 def found(archives: Archives, layout: str, reader_name: str, tree: str) -> str:
-    """What the cell says: `ok`, perhaps with what the reader does not restore, or `no` with its words."""
+    """Return the cell: `ok`, with the metadata that the reader does not restore, or `no` with its error."""
     reader = next(reader for reader in READERS[layout] if reader.name == reader_name)
     packed = archives.packed(layout, tree)
     try:
         return _small(reader, packed) if packed.members else _huge(reader, packed, last_only=tree == "far")
-    except ResponseError as error:
+    except ReaderError as error:
         return f"no: {error}"
 
 
@@ -81,15 +85,15 @@ def _small(reader: Reader, packed: Packed) -> str:
 
 
 def _is_now(mtime_s: int | None) -> bool:
-    """Whether a time is that of the unpacking, or not told at all."""
+    """Return whether a time is that of the unpacking, or unknown."""
     return mtime_s is None or mtime_s > time.time() - _RECENT_S
 
 
-def _lost(what: str, kept: list[tuple[Member, bool]]) -> Iterator[str]:
-    """Of files, of directories, or of both."""
+def _lost(metadata: str, kept: list[tuple[Member, bool]]) -> Iterator[str]:
+    """Yield the lost metadata, of files, directories or both."""
     lost = {"directory" if member.content is None else "file" for member, is_kept in kept if not is_kept}
     if lost:
-        yield what if len(lost) > 1 else f"{lost.pop()} {what}"
+        yield metadata if len(lost) > 1 else f"{lost.pop()} {metadata}"
 
 
 def _huge(reader: Reader, packed: Packed, *, last_only: bool) -> str:
@@ -102,18 +106,18 @@ def _huge(reader: Reader, packed: Packed, *, last_only: bool) -> str:
 
 
 def committed() -> dict[Cell, str]:
-    """The cells as the page has them."""
-    told = {}
+    """Return the cells of the page."""
+    cells = {}
     for layout, columns in COLUMNS.items():
         for reader, *texts in read_rows(PAGE, named(layout)):
             for tree, text in zip(columns, texts, strict=True):
                 if text != _NOT_RUN:
-                    told[layout, reader, tree] = text
-    return told
+                    cells[layout, reader, tree] = text
+    return cells
 
 
 def write_page(results: dict[Cell, str]) -> None:
-    """The tables and the versions into the page, which has to have their places already."""
+    """Write tables and versions into the page, which must already contain their markers."""
     for layout in COLUMNS:
         write(PAGE, named(layout), _table(results, layout))
     write(PAGE, named("versions"), _versions())
@@ -129,7 +133,7 @@ def _table(results: dict[Cell, str], layout: str) -> Iterator[str]:
 
 
 def _versions() -> Iterator[str]:
-    """Each program's first line about itself that has a number in it."""
+    """Yield the first output line of each program that contains a version number."""
     for command in VERSIONS:
         done = subprocess.run(command.split(), capture_output=True, text=True)
         lines = (line.strip() for line in done.stdout.splitlines())

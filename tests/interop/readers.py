@@ -1,4 +1,4 @@
-"""Other people's programs and libraries that read archives, each brought to the same three questions."""
+"""Third-party programs and libraries that read archives, with one common interface."""
 
 import atexit
 import os
@@ -23,37 +23,37 @@ UNKNOWN_MODE = -1
 NOTHING = Run()
 _MIB = 1 << 20
 _Result = TypeVar("_Result")
-# Not the service's time zone: a time without one would come out hours away
+# Another time zone than the service, so that a time without time zone is detected
 _ELSEWHERE = {"LC_ALL": "C.UTF-8", "TZ": "America/New_York"}
 
 
-class ResponseError(Exception):
-    """The reader's own words."""
+class ReaderError(Exception):
+    """The error message of a reader."""
 
 
 class Reader(ABC):
-    """Raises ResponseError where the program says that something is wrong, by its exit code."""
+    """Methods raise ReaderError if the program fails, according to its exit code."""
 
     name: str
     is_piped: bool = False
 
     @abstractmethod
     def members(self, archive: Path, into: Path) -> dict[str, Member]:
-        """Every member, unpacked into the empty directory `into`."""
+        """Unpack into the empty directory `into`, and return every member."""
 
     @abstractmethod
     def contents(self, archive: Path) -> Run:
-        """All contents, one behind the other."""
+        """Return the concatenation of all contents."""
 
     @abstractmethod
     def last(self, archive: Path) -> Run | None:
-        """The content of the last member alone; None where the reader has to go through all before it."""
+        """Return the content of the last member, or None if the reader cannot seek."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Command:
-    """`ARCHIVE` and `INTO` among the words stand for those paths. `is_piped`: the archive comes through a
-    real pipe, not as a file that the reader could seek in."""
+    """`ARCHIVE` and `INTO` in the words are replaced by the paths. `is_piped`: the reader gets the archive
+    from a pipe, in which it cannot seek."""
 
     words: list[str]
     archive: Path
@@ -61,7 +61,7 @@ class _Command:
     is_piped: bool = False
 
     def output(self, take: Callable[[IO[bytes]], _Result]) -> _Result:
-        """What `take` makes of stdout. Raises ResponseError with the last line of stderr."""
+        """Return the result of `take` for stdout. Raise ReaderError with the last line of stderr."""
         places = {"ARCHIVE": str(self.archive), "INTO": str(self.directory)}
         program, *arguments = (places.get(word, word) for word in self.words)
         with (
@@ -82,7 +82,7 @@ class _Command:
             if process.wait() == 0:
                 return result
             errors.seek(0)
-            raise ResponseError(self._last_words(errors.read().decode(), process.returncode))
+            raise ReaderError(self._error_message(errors.read().decode(), process.returncode))
 
     @contextmanager
     def _input(self) -> Iterator[IO[bytes] | int]:
@@ -93,15 +93,15 @@ class _Command:
             assert cat.stdout
             yield cat.stdout
 
-    def _last_words(self, stderr: str, code: int) -> str:
+    def _error_message(self, stderr: str, code: int) -> str:
         lines = [line.strip() for line in stderr.splitlines() if line.strip()]
         return lines[-1].replace(str(self.archive), "the archive") if lines else f"exit code {code}"
 
 
 @dataclass(frozen=True, slots=True)
 class Program(Reader):
-    """Command lines with places for the archive and the directory. `unpack` runs in that directory; `show`
-    writes the contents to stdout, of one member when its name is put behind it."""
+    """Command lines with placeholders for archive and directory. `unpack` runs in that directory. `show`
+    writes all contents to stdout, or that of one member if its name is appended."""
 
     name: str
     unpack: str
@@ -123,7 +123,7 @@ class Program(Reader):
 
 @dataclass(frozen=True, slots=True)
 class Java(Reader):
-    """java.util.zip, which knows names and times, by a small program around it. `source`: file or stream."""
+    """java.util.zip, used by Unzip.java; it supports names and times. `source`: file or stream."""
 
     name: str
     source: str
@@ -133,8 +133,8 @@ class Java(Reader):
         return self.source == "stream"
 
     def members(self, archive: Path, into: Path) -> dict[str, Member]:
-        told = self._command(archive, str(into)).output(lambda output: output.read())
-        return dict(self._member(into, *line.split()) for line in told.decode().splitlines())
+        listing = self._command(archive, str(into)).output(lambda output: output.read())
+        return dict(self._member(into, *line.split()) for line in listing.decode().splitlines())
 
     def contents(self, archive: Path) -> Run:
         return self._command(archive, "all").output(_run)
@@ -142,18 +142,18 @@ class Java(Reader):
     def last(self, archive: Path) -> Run | None:
         return None if self.is_piped else self._command(archive, "last").output(_run)
 
-    def _command(self, archive: Path, what: str) -> _Command:
-        words = ["java", "-cp", str(_java_classes()), "Unzip", self.source, "ARCHIVE", what]
+    def _command(self, archive: Path, target: str) -> _Command:
+        words = ["java", "-cp", str(_java_classes()), "Unzip", self.source, "ARCHIVE", target]
         return _Command(words, archive, archive.parent, self.is_piped)
 
     def _member(self, into: Path, number: str, name: str, mtime_s: str) -> tuple[str, Member]:
-        told = bytes.fromhex(name).decode()
-        content = None if told.endswith("/") else (into / number).read_bytes()
-        return told, Member(content, UNKNOWN_MODE, int(mtime_s))
+        member_name = bytes.fromhex(name).decode()
+        content = None if member_name.endswith("/") else (into / number).read_bytes()
+        return member_name, Member(content, UNKNOWN_MODE, int(mtime_s))
 
 
 class PythonZipfile(Reader):
-    """It unpacks neither modes nor times; the modes are those that it tells."""
+    """zipfile does not restore modes and times; the modes are those of its interface."""
 
     name = "Python zipfile"
 
@@ -209,7 +209,7 @@ def _opened_zip(archive: Path) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(archive) as opened:
             yield opened
     except zipfile.BadZipFile as error:
-        raise ResponseError(str(error)) from error
+        raise ReaderError(str(error)) from error
 
 
 @contextmanager
@@ -218,7 +218,7 @@ def _opened_tar(archive: Path) -> Iterator[tarfile.TarFile]:
         with tarfile.open(archive) as opened:
             yield opened
     except tarfile.TarError as error:
-        raise ResponseError(str(error)) from error
+        raise ReaderError(str(error)) from error
 
 
 def _nothing(output: IO[bytes]) -> None:
@@ -234,7 +234,7 @@ def _run(output: IO[bytes], so_far: Run = NOTHING) -> Run:
 
 @cache
 def _java_classes() -> Path:
-    """Where our program is compiled to; removed at exit."""
+    """Compile Unzip.java, and return the directory of its classes, which is removed at exit."""
     directory = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, directory)
     source = Path(__file__).with_name("Unzip.java")
@@ -242,7 +242,7 @@ def _java_classes() -> Path:
     return directory
 
 
-# -V: without it unzip takes a `;` at the end of a name for a version number of VMS, and drops it.
+# -V: otherwise unzip removes a `;` at the end of a name, as a VMS version number
 ZIP_READERS: tuple[Reader, ...] = (
     Program("unzip", "unzip -q -V ARCHIVE", "unzip -p ARCHIVE"),
     Program("7z", "7z x -bd ARCHIVE", "7z x -bd -so ARCHIVE"),

@@ -1,4 +1,4 @@
-"""Fields of a zip that hold the very value that says that another field has it."""
+"""Fields of a zip with the value that announces zip64, all bits set."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from tests.interop.archives import FULL, Archives, archives
 from tests.interop.readers import ZIP_READERS, Reader
 
-# busybox knows no zip64, and what comes from a pipe has no directory at its end
+# busybox does not support zip64, and readers on a pipe do not read the central directory
 READERS = [reader for reader in ZIP_READERS if not reader.is_piped and "busybox" not in reader.name]
 
 
@@ -19,7 +19,7 @@ def archives_with_full_fields() -> Iterator[Archives]:
 
 @pytest.mark.parametrize(("layout", "field"), FULL)
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
-def test_member_behind_a_full_field_is_found(made: Archives, layout: str, field: str, reader: Reader) -> None:
-    """unzip 6.0 took its offset for its size: "bad zipfile offset"."""
+def test_member_after_full_field_is_found(made: Archives, layout: str, field: str, reader: Reader) -> None:
+    """unzip 6.0 used the offset as the size: "bad zipfile offset"."""
     packed = made.packed(layout, field)
     assert reader.last(packed.path) == packed.last

@@ -1,4 +1,4 @@
-"""Every reader with every archive, held against the tables of docs/interop.md."""
+"""Every reader with every archive, compared with the tables of docs/compatibility.md."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from tests.interop import matrix
 from tests.interop.archives import Archives, archives
 
-# some readers go through gigabytes, for half a minute where others work as well
+# some readers process gigabytes, which takes half a minute on a busy machine
 pytestmark = pytest.mark.timeout(600)
 
 
@@ -18,10 +18,10 @@ def all_archives() -> Iterator[Archives]:
 
 
 @pytest.mark.parametrize(("layout", "reader", "tree"), list(matrix.cells()))
-def test_the_reader_does_what_the_table_says(archives: Archives, layout: str, reader: str, tree: str) -> None:
-    told = matrix.committed()[layout, reader, tree]
-    assert matrix.found(archives, layout, reader, tree) == told, "python -m tests.interop --write"
+def test_reader_result_matches_table(archives: Archives, layout: str, reader: str, tree: str) -> None:
+    documented = matrix.committed()[layout, reader, tree]
+    assert matrix.found(archives, layout, reader, tree) == documented, "python -m tests.interop --write"
 
 
-def test_the_tables_have_no_other_rows() -> None:
+def test_tables_have_exactly_the_cells_of_the_readers() -> None:
     assert list(matrix.committed()) == list(matrix.cells())

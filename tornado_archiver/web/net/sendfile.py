@@ -22,7 +22,7 @@ from tornado_archiver.errors import SourceChangedError, SourceUnreadableError
 from tornado_archiver.source import Chunk, FileSlice
 
 # What the kernel takes ahead of what it has sent (tcp(7)). Left to itself, it holds 4 MB for each visitor who
-# does not read; that no download was slower with less, docs/load.md shows.
+# does not read; that no download was slower with less, docs/load-tests.md shows.
 _NOTSENT_LOWAT = 256 * 1024
 _MAX_DISCARD, _READ_BYTES = 1024 * 1024, 64 * 1024
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, for 0 seconds
