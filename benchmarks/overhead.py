@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.contenders import PROJECT
-from tornado_archiver.backends.zip_program.compressed import COMPRESSED_SUFFIXES
+from tornado_archiver.backends.zip.suffixes import COMPRESSED_SUFFIXES
 
 _LEVEL = 6  # the service's default and gzip's
 _ONE_CORE = ["taskset", "-c", "0"]

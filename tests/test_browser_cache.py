@@ -23,7 +23,7 @@ OLD_ZIP = """
 import dataclasses
 import time
 
-from tornado_archiver.backends.stored_zip import StoredZip
+from tornado_archiver.backends.zip.stored import StoredZip
 
 
 class OldZip(StoredZip):

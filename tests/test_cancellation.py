@@ -15,9 +15,9 @@ import pytest
 from tests.memory_storage import entry, manifest_of
 from tests.test_cleanup import quietly
 from tests.test_scan_timeout import service_of
-from tornado_archiver.backends.stored_zip.layout import StoredZipLayout
-from tornado_archiver.backends.tar import TarLayout
-from tornado_archiver.backends.zip_program.naming import naming_of
+from tornado_archiver.backends.tar.plain import TarLayout
+from tornado_archiver.backends.zip.stored import StoredZipLayout
+from tornado_archiver.backends.zip.symlink_farm import prepare_input
 from tornado_archiver.errors import StorageUnavailableError
 from tornado_archiver.runtime.cancellation import cancel_event, check_cancelled, with_checkpoints
 from tornado_archiver.runtime.threads import finish_in_thread, run_in_thread
@@ -212,4 +212,4 @@ def test_reading_for_request_that_is_gone_stops(tmp_path: Path, name: str) -> No
     with nothing_left_open(), source.reader() as reader, ExitStack() as resources:
         cancelled_at_once(lambda: reader.verify(found.entries))
         cancelled_at_once(lambda: list(unopenable(source, found.entries)))
-        cancelled_at_once(lambda: naming_of(found.entries, reader, resources))
+        cancelled_at_once(lambda: prepare_input(found.entries, reader, resources))

@@ -13,10 +13,10 @@ from tests.servers import tool
 from tests.strangers import HEADLINE, album_in, manifest, names, public_photos, report_of, text_of
 from tests.unprivileged import unprivileged
 from tornado_archiver.backend import ArchiveInfo, Backend, BackendOptions, ByteRange
-from tornado_archiver.backends.stored_zip import StoredZip
-from tornado_archiver.backends.tar import Tar
-from tornado_archiver.backends.tar_gz import TarGz
-from tornado_archiver.backends.zip_program import ZipProgram
+from tornado_archiver.backends.tar.compressed import TarGz
+from tornado_archiver.backends.tar.plain import Tar
+from tornado_archiver.backends.zip.infozip import InfoZip
+from tornado_archiver.backends.zip.stored import StoredZip
 from tornado_archiver.errors import SourceChangedError, SourceUnreadableError
 from tornado_archiver.source import Manifest, Reader, read_chunk
 from tornado_archiver.sources.local.unreadable import REPORT_NAME
@@ -28,7 +28,7 @@ BACKENDS = (
     StoredZip(BackendOptions()),
     StoredZip(BackendOptions(stored_threshold=0)),
     Tar(BackendOptions()),
-    ZipProgram(BackendOptions()),
+    InfoZip(BackendOptions()),
     TarGz(BackendOptions()),
 )
 PLANNED = BACKENDS[:3]

@@ -1,4 +1,4 @@
-"""A correct backend, small enough to be seen through: tar, planned, with length, etag and ranges."""
+"""A correct backend, small enough to be seen through: tar, seekable, with length, etag and ranges."""
 
 import hashlib
 import tarfile

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from tests.servers import tool
 from tornado_archiver.backend import Backend, BackendOptions
-from tornado_archiver.backends.stored_zip import StoredZip
-from tornado_archiver.backends.tar import Tar
-from tornado_archiver.backends.tar_gz import TarGz
-from tornado_archiver.backends.zip_program import ZipProgram
+from tornado_archiver.backends.tar.compressed import TarGz
+from tornado_archiver.backends.tar.plain import Tar
+from tornado_archiver.backends.zip.infozip import InfoZip
+from tornado_archiver.backends.zip.stored import StoredZip
 from tornado_archiver.testing import BackendConformance
 
 
@@ -16,9 +16,9 @@ def bsdtar(archive: Path, into: Path) -> None:
     subprocess.run([tool("bsdtar"), "-xpf", archive, "-C", into], check=True)
 
 
-class TestZipProgram(BackendConformance):
+class TestInfoZip(BackendConformance):
     def make_backend(self) -> Backend:
-        return ZipProgram(BackendOptions())
+        return InfoZip(BackendOptions())
 
     def extract(self, archive: Path, into: Path) -> None:
         bsdtar(archive, into)

@@ -35,6 +35,6 @@ class TestDocumentedBackend(BackendConformance):
         bsdtar(archive, into)
 
 
-def test_the_page_shows_a_package_with_a_test() -> None:
+def test_page_shows_a_package_with_a_test() -> None:
     assert list(documented_files()) == ["tar_xz.py", "pyproject.toml", "test_tar_xz.py"]
     assert len(documented_files()["tar_xz.py"].splitlines()) < 60

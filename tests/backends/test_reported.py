@@ -50,7 +50,7 @@ class _WithReport:
         monkeypatch.setattr(base, "promised", _promised_with_report)
 
 
-class TestZipProgram(_WithReport, test_conformance.TestZipProgram):
+class TestInfoZip(_WithReport, test_conformance.TestInfoZip):
     pass
 
 

@@ -172,7 +172,7 @@ def _put_away() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=str(case)) for case in CASES])
-def test_a_broken_backend_is_caught(tmp_path: Path, case: Case) -> None:
+def test_broken_backend_is_caught(tmp_path: Path, case: Case) -> None:
     suite = SuiteOver(case.broken)
     test = getattr(suite, case.test)
     parameters = dict(case.parameters)
@@ -182,7 +182,7 @@ def test_a_broken_backend_is_caught(tmp_path: Path, case: Case) -> None:
         test(**parameters)
 
 
-def test_a_backend_that_hangs_is_caught(tmp_path: Path) -> None:
+def test_hanging_backend_is_caught(tmp_path: Path) -> None:
     suite = SuiteOver(manners.Hangs)
     suite.time_limit_s = 0.1
     with pytest.raises(AssertionError, match=r"it hangs: this took more than 0\.1 seconds"):

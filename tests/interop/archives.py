@@ -14,11 +14,11 @@ from isal import isal_zlib
 
 from tests.memory_storage import MemorySource, Read, entry, zeros
 from tornado_archiver.backend import ByteRange
-from tornado_archiver.backends.stored_zip.layout import StoredZipLayout
-from tornado_archiver.backends.tar import TarLayout
-from tornado_archiver.crc_cache import CrcCache
-from tornado_archiver.layout import Layout
-from tornado_archiver.planned import Plan, PlannedArchive
+from tornado_archiver.backends.tar.plain import TarLayout
+from tornado_archiver.backends.zip.stored import StoredZipLayout
+from tornado_archiver.seekable.archive import Plan, SeekableArchive
+from tornado_archiver.seekable.crc_cache import CrcCache
+from tornado_archiver.seekable.layout import Layout
 from tornado_archiver.source import Chunk, Manifest, read_chunk
 from tornado_archiver.testing import trees
 from tornado_archiver.testing.members import Member, promised
@@ -188,8 +188,8 @@ def _run(manifest: Manifest, reads: dict[str, Read]) -> Run:
 
 
 def _write(layout: Layout, manifest: Manifest, path: Path) -> None:
-    archive = PlannedArchive(Plan(layout, manifest), manifest, CrcCache())
-    with open(path, "wb") as file, closing(archive._packed(ByteRange(0, layout.length))) as chunks:
+    archive = SeekableArchive(Plan(layout, manifest), manifest, CrcCache())
+    with open(path, "wb") as file, closing(archive._generate(ByteRange(0, layout.length))) as chunks:
         for block in _blocks(chunks):
             if block == zeros(0, len(block)):
                 file.seek(len(block), 1)

@@ -31,7 +31,7 @@ from tornado_archiver.testing import faults, trees
 # Uncompressed, so that the tests can find a content in the archive
 STORED = ("--backend", "zip", "--compression-level", "0")
 WITHOUT_LANDLOCK = (sys.executable, f"{PROJECT}/tests/without_landlock.py")
-UNCONFINED = "the zip program runs unconfined"
+UNCONFINED = "the zip program is not sandboxed"
 
 
 @pytest.fixture(scope="module")

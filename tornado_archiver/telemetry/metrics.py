@@ -1,12 +1,13 @@
-"""The metrics of the downloads, counted by all workers together; docs/metrics.md says what each means."""
+"""The metrics of the downloads, counted by all workers together; docs/monitoring.md explains each."""
 
 import time
 from collections.abc import Iterable
 
-from tornado_archiver import crc_cache, errors
-from tornado_archiver.crc_cache import Totals
+from tornado_archiver import errors
 from tornado_archiver.limits.scoreboard import Slot
 from tornado_archiver.limits.workers import WorkerTable
+from tornado_archiver.seekable import crc_cache
+from tornado_archiver.seekable.crc_cache import CacheInfo
 from tornado_archiver.telemetry.counters import SharedCounters
 from tornado_archiver.telemetry.transfer import Outcome, Transfer
 
@@ -48,7 +49,7 @@ class Metrics:
         self.counters = SharedCounters()
         self._workers = workers
         self._in_progress: set[int] = set()  # the transfers between `started` and `ended`
-        self._last_reported = Totals()
+        self._last_reported = CacheInfo()
         counter, histogram = self.counters.counter, self.counters.histogram
         self._downloads_started = counter(
             "archiver_downloads_started_total", "Archives of which the headers went out.", "backend"
@@ -143,7 +144,7 @@ class Metrics:
 
     def _report_crc_cache(self) -> None:
         """Add what this worker's CRC caches did since the last call. They are used by downloads only."""
-        now, last = crc_cache.totals(), self._last_reported
+        now, last = crc_cache.cache_info(), self._last_reported
         if now == last:
             return
         self._last_reported = now

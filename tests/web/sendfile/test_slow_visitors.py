@@ -11,7 +11,7 @@ import pytest
 from tests.servers import Server, eventually, fetch, running_server
 from tests.web.sendfile.stalling import BACKENDS, LINK, MIB, all_of, at_rest, body_of
 from tests.web.visitors import ask, knock, parsed, read_head, request
-from tornado_archiver.packer import MAX_SLICE_BYTES
+from tornado_archiver.seekable.packer import MAX_SLICE_BYTES
 
 SMALL_LINK = "/archive/small/"
 VISITORS = 200

@@ -1,0 +1,1 @@
+"""Tar archives: `plain` (seekable) and `compressed` (streaming), with the same `headers`."""

@@ -1,0 +1,1 @@
+"""Zip archives: `stored` (seekable, made of `records`) and `infozip` (streaming, from a program)."""
