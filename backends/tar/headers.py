@@ -25,6 +25,7 @@ _FILE_SUM, _DIRECTORY_SUM = (sum(end + b" " * 8) for end in (_FILE_END, _DIRECTO
 _SIZE_AT, _CHECKSUM_AT = 124, 148
 _MAX_NAME, _MAX_NUMBER = 100, 8**11 - 1
 _NS_PER_S = 1_000_000_000
+_STOP_NS = (_MAX_NUMBER + 1) * _NS_PER_S
 
 
 def header(entry: Entry) -> bytes:
@@ -35,12 +36,7 @@ def header(entry: Entry) -> bytes:
 def fits_ustar(entry: Entry) -> bool:
     """Return whether one ustar block holds all of the entry."""
     name, _, size, mtime_ns, _ = entry
-    return (
-        name.isascii()
-        and len(name) <= _MAX_NAME
-        and size <= _MAX_NUMBER
-        and 0 <= mtime_ns < (_MAX_NUMBER + 1) * _NS_PER_S
-    )
+    return name.isascii() and len(name) <= _MAX_NAME and size <= _MAX_NUMBER and 0 <= mtime_ns < _STOP_NS
 
 
 def ustar_header(entry: Entry) -> bytes:

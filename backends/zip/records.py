@@ -32,8 +32,9 @@ _ZIP64_ID = 0x0001  # [4.5.3]
 
 # Simple headers, with few fields because there are thousands a second: all up to the method is one, which
 # depends on whether the name is ASCII, and time and date are one
-_LOCAL_SIMPLE = struct.Struct("<10s4L2H")
-_CENTRAL_SIMPLE = struct.Struct("<12s4L2H6x2L")
+_pack_local = struct.Struct("<10s4L2H").pack
+_pack_central = struct.Struct("<12s4L2H6x2L").pack
+_TIME_SIZE = _TIME.size
 _LOCAL_STARTS = [struct.pack("<4s3H", b"PK\3\4", _VERSION_PLAIN, flags, STORED) for flags in (UTF8, 0)]
 _CENTRAL_STARTS = [
     struct.pack("<4s4H", b"PK\1\2", _UNIX | _VERSION_ZIP64, _VERSION_PLAIN, flags, STORED)
@@ -88,7 +89,7 @@ def simple_local_header(name: str, size: int, mtime_s: int, crc: int) -> bytes:
     """Return the `local_header` of a stored member without zip64."""
     encoded, start = name.encode(), _LOCAL_STARTS[name.isascii()]
     dos_datetime, extra = _times(mtime_s)
-    fields = _LOCAL_SIMPLE.pack(start, dos_datetime, crc, size, size, len(encoded), _TIME.size)
+    fields = _pack_local(start, dos_datetime, crc, size, size, len(encoded), _TIME_SIZE)
     return fields + encoded + extra
 
 
@@ -97,9 +98,7 @@ def simple_central_header(name: str, size: int, mtime_s: int, mode: int, crc: in
     encoded, start = name.encode(), _CENTRAL_STARTS[name.isascii()]
     dos_datetime, extra = _times(mtime_s)
     attributes = (_DIRECTORY_ATTRIBUTES if name[-1] == "/" else _FILE_ATTRIBUTES) | mode << 16
-    fields = _CENTRAL_SIMPLE.pack(
-        start, dos_datetime, crc, size, size, len(encoded), _TIME.size, attributes, offset
-    )
+    fields = _pack_central(start, dos_datetime, crc, size, size, len(encoded), _TIME_SIZE, attributes, offset)
     return fields + encoded + extra
 
 

@@ -21,7 +21,7 @@ class ContentReader:
     """`reader` is for `manifest`; `crcs` outlives the download, and `checksums` this pass.
 
     `small_bytes`: the largest content that is read whole, SMALL_FILE_MAX or less; the caller may change it
-    between two records. `bytes_read`: so far, for CRC-32s and of small contents.
+    between two records. `bytes_read`: so far, for CRC-32s, and of small contents outside of runs.
     """
 
     def __init__(self, manifest: Manifest, reader: Reader, crcs: CrcCache, checksums: Checksums) -> None:
@@ -64,7 +64,6 @@ class ContentReader:
             contents.append(data)
             crcs.append(crc32(data))  # while it is in the processor's cache
         self._checksums.put(first, crcs)
-        self.bytes_read += sum(map(len, contents))
         return contents
 
     def is_read_whole(self, index: int) -> bool:
