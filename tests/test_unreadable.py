@@ -1,4 +1,4 @@
-"""What becomes of files that cannot be read before an archive is promised: none is, or one without them."""
+"""Unreadable files before the response headers: an error, or an archive without them."""
 
 import asyncio
 import errno
@@ -45,11 +45,11 @@ def album(photos: Path) -> Path:
 # What is left out, and listed
 
 
-def test_where_all_can_be_read_nothing_is_different(album: Path) -> None:
+def test_manifest_of_readable_files_is_that_of_the_other_policy(album: Path) -> None:
     assert manifest(album).is_same(manifest(album, fail_if_unreadable))
 
 
-def test_a_file_that_cannot_be_read_is_left_out_and_listed(album: Path) -> None:
+def test_unreadable_file_is_left_out_and_listed(album: Path) -> None:
     (album / "a/2.jpg").chmod(0)
     found = manifest(album)
     assert names(found) == ["1.jpg", REPORT_NAME, "a/", "b/", "b/3.jpg", "z.txt"]
@@ -58,7 +58,7 @@ def test_a_file_that_cannot_be_read_is_left_out_and_listed(album: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0, 0o444, 0o311])
-def test_a_directory_that_cannot_be_read_is_left_out_with_all_in_it(album: Path, mode: int) -> None:
+def test_unreadable_directory_is_left_out_with_its_content(album: Path, mode: int) -> None:
     (album / "b").chmod(mode)
     found = manifest(album)
     (album / "b").chmod(0o755)
@@ -66,7 +66,7 @@ def test_a_directory_that_cannot_be_read_is_left_out_with_all_in_it(album: Path,
     assert text_of(found) == f"{HEADLINE}b/\n"
 
 
-def test_the_list_is_in_the_order_of_names_and_has_those_of_the_members(album: Path) -> None:
+def test_report_lists_member_names_in_order(album: Path) -> None:
     (album / "b").chmod(0)
     for name in ("a:b.jpg", "two\nlines.txt", "z.txt"):
         (album / name).touch(0)
@@ -76,8 +76,8 @@ def test_the_list_is_in_the_order_of_names_and_has_those_of_the_members(album: P
     assert text_of(found) == f"{HEADLINE}a\uff1ab.jpg\nb/\ntwo\u240alines.txt\nz.txt\n"
 
 
-def test_a_link_whose_end_cannot_be_seen_is_left_out_and_listed_too(album: Path, photos: Path) -> None:
-    """But not one that leads out of the album: that would be left out anyhow."""
+def test_symlink_with_an_unreadable_target_is_left_out_and_listed(album: Path, photos: Path) -> None:
+    """A link that leads out of the album is left out without being listed."""
     for hidden in (album / ".hidden", photos / "other"):
         hidden.mkdir(0o700)
         (hidden / "file").touch()
@@ -89,9 +89,7 @@ def test_a_link_whose_end_cannot_be_seen_is_left_out_and_listed_too(album: Path,
         asyncio.run(Stranger(photos, FOLLOW, fail_if_unreadable).scan(album.name))
 
 
-def test_a_file_that_a_broken_disk_does_not_give_is_left_out(
-    album: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_file_with_an_io_error_is_left_out(album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = LocalReader.open_fd
 
     def broken(reader: LocalReader, entry: Entry) -> int:
@@ -103,9 +101,7 @@ def test_a_file_that_a_broken_disk_does_not_give_is_left_out(
     assert text_of(manifest(album)) == f"{HEADLINE}z.txt\n"
 
 
-def test_a_limit_of_this_process_is_no_reason_to_leave_a_file_out(
-    album: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_manifest_without_free_descriptors_raises(album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def out_of_descriptors(_: LocalReader, entry: Entry) -> int:
         raise to_source_error(entry.member_name, OSError(errno.EMFILE, "Too many open files"))
 
@@ -115,7 +111,7 @@ def test_a_limit_of_this_process_is_no_reason_to_leave_a_file_out(
 
 
 @pytest.mark.parametrize("kept", [(), ("empty",)])
-def test_where_nothing_could_be_given_nothing_is(photos: Path, kept: tuple[str, ...]) -> None:
+def test_manifest_without_any_readable_file_raises(photos: Path, kept: tuple[str, ...]) -> None:
     trees.write(photos / HASH / "1.jpg", b"one", mode=0)
     for name in kept:
         (photos / HASH / name).mkdir()
@@ -123,7 +119,7 @@ def test_where_nothing_could_be_given_nothing_is(photos: Path, kept: tuple[str, 
         manifest(photos / HASH)
 
 
-def test_a_source_that_cannot_be_listed_is_no_archive(album: Path) -> None:
+def test_manifest_of_an_unreadable_source_raises(album: Path) -> None:
     album.chmod(0o311)
     with pytest.raises(StorageUnavailableError):
         manifest(album)
@@ -138,7 +134,7 @@ def test_a_source_that_cannot_be_listed_is_no_archive(album: Path) -> None:
         ("a/UNREADABLE.txt", "UNREADABLE.txt"),
     ],
 )
-def test_the_report_takes_no_other_members_name(album: Path, taken: str, name: str) -> None:
+def test_report_name_that_is_taken_is_numbered(album: Path, taken: str, name: str) -> None:
     trees.write(album / taken, b"a photo, really")
     (album / "z.txt").chmod(0)
     found = manifest(album)
@@ -146,13 +142,15 @@ def test_the_report_takes_no_other_members_name(album: Path, taken: str, name: s
     assert len(set(names(found))) == len(names(found))
 
 
-def test_a_directory_may_have_taken_its_name(album: Path) -> None:
+def test_report_name_that_a_directory_has_is_numbered(album: Path) -> None:
     trees.write(album / REPORT_NAME / "x", b"x")
     (album / "z.txt").chmod(0)
     assert "UNREADABLE (2).txt" in names(manifest(album))
 
 
-def test_the_log_says_it_once_and_keeps_the_secret(album: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_log_names_unreadable_files_once_and_not_the_whole_hash(
+    album: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     for number in range(9):
         trees.write(album / f"x{number}", b"x", mode=0)
     with caplog.at_level(logging.INFO):
@@ -168,21 +166,21 @@ def test_the_log_says_it_once_and_keeps_the_secret(album: Path, caplog: pytest.L
 # Without a report
 
 
-def test_a_file_that_cannot_be_read_is_told_at_once(album: Path) -> None:
+def test_unreadable_file_without_a_report_raises(album: Path) -> None:
     (album / "a/2.jpg").chmod(0o600 if os.geteuid() == 0 else 0)
     with pytest.raises(SourceUnreadableError, match=r"'a/2\.jpg' cannot be read: Permission denied"):
         manifest(album, fail_if_unreadable)
 
 
-def test_a_directory_that_cannot_be_read_is_told_at_once(album: Path) -> None:
+def test_unreadable_directory_without_a_report_raises(album: Path) -> None:
     (album / "b").chmod(0)
     with pytest.raises(SourceUnreadableError, match="'b/' cannot be read: Permission denied"):
         manifest(album, fail_if_unreadable)
     (album / "b").chmod(0o755)
 
 
-def test_what_everybody_may_read_is_not_tried(album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For the usual thousands of files that would double the time to the first byte."""
+def test_world_readable_files_are_not_opened(album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening the usual thousands of files would double the time to the first byte."""
     tried: list[str] = []
     opened = LocalReader.open_fd
 

@@ -1,4 +1,4 @@
-"""The report of what could not be read, as a member of the archive: validators, bytes, readers."""
+"""The report of unreadable files, as a member of the archive: validators, bytes, readers."""
 
 import asyncio
 import shutil
@@ -68,7 +68,7 @@ def packed(found: Manifest, backend: Backend, wanted: ByteRange | None = None) -
 # Its validators
 
 
-def test_the_same_directory_gives_the_same_report_elsewhere(album: Path, photos: Path) -> None:
+def test_report_of_a_copied_directory_is_the_same(album: Path, photos: Path) -> None:
     copy = shutil.copytree(album, photos / "copy")
     for host in (album, copy):
         (host / "z.txt").chmod(0)
@@ -76,13 +76,13 @@ def test_the_same_directory_gives_the_same_report_elsewhere(album: Path, photos:
     assert info(manifest(album)).etag == info(manifest(copy)).etag
 
 
-def test_its_time_is_the_newest_there_is(album: Path) -> None:
+def test_report_time_is_the_newest_of_the_directory(album: Path) -> None:
     (album / "b/3.jpg").chmod(0)
     assert report_of(manifest(album)).mtime_ns // 10**9 == trees.MTIME_S + 7
 
 
 @pytest.mark.parametrize("backend", PLANNED)
-def test_another_list_is_another_etag(album: Path, backend: Backend) -> None:
+def test_etag_after_a_change_of_the_list_differs(album: Path, backend: Backend) -> None:
     """Here all that is packed keeps its name, size, time and mode, and the report its size."""
     (album / "z.txt").chmod(0)
     before = manifest(album)
@@ -94,7 +94,7 @@ def test_another_list_is_another_etag(album: Path, backend: Backend) -> None:
     assert info(before, backend).etag != info(after, backend).etag
 
 
-def test_others_left_out_are_another_etag(album: Path) -> None:
+def test_etag_after_a_change_of_the_files_left_out_differs(album: Path) -> None:
     twins = album / "y.txt", album / "z.txt"
     twins[0].write_bytes(b"last")
     tags = set()
@@ -107,8 +107,8 @@ def test_others_left_out_are_another_etag(album: Path) -> None:
     assert len(tags) == 2
 
 
-def test_it_has_no_date(album: Path) -> None:
-    """A right that this service got or lost shows in no file's time."""
+def test_manifest_with_a_report_has_no_last_modified(album: Path) -> None:
+    """Rights of the service do not show in the time of a file."""
     (album / "z.txt").chmod(0)
     assert info(manifest(album)).last_modified is None
 
@@ -130,7 +130,7 @@ def reader(long_report: Manifest) -> Iterator[Reader]:
         yield reader
 
 
-def test_it_is_read_as_any_file_is(reader: Reader, long_report: Manifest) -> None:
+def test_report_is_read_like_any_file(reader: Reader, long_report: Manifest) -> None:
     report = report_of(long_report)
     expected = (HEADLINE + "".join(f"{name}\n" for name in MANY)).encode()
     assert report.size == len(expected)
@@ -140,7 +140,7 @@ def test_it_is_read_as_any_file_is(reader: Reader, long_report: Manifest) -> Non
     reader.verify(long_report.entries)
 
 
-def test_its_content_stays_what_it_is(reader: Reader, long_report: Manifest) -> None:
+def test_report_opened_twice_has_the_same_content(reader: Reader, long_report: Manifest) -> None:
     report = report_of(long_report)
     first, second = reader.open_file(report), reader.open_file(report)
     assert first.cache_key == second.cache_key
@@ -150,9 +150,17 @@ def test_its_content_stays_what_it_is(reader: Reader, long_report: Manifest) -> 
     second.close()
 
 
-def test_whatever_else_there_is_is_read_from_the_disk(
-    reader: Reader, long_report: Manifest, album: Path
-) -> None:
+def test_report_in_a_second_reader_has_the_same_identity(reader: Reader, long_report: Manifest) -> None:
+    """A download that goes on after a pause opens it again, and refuses a file that was replaced."""
+    report = report_of(long_report)
+    with long_report.source.reader() as other:
+        first, second = reader.open_file(report), other.open_file(report)
+        assert first.cache_key == second.cache_key
+        first.close()
+        second.close()
+
+
+def test_other_files_are_read_from_the_disk(reader: Reader, long_report: Manifest, album: Path) -> None:
     found = {entry.member_name: entry for entry in long_report.entries}
     assert reader.read_all(found["z.txt"]) == b"last"
     (album / "z.txt").write_bytes(b"changed")
@@ -161,7 +169,7 @@ def test_whatever_else_there_is_is_read_from_the_disk(
             read(found["z.txt"])
 
 
-def test_what_becomes_unreadable_later_is_an_error(album: Path) -> None:
+def test_file_that_becomes_unreadable_later_raises(album: Path) -> None:
     (album / "z.txt").chmod(0)
     found = manifest(album)
     (album / "1.jpg").chmod(0)
@@ -173,7 +181,7 @@ def test_what_becomes_unreadable_later_is_an_error(album: Path) -> None:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_it_is_a_member_like_any_other(backend: Backend, album: Path, tmp_path: Path) -> None:
+def test_report_is_packed_like_any_member(backend: Backend, album: Path, tmp_path: Path) -> None:
     (album / "b").chmod(0)
     found = manifest(album)
     (album / "b").chmod(0o755)
@@ -194,7 +202,9 @@ def test_it_is_a_member_like_any_other(backend: Backend, album: Path, tmp_path: 
 
 
 @pytest.mark.parametrize("backend", PLANNED)
-def test_ranges_of_a_long_one_are_slices(backend: Backend, long_report: Manifest) -> None:
+def test_ranges_within_a_long_report_are_slices_of_the_archive(
+    backend: Backend, long_report: Manifest
+) -> None:
     whole = packed(long_report, backend)
     assert len(whole) == info(long_report, backend).length
     at = whole.index(HEADLINE.encode())

@@ -39,9 +39,8 @@ class Archiver:
         for _ in range(_TRIALS):
             before = counts(self.admin_port)
             seen = self._download(url, version, kind)
-            if seen != LOOKS_COMPLETE or "failed (source changed)" in counted_since(
-                before, counts(self.admin_port)
-            ):
+            counted = counted_since(before, counts(self.admin_port))
+            if seen != LOOKS_COMPLETE or "failed (source changed)" in counted:
                 return seen
             # if the machine was too slow, the file changed after it was sent, and the archive is complete
         raise AssertionError("the archive is never aborted")

@@ -74,9 +74,9 @@ def test_inc_without_room_for_a_new_key_raises() -> None:
         SharedCounters().inc({("x" * 500,): 1})
 
 
-def test_counter_of_a_label_counts_apart_from_the_others() -> None:
+def test_labels_count_apart_from_the_others() -> None:
     counters = SharedCounters()
-    counter = counters.counter("downloads", "help", "backend")
+    counter = counters.family("downloads", "help", "backend")
     counter.labels("tar").preregister()
     counter.labels("zip").inc()
     counter.labels("zip").inc(2)
@@ -86,5 +86,5 @@ def test_counter_of_a_label_counts_apart_from_the_others() -> None:
 @pytest.mark.parametrize(("value", "bound"), [(0.5, "1"), (1, "1"), (1.1, "5"), (6, "inf")])
 def test_histogram_counts_in_the_bucket_with_the_next_bound(value: float, bound: str) -> None:
     counters = SharedCounters()
-    counters.histogram("seconds", "help", "backend", buckets=(1, 5)).labels("tar").observe(value)
+    counters.family("seconds", "help", "backend", buckets=(1, 5)).labels("tar").observe(value)
     assert counters.values() == {("seconds", "tar", bound): 1, ("seconds", "tar", SUM): value}

@@ -1,4 +1,4 @@
-"""The figures that Prometheus gets: exactly what happened, over all workers, those that died as well."""
+"""The metrics for Prometheus: exact counts over all workers, those that died included."""
 
 import os
 import re
@@ -35,7 +35,7 @@ def admin(photos: Path) -> Iterator[Admin]:
 
 
 def ended(admin: Admin, backend: str) -> dict[tuple[str, str], float]:
-    """How many downloads ended, by outcome and reason, without what never happened."""
+    """Return how many downloads ended, by outcome and reason, without the counts of 0."""
     return {
         labels[2:]: count  # type: ignore[misc]
         for labels, count in admin.samples().items()
@@ -44,7 +44,7 @@ def ended(admin: Admin, backend: str) -> dict[tuple[str, str], float]:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_what_happened_is_what_is_counted(admin: Admin, photos: Path, backend: str) -> None:
+def test_metrics_after_downloads_of_each_outcome_count_them(admin: Admin, photos: Path, backend: str) -> None:
     server, path = admin.server, f"/archive/album/?format={backend}"
     whole = [len(fetch(server.port, path)) for _ in range(2)]
     assert eventually(lambda: admin.count("sent_bytes_total", backend) == sum(whole))
@@ -71,7 +71,7 @@ def test_what_happened_is_what_is_counted(admin: Admin, photos: Path, backend: s
     assert sum(found["archiver_downloads_started_total", name] for name in BACKENDS) == 4
 
 
-def test_an_archive_refused_to_an_old_protocol_is_counted_and_logged_as_that(photos: Path) -> None:
+def test_refusal_of_an_old_protocol_is_counted_and_logged(photos: Path) -> None:
     with administered(photos, "--backend", "tar.gz", "--enable-logging") as admin:
         with knock(admin.server, "/archive/album/", headers="Via: 1.0 x\r\nConnection: close\r\n") as client:
             assert rest_of(client).startswith(b"HTTP/1.1 505 ")
@@ -81,7 +81,7 @@ def test_an_archive_refused_to_an_old_protocol_is_counted_and_logged_as_that(pho
 
 
 @pytest.mark.parametrize("backend", PLANNED)
-def test_a_resumed_download_is_counted_as_a_range(admin: Admin, backend: str) -> None:
+def test_range_request_is_counted_as_one(admin: Admin, backend: str) -> None:
     headers = "Connection: close\r\nRange: bytes=1000-1999\r\n"
     with knock(admin.server, "/healthz") as visitor:
         visitor.sendall(request(f"/archive/album/?format={backend}", headers=headers))
@@ -91,7 +91,7 @@ def test_a_resumed_download_is_counted_as_a_range(admin: Admin, backend: str) ->
     assert admin.count("sent_bytes_total", backend) == 1000
 
 
-def test_neither_pages_nor_heads_count_as_downloads(admin: Admin) -> None:
+def test_pages_and_head_requests_do_not_count_as_downloads(admin: Admin) -> None:
     assert ask(admin.server.port, "/")[0] == 200
     with knock(admin.server, "/healthz") as visitor:
         visitor.sendall(request("/archive/album/", method="HEAD", headers="Connection: close\r\n"))
@@ -100,7 +100,7 @@ def test_neither_pages_nor_heads_count_as_downloads(admin: Admin) -> None:
     assert admin.count("downloads_started_total", "stored-zip") == 0
 
 
-def test_a_running_download_shows_at_once(admin: Admin) -> None:
+def test_running_download_is_counted_before_its_end(admin: Admin) -> None:
     with knock(admin.server, "/archive/album/") as visitor:
         read_head(visitor)
         assert admin.count("downloads_running") == 1
@@ -111,7 +111,7 @@ def test_a_running_download_shows_at_once(admin: Admin) -> None:
     assert eventually(lambda: admin.count("downloads_running") == 0)
 
 
-def test_the_cache_of_checksums_is_counted(admin: Admin) -> None:
+def test_crc_cache_hits_and_misses_are_counted(admin: Admin) -> None:
     for _ in range(2):
         fetch(admin.server.port, "/archive/album/")
     # 64 names of one file: its checksum is found out once
@@ -120,7 +120,7 @@ def test_the_cache_of_checksums_is_counted(admin: Admin) -> None:
     assert admin.count("crc_cache_entries") == 1
 
 
-def test_a_download_that_waits_shows(photos: Path) -> None:
+def test_queued_download_is_counted(photos: Path) -> None:
     with administered(photos, "--max-downloads", "1") as admin:
         assert admin.count("downloads_limit") == 1
         with knock(admin.server, "/archive/album/") as first:
@@ -134,7 +134,7 @@ def test_a_download_that_waits_shows(photos: Path) -> None:
 # Several workers
 
 
-def test_a_worker_that_dies_takes_no_count_with_it(photos: Path) -> None:
+def test_metrics_after_the_death_of_all_workers_are_kept(photos: Path) -> None:
     with administered(photos, "--workers", "3") as admin:
         server = admin.server
         assert eventually(lambda: admin.count("workers") == 3)
@@ -149,7 +149,7 @@ def test_a_worker_that_dies_takes_no_count_with_it(photos: Path) -> None:
             for worker in server.workers:
                 os.kill(worker.pid, signal.SIGKILL)
             assert eventually(lambda: admin.count("downloads_running") == 0)
-        assert_none_went_back(before, admin.samples())
+        assert_none_decreased(before, admin.samples())
         assert ended(admin, "stored-zip") == {("complete", ""): 5, ("failed", "worker died"): 1}
         assert eventually(lambda: admin.count("workers") == 3)
         fetch(server.port, "/archive/album/")
@@ -157,13 +157,13 @@ def test_a_worker_that_dies_takes_no_count_with_it(photos: Path) -> None:
         assert admin.count("downloads_started_total", "stored-zip") == 7
 
 
-def assert_none_went_back(before: dict[tuple[str, ...], float], after: dict[tuple[str, ...], float]) -> None:
+def assert_none_decreased(before: dict[tuple[str, ...], float], after: dict[tuple[str, ...], float]) -> None:
     counts = [name for name in before if re.search("_(total|bucket|count|sum)$", name[0])]
     assert len(counts) > 20
     assert not [name for name in counts if after[name] < before[name]]
 
 
-def test_settings_read_again_keep_the_counts(photos: Path) -> None:
+def test_metrics_after_a_reload_are_kept(photos: Path) -> None:
     with administered(photos, "--workers", "2") as admin:
         fetch(admin.server.port, "/archive/album/")
         assert eventually(lambda: ended(admin, "stored-zip") == {("complete", ""): 1})
@@ -176,14 +176,14 @@ def test_settings_read_again_keep_the_counts(photos: Path) -> None:
 
 
 def started(admin: Admin) -> set[int]:
-    """The numbers of the processes that serve, the visitors or the admin."""
+    """Return the pids of the workers and of the admin process."""
     return {child.pid for child in psutil.Process(admin.server.process.pid).children()}
 
 
 # The page
 
 
-def test_the_page_is_open_metrics_for_who_asks_for_it(admin: Admin) -> None:
+def test_page_in_openmetrics_is_sent_to_clients_that_accept_it(admin: Admin) -> None:
     _, text = admin.get("/metrics", "application/openmetrics-text; version=1.0.0")
     names = {family.name for family in openmetrics.text_string_to_metric_families(text)}  # type: ignore[no-untyped-call]
     assert "archiver_downloads_started" in names
@@ -193,18 +193,18 @@ def test_build_info_has_the_version(admin: Admin) -> None:
     assert admin.count("build_info", __version__) == 1
 
 
-def test_a_version_that_is_none_gets_the_plain_page(admin: Admin) -> None:
+def test_page_for_a_malformed_version_is_plain_text(admin: Admin) -> None:
     status, text = admin.get("/metrics", "application/openmetrics-text;version=x;escaping=\xff,;;q=,=")
     assert (status, text) == admin.get("/metrics")
 
 
-def test_no_label_names_an_album_or_a_visitor(admin: Admin) -> None:
+def test_page_does_not_name_directories_or_clients(admin: Admin) -> None:
     fetch(admin.server.port, "/archive/album/")
     text = admin.get("/metrics")[1]
     assert not re.search(r"album|127\.0\.0\.1|jpg", text)
 
 
-def test_the_documentation_lists_every_metric(admin: Admin) -> None:
+def test_documentation_lists_every_metric(admin: Admin) -> None:
     text = admin.get("/metrics")[1]
     served = set(re.findall(r"^# HELP (\S+)", text, re.MULTILINE))
     listed = set(re.findall(r"^\| `(archiver_\w+)`", PAGE.read_text("utf-8"), re.MULTILINE))
@@ -216,7 +216,7 @@ def rules() -> str:
     return str(block)
 
 
-def test_the_documented_alerts_speak_of_metrics_that_exist(admin: Admin) -> None:
+def test_documented_alerts_use_existing_metrics(admin: Admin) -> None:
     served = {name for name, *_ in admin.samples()}
     named = set(re.findall(r"archiver_\w+", rules()))
     assert named
@@ -228,7 +228,7 @@ def promtool() -> str:
     return tool("promtool")
 
 
-def test_the_documented_alerts_are_rules(promtool: str, tmp_path: Path) -> None:
+def test_documented_alerts_pass_promtool(promtool: str, tmp_path: Path) -> None:
     (tmp_path / "rules.yml").write_text(rules(), "utf-8")
     done = subprocess.run(
         [promtool, "check", "rules", tmp_path / "rules.yml"], capture_output=True, text=True
@@ -236,7 +236,7 @@ def test_the_documented_alerts_are_rules(promtool: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_prometheus_finds_no_fault_with_the_page(promtool: str, admin: Admin) -> None:
+def test_page_passes_promtool(promtool: str, admin: Admin) -> None:
     fetch(admin.server.port, "/archive/album/")
     page = admin.get("/metrics")[1]
     done = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True, text=True)

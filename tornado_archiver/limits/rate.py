@@ -4,7 +4,7 @@ import asyncio
 import ctypes
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import AbstractContextManager, aclosing
+from contextlib import AbstractContextManager, aclosing, nullcontext
 from dataclasses import dataclass
 
 from tornado_archiver.errors import BackendError
@@ -24,44 +24,35 @@ class BucketFields(ctypes.Structure):
     free_at: float
 
 
-class _TokenBucket:
-    """`bytes_per_s` tokens flow in, of which it holds as many as _BURST_S brings."""
+class TokenBucket:
+    """`bytes_per_s` tokens flow in, of which it holds as many as _BURST_S brings.
 
-    def __init__(self, bytes_per_s: int, fields: BucketFields | None = None) -> None:
-        self.bytes_per_s = bytes_per_s
-        self._fields = fields or BucketFields()
-
-    def reserve(self, size: int) -> float:
-        """Reserve `size` tokens behind those reserved before; return the seconds until they are there."""
-        now = time.monotonic()
-        start = max(self._fields.free_at, now - _BURST_S)
-        self._fields.free_at = start + size / self.bytes_per_s
-        return max(0.0, start - now)
-
-    def cancel(self, size: int) -> None:
-        """Give back `size` tokens that were reserved and not used, so that later ones come earlier."""
-        self._fields.free_at -= size / self.bytes_per_s
-
-
-class SharedTokenBucket(_TokenBucket):
-    """One for all processes, in the part `fields` of the scoreboard, under its lock `locked`.
-
-    Generations with different rates share it: each reserves at its own rate.
+    All processes share one whose state `fields` is in the scoreboard, under its lock `locked`. Generations
+    with different rates share it too: each reserves at its own rate.
     """
 
     def __init__(
-        self, bytes_per_s: int, fields: BucketFields, locked: Callable[[], AbstractContextManager[None]]
+        self,
+        bytes_per_s: int,
+        fields: BucketFields | None = None,
+        locked: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
-        super().__init__(bytes_per_s, fields)
+        self.bytes_per_s = bytes_per_s
+        self._fields = fields or BucketFields()
         self._locked = locked
 
     def reserve(self, size: int) -> float:
+        """Reserve `size` tokens behind those reserved before; return the seconds until they are there."""
         with self._locked():
-            return super().reserve(size)
+            now = time.monotonic()
+            start = max(self._fields.free_at, now - _BURST_S)
+            self._fields.free_at = start + size / self.bytes_per_s
+            return max(0.0, start - now)
 
     def cancel(self, size: int) -> None:
+        """Give back `size` tokens that were reserved and not used, so that later ones come earlier."""
         with self._locked():
-            super().cancel(size)
+            self._fields.free_at -= size / self.bytes_per_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +61,7 @@ class RateLimiter:
     `delay_s`: the pause after each chunk. `chunk_timeout_s`: the longest wait for a chunk, 0 for no limit."""
 
     rate_limit: int = 0
-    total: SharedTokenBucket | None = None
+    total: TokenBucket | None = None
     delay_s: float = 0
     chunk_timeout_s: float = 0
 
@@ -97,7 +88,7 @@ class RateLimiter:
         if self.delay_s:
             chunks = _delayed(chunks, self.delay_s)
         if self.rate_limit:
-            chunks = _throttled(chunks, _TokenBucket(self.rate_limit))
+            chunks = _throttled(chunks, TokenBucket(self.rate_limit))
         if self.total:
             chunks = _throttled(chunks, self.total)
         return chunks
@@ -121,7 +112,7 @@ async def _with_timeout(chunks: Chunks, seconds: float, on_timeout: Callable[[Ba
             yield ready.pop()  # so that only the consumer refers to the chunk meanwhile
 
 
-async def _throttled(chunks: Chunks, bucket: _TokenBucket) -> Chunks:
+async def _throttled(chunks: Chunks, bucket: TokenBucket) -> Chunks:
     size = min(max(bucket.bytes_per_s // _SLICES_PER_S, _MIN_SLICE_BYTES), _MAX_SLICE_BYTES)
     async with aclosing(chunks):
         async for chunk in chunks:
@@ -130,7 +121,7 @@ async def _throttled(chunks: Chunks, bucket: _TokenBucket) -> Chunks:
                 yield part
 
 
-async def _acquire(bucket: _TokenBucket, size: int) -> None:
+async def _acquire(bucket: TokenBucket, size: int) -> None:
     try:
         await asyncio.sleep(bucket.reserve(size))
     except asyncio.CancelledError:  # otherwise clients that disconnect would slow down all others

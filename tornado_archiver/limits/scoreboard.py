@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from tornado_archiver.errors import TooManyDownloadsError
-from tornado_archiver.limits.rate import BucketFields, SharedTokenBucket
+from tornado_archiver.limits.rate import BucketFields, TokenBucket
 from tornado_archiver.limits.workers import WorkerFields, WorkerTable
 from tornado_archiver.runtime.shared_memory import SharedStruct
 
@@ -79,9 +79,9 @@ class Scoreboard:
     def draining(self, value: bool) -> None:
         self._struct.draining = value
 
-    def token_bucket(self, bytes_per_s: int) -> SharedTokenBucket:
+    def token_bucket(self, bytes_per_s: int) -> TokenBucket:
         """Return the token bucket of all downloads, for reservations at this rate."""
-        return SharedTokenBucket(bytes_per_s, self._struct.bucket, self._shared.locked)
+        return TokenBucket(bytes_per_s, self._struct.bucket, self._shared.locked)
 
     def enqueue(self, client: str) -> int:
         """Take a slot and return its index; it runs already or waits.

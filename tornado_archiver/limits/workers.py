@@ -50,11 +50,8 @@ class WorkerTable:
     def gauges(self) -> dict[int, int]:
         """Return the number that each worker published last, by pid."""
         with self._locked():
-            return {
-                pid: gauge
-                for pid, gauge in zip(self._fields.pids, self._fields.gauges, strict=True)
-                if pid != _EMPTY
-            }
+            rows = zip(self._fields.pids, self._fields.gauges, strict=True)
+            return {pid: gauge for pid, gauge in rows if pid != _EMPTY}
 
     def _indices(self, pid: int) -> list[int]:
         return [index for index, listed in enumerate(self._fields.pids) if listed == pid]

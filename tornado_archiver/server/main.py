@@ -83,7 +83,7 @@ def _run(settings: Settings, read: Callable[[], Settings]) -> None:
 
 
 class Master:
-    """What stays the same when settings are read again: the addresses, and the book of the downloads."""
+    """What stays the same when settings are read again: the addresses, the scoreboard and the metrics."""
 
     def __init__(self, settings: Settings, scoreboard: Scoreboard, backends: Sequence[str]) -> None:
         self._settings = settings

@@ -35,19 +35,14 @@ class SharedCounters:
         self._shared = SharedStruct(_Layout)
         self._struct = self._shared.struct
         self._indices: dict[Key, int] = {}  # of the keys that this process has read so far
-        self.families: list[Counter | Histogram] = []
+        self.families: list[MetricFamily] = []
 
-    def counter(self, name: str, help_text: str, *label_names: str) -> "Counter":
-        """Declare a counter."""
-        self.families.append(counter := Counter(self, name, help_text, label_names))
-        return counter
-
-    def histogram(
-        self, name: str, help_text: str, *label_names: str, buckets: tuple[float, ...]
-    ) -> "Histogram":
-        """Declare a histogram. `buckets`: their upper bounds, without the infinite one."""
-        self.families.append(histogram := Histogram(self, name, help_text, label_names, buckets=buckets))
-        return histogram
+    def family(
+        self, name: str, help_text: str, *label_names: str, buckets: tuple[float, ...] = ()
+    ) -> "MetricFamily":
+        """Declare a counter, or a histogram with the upper bounds `buckets`, without the infinite one."""
+        self.families.append(MetricFamily(self, name, help_text, label_names, buckets))
+        return self.families[-1]
 
     def inc(self, amounts: Mapping[Key, float]) -> None:
         """Add all of them at once: a reader sees either all or none.
@@ -86,43 +81,34 @@ class SharedCounters:
 
 @dataclass(frozen=True, slots=True)
 class MetricFamily:
-    """Metrics of one name. Label values are from short lists: a backend, an outcome, a reason; never a hash,
-    an address or a file name."""
+    """Metrics of one name; with `values`, the one of these label values.
+
+    Label values are from short lists: a backend, an outcome, a reason; never a hash, an address, a file name.
+    """
 
     counters: SharedCounters
     name: str
     help_text: str
-    label_names: tuple[str, ...] = ()
-    label_values: tuple[str, ...] = ()
+    label_names: tuple[str, ...]
+    buckets: tuple[float, ...]
+    values: tuple[str, ...] = ()
 
     def labels(self, *values: str) -> Self:
-        """Return the series with these values, in the order of the names."""
-        return replace(self, label_values=values)
+        """Return the metric with these label values."""
+        return replace(self, values=values)
 
     def preregister(self) -> None:
-        """Let the series start at 0: for Prometheus, one that is first seen at 1 never rose."""
-        self.counters.inc({self._key(): 0})
-
-    def _key(self, *more: str) -> Key:
-        return (self.name, *self.label_values, *more)
-
-
-class Counter(MetricFamily):
-    __slots__ = ()
+        """Let the metric start at 0: for Prometheus, one that is first seen at 1 never rose."""
+        self.counters.inc({self._key(SUM) if self.buckets else self._key(): 0})
 
     def inc(self, amount: float = 1) -> None:
         self.counters.inc({self._key(): amount})
 
-
-@dataclass(frozen=True, slots=True)
-class Histogram(MetricFamily):
-    buckets: tuple[float, ...] = ()
-
-    def preregister(self) -> None:
-        self.counters.inc({self._key(SUM): 0})
-
     def observe(self, value: float) -> None:
-        """Count `value` in its bucket, not in those above it, and in the sum."""
+        """Count `value` in its bucket of a histogram, not in those above it, and in the sum."""
         bounds = (*self.buckets, float("inf"))
         bucket = str(bounds[bisect_left(bounds, value)])
         self.counters.inc({self._key(bucket): 1, self._key(SUM): value})
+
+    def _key(self, *more: str) -> Key:
+        return (self.name, *self.values, *more)

@@ -28,12 +28,7 @@ _FAILURE_REASONS = (
     "internal",
     WORKER_DIED,
 )
-_OUTCOMES_WITHOUT_REASON = (
-    Outcome.COMPLETE,
-    Outcome.CLIENT_CLOSED,
-    Outcome.SEND_TIMEOUT,
-    Outcome.SHUTDOWN,
-)
+_NO_FAILURES = (Outcome.COMPLETE, Outcome.CLIENT_CLOSED, Outcome.SEND_TIMEOUT, Outcome.SHUTDOWN)
 
 
 class Metrics:
@@ -50,41 +45,35 @@ class Metrics:
         self._workers = workers
         self._in_progress: set[int] = set()  # the transfers between `started` and `ended`
         self._last_reported = CacheInfo()
-        counter, histogram = self.counters.counter, self.counters.histogram
-        self._downloads_started = counter(
+        family = self.counters.family
+        self._downloads_started = family(
             "archiver_downloads_started_total", "Archives of which the headers went out.", "backend"
         )
-        self._downloads_ended = counter(
+        self._downloads_ended = family(
             "archiver_downloads_ended_total",
             "Archives that were started and have ended, by how and why.",
-            "backend",
-            "outcome",
-            "reason",
+            *("backend", "outcome", "reason"),
         )
-        self._requests_refused = counter(
+        self._requests_refused = family(
             "archiver_requests_refused_total", "Requests for an archive that got an error page.", "reason"
         )
-        self._sent_bytes = counter(
-            "archiver_sent_bytes_total", "Bytes of archives that were sent.", "backend"
+        self._sent_bytes = family("archiver_sent_bytes_total", "Bytes of archives that were sent.", "backend")
+        self._range_requests = family(
+            "archiver_range_requests_total", "Started archives of which a part was asked for.", "backend"
         )
-        self._range_requests = counter(
-            "archiver_range_requests_total",
-            "Started archives of which a part was asked for: resumed ones.",
-            "backend",
-        )
-        self._crc_cache_hits = counter(
+        self._crc_cache_hits = family(
             "archiver_crc_cache_hits_total", "Large files that were not read for their CRC-32: it was known."
         )
-        self._crc_cache_misses = counter(
+        self._crc_cache_misses = family(
             "archiver_crc_cache_misses_total", "Large files whose CRC-32 was looked up and not known."
         )
-        self._download_duration = histogram(
+        self._download_duration = family(
             "archiver_download_duration_seconds",
             "From the request to the end of the download, however it ended.",
             "backend",
             buckets=(0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 12 * 3600),
         )
-        self._time_to_first_byte = histogram(
+        self._time_to_first_byte = family(
             "archiver_time_to_first_byte_seconds",
             "From the request to the first byte of the body, the time in the queue included.",
             "backend",
@@ -102,7 +91,7 @@ class Metrics:
             for family in self.counters.families:
                 if family.label_names == ("backend",):
                     family.labels(backend).preregister()
-            for outcome in _OUTCOMES_WITHOUT_REASON:
+            for outcome in _NO_FAILURES:
                 self._downloads_ended.labels(backend, outcome, "").preregister()
             for reason in _FAILURE_REASONS:
                 self._downloads_ended.labels(backend, Outcome.FAILED, reason).preregister()
@@ -139,8 +128,7 @@ class Metrics:
         """The worker that held these slots has exited, which ended the downloads it was sending."""
         for slot in slots:
             if slot.is_running and "backend" in slot.labels:
-                ended = self._downloads_ended.labels(slot.labels["backend"], Outcome.FAILED, WORKER_DIED)
-                ended.inc()
+                self._downloads_ended.labels(slot.labels["backend"], Outcome.FAILED, WORKER_DIED).inc()
 
     def _report_crc_cache(self) -> None:
         """Add what this worker's CRC caches did since the last call. They are used by downloads only."""

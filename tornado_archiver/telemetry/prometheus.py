@@ -15,18 +15,20 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from tornado_archiver import __version__
 from tornado_archiver.limits.scoreboard import Scoreboard
-from tornado_archiver.telemetry.counters import SUM, Histogram, Key, MetricFamily
+from tornado_archiver.telemetry.counters import SUM, Key, MetricFamily
 from tornado_archiver.telemetry.metrics import Metrics
 
 _INFINITY = "+Inf"
 
 
-class PrometheusPage:
+class PrometheusPage(Collector):
     """`metrics` and `scoreboard` are those that all workers share."""
 
     def __init__(self, metrics: Metrics, scoreboard: Scoreboard) -> None:
+        self._metrics = metrics
+        self._scoreboard = scoreboard
         self._registry = CollectorRegistry()
-        self._registry.register(_SharedCollector(metrics, scoreboard))
+        self._registry.register(self)
 
     def page(self, accept_header: str) -> tuple[bytes, str]:
         """Return all metrics and their media type, in the format that the client prefers."""
@@ -36,20 +38,11 @@ class PrometheusPage:
             encode, media_type = choose_encoder("")
         return encode(self._registry), media_type
 
-
-class _SharedCollector(Collector):
-    def __init__(self, metrics: Metrics, scoreboard: Scoreboard) -> None:
-        self._metrics = metrics
-        self._scoreboard = scoreboard
-
     def collect(self) -> Iterator[Metric]:
         values = self._metrics.counters.values()
         for family in self._metrics.counters.families:
             of_family = {key[1:]: value for key, value in values.items() if key[0] == family.name}
-            if isinstance(family, Histogram):
-                yield _histogram(family, of_family)
-            else:
-                yield _counter(family, of_family)
+            yield _histogram(family, of_family) if family.buckets else _counter(family, of_family)
         yield from self._gauges()
 
     def _gauges(self) -> Iterator[Metric]:
@@ -77,7 +70,7 @@ def _counter(family: MetricFamily, values: Mapping[Key, float]) -> Metric:
     return metric
 
 
-def _histogram(family: Histogram, values: Mapping[Key, float]) -> Metric:
+def _histogram(family: MetricFamily, values: Mapping[Key, float]) -> Metric:
     metric = HistogramMetricFamily(family.name, family.help_text, labels=family.label_names)
     series: dict[Key, dict[str, float]] = defaultdict(dict)
     for key, value in values.items():

@@ -40,9 +40,6 @@ class Transfer:
     is_range: bool = False
     time_to_first_byte_s: float | None = None
 
-    def add_bytes_sent(self, count: int) -> None:
-        self.bytes_sent += count
-
     @property
     def is_whole(self) -> bool:
         """Whether all of a body of known length was sent."""

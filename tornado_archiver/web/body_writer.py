@@ -104,7 +104,7 @@ class BodyWriter:
         def time_left() -> float | None:
             return max(0, deadline - time.monotonic()) if self._holds_memory(chunk) else None
 
-        return await stream.write_chunk(chunk, self._transfer.add_bytes_sent, time_left)
+        return await stream.write_chunk(chunk, self._transfer, time_left)
 
     def _holds_memory(self, chunk: Chunk) -> bool:
         """Whether memory waits for the client: the chunk in hand, or the one prepared."""
@@ -121,7 +121,7 @@ class BodyWriter:
     async def _flush(self, data: bytes) -> None:
         self._handler.write(data)
         await self._handler.flush()
-        self._transfer.add_bytes_sent(len(data))
+        self._transfer.bytes_sent += len(data)
 
 
 def chunks_of(archive: Archive, wanted: ByteRange | None) -> AsyncGenerator[Chunk, None]:

@@ -9,8 +9,6 @@ import logging
 import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 from tornado_archiver.errors import SourceGoneError, SourceUnreadableError
 from tornado_archiver.source import Entry, Manifest
@@ -42,12 +40,9 @@ def skip_unreadable(source: LocalSource, walked: WalkResult) -> Manifest:
     log.warning("%r: left out because it cannot be read: %s", _shorten(source.name), _abbreviate(left_out))
     text = "\n".join((_EXPLANATION, *sorted(left_out), "")).encode()
     report = _report_entry(walked.entries, text)
+    reported = SourceWithReport(source.root, source.name, report, text)
     # without a date, because the rights of this service, which no file's time shows, may change as well
-    return Manifest(
-        tuple(sorted([*kept, report])),
-        SourceWithReport(source.root, source.name, report, text),
-        ctime_ns=None,
-    )
+    return Manifest(tuple(sorted([*kept, report])), reported, ctime_ns=None)
 
 
 def _report_entry(found: Collection[Entry], text: bytes) -> Entry:
@@ -91,27 +86,16 @@ class ReaderWithReport(LocalReader):
         super().__init__(source)
         self._reported = source
 
-    def __enter__(self) -> Self:
-        self._memory = _memfd(self._reported.report, self._reported.text)
-        try:
-            return super().__enter__()
-        except BaseException:
-            os.close(self._memory)
-            raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        os.close(self._memory)
-        super().__exit__(kind, error, trace)
-
     def open_fd(self, entry: Entry) -> int:
         if entry.source_key != _SOURCE_NAME:
             return super().open_fd(entry)
-        with translate_errors(
-            entry.member_name
-        ):  # opened again, because a duplicate would share the position
-            return os.open(b"/proc/self/fd/%d" % self._memory, os.O_RDONLY | os.O_CLOEXEC)
+        return _memfd(entry, self._reported.text)
+
+    def open_file(self, entry: Entry) -> LocalFile:
+        content = super().open_file(entry)
+        if entry.source_key == _SOURCE_NAME:
+            content.cache_key = self._reported.text  # because each memfd is another file
+        return content
 
     def open_file(self, entry: Entry) -> LocalFile:
         file = super().open_file(entry)
@@ -134,6 +118,7 @@ def _memfd(entry: Entry, text: bytes) -> int:
         try:
             with os.fdopen(descriptor, "wb", closefd=False) as file:
                 file.write(text)
+                file.seek(0)
             os.fchmod(descriptor, entry.mode)
             os.utime(descriptor, ns=(entry.mtime_ns, entry.mtime_ns))
         except BaseException:

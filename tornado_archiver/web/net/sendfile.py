@@ -20,6 +20,7 @@ from tornado.iostream import IOStream, StreamClosedError, UnsatisfiableReadError
 
 from tornado_archiver.errors import SourceChangedError, SourceUnreadableError
 from tornado_archiver.source import Chunk, FileSlice
+from tornado_archiver.telemetry.transfer import Transfer
 
 # What the kernel takes ahead of what it has sent (tcp(7)). Left to itself, it holds 4 MB for each visitor who
 # does not read; that no download was slower with less, docs/load-tests.md shows.
@@ -63,7 +64,7 @@ class SendfileStream(IOStream):
     answers so."""
 
     _waiting: "asyncio.Future[None] | None" = None
-    written = 0  # bytes that the kernel took so far
+    written = 0  # bytes that the kernel took of this connection, heads included, to see what is acknowledged
 
     def unacked_bytes(self) -> int:
         """How many of them the other side has not acknowledged (SIOCOUTQ, tcp(7))."""
@@ -81,21 +82,20 @@ class SendfileStream(IOStream):
         return super().write(_BAD_REQUEST + _HEADERS if data == _TORNADO_BAD_REQUEST else data)
 
     async def write_chunk(
-        self, chunk: Chunk, on_sent: Callable[[int], None], timeout_s: Callable[[], float | None]
+        self, chunk: Chunk, transfer: Transfer, timeout_s: Callable[[], float | None]
     ) -> bool:
-        """Send the chunk, after all that was given to `write` has gone out. Call `on_sent` with the number of
-        bytes whenever the kernel takes some. Return False when it takes none for `timeout_s()` seconds, asked
-        before each wait; None is for no limit.
+        """Send the chunk, after all that was given to `write` has gone out, and count in `transfer` what the
+        kernel takes. Return False when it takes nothing for `timeout_s()` seconds, asked before each wait;
+        None is for no limit.
 
         Raise StreamClosedError, SourceChangedError, SourceUnreadableError. The stream is not closed here:
         Tornado would cancel the caller before it could see the error.
         """
         try:
             if isinstance(chunk, bytes):
-                return await self._send_bytes(chunk, 0, on_sent, timeout_s)
-            return await self._send_bytes(
-                chunk.prefix, socket.MSG_MORE, on_sent, timeout_s
-            ) and await self._send_file(chunk, on_sent, timeout_s)
+                return await self._send_bytes(chunk, 0, transfer, timeout_s)
+            has_sent_head = await self._send_bytes(chunk.prefix, socket.MSG_MORE, transfer, timeout_s)
+            return has_sent_head and await self._send_file(chunk, transfer, timeout_s)
         except StreamClosedError:
             raise
         except _DISCONNECT_ERRORS as error:
@@ -104,19 +104,19 @@ class SendfileStream(IOStream):
             raise _disk_error(error) from error
 
     async def _send_bytes(
-        self, data: bytes, flags: int, on_sent: Callable[[int], None], timeout_s: Callable[[], float | None]
+        self, data: bytes, flags: int, transfer: Transfer, timeout_s: Callable[[], float | None]
     ) -> bool:
         left = memoryview(data)
         while left:
             count = await self._send_when_writable(partial(self.socket.send, left, flags), timeout_s)
             if count is None:
                 return False
-            on_sent(count)
+            transfer.bytes_sent += count
             left = left[count:]
         return True
 
     async def _send_file(
-        self, file_slice: FileSlice, on_sent: Callable[[int], None], timeout_s: Callable[[], float | None]
+        self, file_slice: FileSlice, transfer: Transfer, timeout_s: Callable[[], float | None]
     ) -> bool:
         at, out, file = file_slice.start, self.socket.fileno(), file_slice.fd
         while at < file_slice.stop:
@@ -126,7 +126,7 @@ class SendfileStream(IOStream):
                 return False
             if not count:
                 raise SourceChangedError("a file shrank while it was sent")
-            on_sent(count)
+            transfer.bytes_sent += count
             at += count
         return True
 
