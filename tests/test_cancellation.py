@@ -1,4 +1,4 @@
-"""Blocking work that stops when nobody waits for its result any more."""
+"""Cancellation of blocking work: scans, layouts and reads stop at their checkpoints."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.memory_storage import entry, manifest_of
-from tests.test_cleanup import quietly
+from tests.test_cleanup import run_without_loop_errors
 from tests.test_scan_timeout import service_of
 from tornado_archiver.backends.tar.plain import TarLayout
 from tornado_archiver.backends.zip.stored import StoredZipLayout
@@ -32,7 +32,7 @@ RUNS: list[Run] = [run_in_thread, finish_in_thread]
 
 
 class Work:
-    """Blocking work with checkpoints, which ends by itself only when `gate` is open."""
+    """Blocking work with checkpoints; it returns when `gate` is set."""
 
     def __init__(self, *, has_checkpoints: bool = True) -> None:
         self._has_checkpoints = has_checkpoints
@@ -61,9 +61,9 @@ async def cancel(task: "asyncio.Task[str]", work: Work) -> None:
 @pytest.mark.parametrize("run", RUNS)
 def test_work_in_thread_returns_its_result(run: Run) -> None:
     async def main() -> None:
-        assert await run(lambda *given: given, 1, "two") == (1, "two")
+        assert await run(lambda *args: args, 1, "two") == (1, "two")
 
-    quietly(main)
+    run_without_loop_errors(main)
 
 
 @pytest.mark.parametrize("run", RUNS)
@@ -72,7 +72,7 @@ def test_work_in_thread_raises_its_error(run: Run) -> None:
         with pytest.raises(ZeroDivisionError):
             await run(lambda: 1 / 0)
 
-    quietly(main)
+    run_without_loop_errors(main)
 
 
 @pytest.mark.parametrize("run", RUNS)
@@ -85,11 +85,11 @@ def test_work_of_cancelled_task_stops_at_checkpoint(run: Run) -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    quietly(main)  # which waits for the threads
+    run_without_loop_errors(main)  # which waits for the threads
     assert work.ended == ["cancelled"]
 
 
-def test_hanging_work_does_not_hold_its_cancelled_task() -> None:
+def test_cancelled_task_does_not_wait_for_blocked_thread() -> None:
     work = Work(has_checkpoints=False)
 
     async def main() -> None:
@@ -100,11 +100,11 @@ def test_hanging_work_does_not_hold_its_cancelled_task() -> None:
         assert not work.ended
         work.gate.set()
 
-    quietly(main)
+    run_without_loop_errors(main)
     assert work.ended == ["done"]
 
 
-def test_work_that_shares_resources_ends_before_its_cancelled_task() -> None:
+def test_cancelled_task_waits_for_thread_with_shared_resources() -> None:
     work = Work(has_checkpoints=False)
 
     async def main() -> None:
@@ -117,11 +117,11 @@ def test_work_that_shares_resources_ends_before_its_cancelled_task() -> None:
             await task
         assert work.ended == ["done"]
 
-    quietly(main)
+    run_without_loop_errors(main)
 
 
 @pytest.mark.parametrize("run", RUNS)
-def test_work_cancelled_before_a_thread_is_free_never_starts(run: Run) -> None:
+def test_work_cancelled_while_queued_never_starts(run: Run) -> None:
     holder, work = Work(), Work()
 
     async def main() -> None:
@@ -136,11 +136,11 @@ def test_work_cancelled_before_a_thread_is_free_never_starts(run: Run) -> None:
             await task
         await holding
 
-    quietly(main)
+    run_without_loop_errors(main)
     assert not work.started.is_set()
 
 
-def test_checkpoints_do_nothing_outside_of_such_work() -> None:
+def test_checkpoints_outside_of_task_do_nothing() -> None:
     check_cancelled()
     assert list(with_checkpoints(range(1000))) == list(range(1000))
 
@@ -149,17 +149,17 @@ def test_checkpoints_do_nothing_outside_of_such_work() -> None:
 
 
 @pytest.mark.parametrize("is_late", [False, True], ids=["client gone", "timeout"])
-def test_scan_whose_request_is_gone_stops(
+def test_scan_of_cancelled_request_stops(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_late: bool
 ) -> None:
     for number in range(50):
         (tmp_path / f"album/{number}").mkdir(parents=True)
-    listed: list[object] = []
+    scanned: list[object] = []
     at_third, gate, scandir = threading.Event(), threading.Event(), os.scandir
 
     def held_scandir(directory: int) -> object:
-        listed.append(directory)
-        if len(listed) == 3:
+        scanned.append(directory)
+        if len(scanned) == 3:
             at_third.set()
             assert gate.wait(60)
         return scandir(directory)
@@ -176,15 +176,15 @@ def test_scan_whose_request_is_gone_stops(
             await task
         gate.set()
 
-    quietly(main)  # which waits for the thread
-    assert len(listed) == 3
+    run_without_loop_errors(main)  # which waits for the thread
+    assert len(scanned) == 3
 
 
-# All else that takes long
+# Other long work
 
 
-def cancelled_at_once(work: Callable[[], object]) -> None:
-    """Do it in the place of a thread whose task has just been cancelled."""
+def assert_stops(work: Callable[[], object]) -> None:
+    """Run `work` as in a thread whose task has just been cancelled."""
 
     def run() -> None:
         event = threading.Event()
@@ -197,19 +197,24 @@ def cancelled_at_once(work: Callable[[], object]) -> None:
 
 
 @pytest.mark.parametrize(
-    "make", [TarLayout, lambda found: StoredZipLayout(found, 1), lambda found: StoredZipLayout(found, 10**6)]
+    "make",
+    [
+        TarLayout,
+        lambda manifest: StoredZipLayout(manifest, 1),
+        lambda manifest: StoredZipLayout(manifest, 10**6),
+    ],
 )
-def test_layout_for_request_that_is_gone_stops(make: Callable[[Manifest], object]) -> None:
-    cancelled_at_once(lambda: make(manifest_of(entry("1.jpg"))))
+def test_layout_of_cancelled_request_stops(make: Callable[[Manifest], object]) -> None:
+    assert_stops(lambda: make(manifest_of(entry("1.jpg"))))
 
 
-@pytest.mark.parametrize("name", ["1.jpg", "a:b.jpg"], ids=["plain", "view"])
-def test_reading_for_request_that_is_gone_stops(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["1.jpg", "a:b.jpg"], ids=["portable", "symlink farm"])
+def test_reading_of_cancelled_request_stops(tmp_path: Path, name: str) -> None:
     trees.write(tmp_path / "album" / name, b"1", mode=0o600)
-    found = asyncio.run(trees.manifest_of(tmp_path / "album"))
-    source = found.source
+    manifest = asyncio.run(trees.manifest_of(tmp_path / "album"))
+    source = manifest.source
     assert isinstance(source, LocalSource)
-    with nothing_left_open(), source.reader() as reader, ExitStack() as resources:
-        cancelled_at_once(lambda: reader.verify(found.entries))
-        cancelled_at_once(lambda: list(unopenable(source, found.entries)))
-        cancelled_at_once(lambda: prepare_input(found.entries, reader, resources))
+    with nothing_left_open(), source.reader() as reader, ExitStack() as stack:
+        assert_stops(lambda: reader.verify(manifest.entries))
+        assert_stops(lambda: list(unopenable(source, manifest.entries)))
+        assert_stops(lambda: prepare_input(manifest.entries, reader, stack))

@@ -1,4 +1,4 @@
-"""Waiting that a cancellation does not cut short."""
+"""Shield: cleanup is awaited to its end despite cancellations."""
 
 import asyncio
 import gc
@@ -13,17 +13,17 @@ import pytest
 from tornado_archiver.runtime.cancellation import shielded
 
 
-def quietly(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run it in an event loop that must have nothing to complain about."""
-    complaints: list[dict[str, Any]] = []
+def run_without_loop_errors(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run `main` and fail if asyncio reports an exception that was not handled."""
+    errors: list[dict[str, Any]] = []
 
-    async def listened() -> None:
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    async def run() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
         await main()
 
-    asyncio.run(listened())
-    gc.collect()  # a future whose error nobody has looked at complains when it is thrown away
-    assert not complaints
+    asyncio.run(run())
+    gc.collect()  # because a future reports an exception that was not retrieved when it is deleted
+    assert not errors
 
 
 async def value() -> str:
@@ -36,51 +36,51 @@ async def failing() -> str:
     raise ZeroDivisionError
 
 
-def test_the_result_comes_through() -> None:
+def test_shielded_returns_result() -> None:
     async def main() -> None:
         assert await shielded(value()) == "value"
         assert await shielded(asyncio.ensure_future(value())) == "value"
         assert await shielded(asyncio.get_running_loop().run_in_executor(None, str, 5)) == "5"
 
-    quietly(main)
+    run_without_loop_errors(main)
 
 
-def test_the_error_comes_through() -> None:
+def test_shielded_raises_error() -> None:
     async def main() -> None:
         with pytest.raises(ZeroDivisionError):
             await shielded(failing())
 
-    quietly(main)
+    run_without_loop_errors(main)
 
 
-def test_what_is_done_already() -> None:
+def test_shielded_accepts_done_future() -> None:
     async def main() -> None:
         done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         done.set_result("value")
         assert await shielded(done) == "value"
 
-    quietly(main)
+    run_without_loop_errors(main)
 
 
-def test_work_that_is_cancelled_itself() -> None:
+def test_shielded_raises_cancellation_of_inner_task() -> None:
     async def main() -> None:
         work = asyncio.ensure_future(asyncio.sleep(60))
         asyncio.get_running_loop().call_soon(work.cancel)
         with pytest.raises(asyncio.CancelledError):
             await shielded(work)
 
-    quietly(main)
+    run_without_loop_errors(main)
 
 
 @pytest.mark.parametrize("times", [1, 2, 10])
 @pytest.mark.parametrize("fails", [False, True])
-def test_a_cancelled_task_waits_for_the_thread_and_is_cancelled_then(times: int, fails: bool) -> None:
-    ended: list[str] = []
+def test_cancelled_task_waits_for_thread(times: int, fails: bool) -> None:
+    events: list[str] = []
     release = threading.Event()
 
     def work() -> None:
         release.wait(60)
-        ended.append("work")
+        events.append("work")
         if fails:
             raise ZeroDivisionError
 
@@ -88,7 +88,7 @@ def test_a_cancelled_task_waits_for_the_thread_and_is_cancelled_then(times: int,
         try:
             await shielded(asyncio.to_thread(work))
         finally:
-            ended.append("waiting")
+            events.append("wait")
 
     async def main() -> None:
         task = asyncio.create_task(wait())
@@ -100,46 +100,46 @@ def test_a_cancelled_task_waits_for_the_thread_and_is_cancelled_then(times: int,
         release.set()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert ended == ["work", "waiting"]
+        assert events == ["work", "wait"]
 
     try:
-        quietly(main)
+        run_without_loop_errors(main)
     finally:
         release.set()
 
 
-def test_a_timeout_still_counts() -> None:
+def test_timeout_is_raised_after_shielded_work() -> None:
     async def main() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):
                 await shielded(asyncio.sleep(0.1))
 
-    quietly(main)
+    run_without_loop_errors(main)
 
 
-def test_a_cancellation_leaves_nothing_to_the_collector() -> None:
-    """It may keep megabytes of a download that was left, and looks for them rarely."""
+def test_cancellation_creates_no_reference_cycle() -> None:
+    """A cycle would keep the chunks of an aborted download until the collector runs, which is rare."""
 
     class Chunk:
         pass
 
-    kept: list[weakref.ref[Chunk]] = []
+    refs: list[weakref.ref[Chunk]] = []
 
     async def send() -> None:
         chunk = Chunk()
-        kept.append(weakref.ref(chunk))
+        refs.append(weakref.ref(chunk))
         await shielded(asyncio.sleep(0.01))
 
-    async def leave() -> None:
-        sending = asyncio.create_task(send())
+    async def send_and_cancel() -> None:
+        task = asyncio.create_task(send())
         await asyncio.sleep(0)
-        sending.cancel()
+        task.cancel()
         with suppress(asyncio.CancelledError):
-            await sending
+            await task
 
     gc.disable()
     try:
-        asyncio.run(leave())
-        assert kept[0]() is None
+        asyncio.run(send_and_cancel())
+        assert refs[0]() is None
     finally:
         gc.enable()

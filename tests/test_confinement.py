@@ -1,4 +1,4 @@
-"""Real programs under real rules: what they can do, and that nobody else is confined with them."""
+"""Landlock rulesets, tested with real programs: reads, writes, execution, network, signals, other threads."""
 
 import asyncio
 import errno
@@ -18,11 +18,11 @@ from tornado_archiver.runtime import landlock
 from tornado_archiver.runtime.subprocess import Subprocess
 from tornado_archiver.testing.probes import nothing_left_open
 
-SECRET = b"this lies outside\n"
+SECRET = b"outside of the ruleset\n"
 
 
 @pytest.fixture(autouse=True)
-def _there_is_landlock() -> None:
+def _requires_landlock() -> None:
     if not landlock.abi_version():
         missing("this kernel has no Landlock")
 
@@ -42,22 +42,22 @@ def outside(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def rules_for(*directories: Path, programs: Sequence[str] = ()) -> Iterator[int]:
-    opened = [os.open(directory, os.O_RDONLY | os.O_DIRECTORY) for directory in directories]
+def ruleset_for(*directories: Path, programs: Sequence[str] = ()) -> Iterator[int]:
+    dir_fds = [os.open(directory, os.O_RDONLY | os.O_DIRECTORY) for directory in directories]
     try:
-        rules = landlock.ruleset(opened, programs)
+        ruleset_fd = landlock.ruleset(dir_fds, programs)
     finally:
-        for descriptor in opened:
-            os.close(descriptor)
+        for dir_fd in dir_fds:
+            os.close(dir_fd)
     try:
-        yield rules
+        yield ruleset_fd
     finally:
-        os.close(rules)
+        os.close(ruleset_fd)
 
 
-def printed(command: Sequence[str], rules: int | None, inherited: Sequence[int] = ()) -> bytes:
+def run_program(command: Sequence[str], ruleset_fd: int | None, pass_fds: Sequence[int] = ()) -> bytes:
     async def run() -> bytes:
-        program = Subprocess(command, cwd="/", landlock_ruleset=rules, pass_fds=inherited)
+        program = Subprocess(command, cwd="/", landlock_ruleset=ruleset_fd, pass_fds=pass_fds)
         async with program, aclosing(program.stdout_chunks()) as output:
             return b"".join([chunk async for chunk in output])
 
@@ -65,94 +65,94 @@ def printed(command: Sequence[str], rules: int | None, inherited: Sequence[int] 
         return asyncio.run(run())
 
 
-def confined(script: str, *directories: Path, inherited: Sequence[int] = ()) -> bytes:
-    with rules_for(*directories) as rules:
-        return printed(["/bin/sh", "-c", script], rules, inherited)
+def run_sandboxed(script: str, *directories: Path, pass_fds: Sequence[int] = ()) -> bytes:
+    with ruleset_for(*directories) as ruleset_fd:
+        return run_program(["/bin/sh", "-c", script], ruleset_fd, pass_fds)
 
 
-def refused(script: str, *directories: Path) -> str:
+def sandbox_error(script: str, *directories: Path) -> str:
     with pytest.raises(BackendError) as caught:
-        confined(script, *directories)
+        run_sandboxed(script, *directories)
     return str(caught.value)
 
 
-# What can be read
+# Reading
 
 
-def test_what_lies_within_can_be_read(inside: Path) -> None:
-    assert confined(f"cd {inside} && cat folder/file", inside) == b"content\n"
+def test_file_in_readable_directory_can_be_read(inside: Path) -> None:
+    assert run_sandboxed(f"cd {inside} && cat folder/file", inside) == b"content\n"
 
 
 @pytest.mark.parametrize(
     "path", ["{outside}/file", "{inside}/../outside/file", "/etc/passwd", "/proc/self/environ"]
 )
-def test_what_lies_outside_cannot(inside: Path, outside: Path, path: str) -> None:
-    assert "Permission denied" in refused(f"cat {path.format(inside=inside, outside=outside)}", inside)
+def test_file_outside_cannot_be_read(inside: Path, outside: Path, path: str) -> None:
+    assert "Permission denied" in sandbox_error(f"cat {path.format(inside=inside, outside=outside)}", inside)
 
 
-def test_a_link_leads_nowhere_else(inside: Path, outside: Path) -> None:
+def test_symlink_to_outside_cannot_be_read(inside: Path, outside: Path) -> None:
     (inside / "link").symlink_to(outside / "file")
     (inside / "folder2").symlink_to(outside)
     (inside / "root").symlink_to("/proc/self/root")
     for path in ("link", "folder2/file", "root/etc/passwd", f"root{outside}/file"):
-        assert "Permission denied" in refused(f"cat {inside}/{path}", inside)
+        assert "Permission denied" in sandbox_error(f"cat {inside}/{path}", inside)
 
 
-def test_a_link_within_leads_on(inside: Path) -> None:
+def test_symlink_within_directory_can_be_read(inside: Path) -> None:
     (inside / "link").symlink_to("folder")
-    assert confined(f"cat {inside}/link/file", inside) == b"content\n"
+    assert run_sandboxed(f"cat {inside}/link/file", inside) == b"content\n"
 
 
-def test_a_folder_that_is_replaced_while_the_program_runs(inside: Path, outside: Path) -> None:
+def test_replaced_directory_cannot_be_read_by_running_program(inside: Path, outside: Path) -> None:
     script = f"echo started; while [ ! -h {inside}/folder ]; do sleep 0.01; done; cat {inside}/folder/file"
 
-    async def run(rules: int | None) -> bytes:
-        program = Subprocess(["/bin/sh", "-c", script], cwd="/", landlock_ruleset=rules)
-        got = b""
+    async def run(ruleset_fd: int | None) -> bytes:
+        program = Subprocess(["/bin/sh", "-c", script], cwd="/", landlock_ruleset=ruleset_fd)
+        received = b""
         async with program, aclosing(program.stdout_chunks()) as output:
             assert await anext(output) == b"started\n"
             (inside / "folder").rename(inside / "elsewhere")
             (inside / "folder").symlink_to(outside)
             async for chunk in output:
-                got += chunk
-        return got
+                received += chunk
+        return received
 
-    with rules_for(inside) as rules, pytest.raises(BackendError, match="Permission denied"):
-        asyncio.run(run(rules))
+    with ruleset_for(inside) as ruleset_fd, pytest.raises(BackendError, match="Permission denied"):
+        asyncio.run(run(ruleset_fd))
     (inside / "folder").unlink()
     (inside / "elsewhere").rename(inside / "folder")
     assert asyncio.run(run(None)) == SECRET
 
 
-def test_the_rules_hold_for_the_directory_whatever_it_is_called(inside: Path, outside: Path) -> None:
-    with rules_for(inside) as rules:
+def test_ruleset_applies_to_renamed_directory(inside: Path, outside: Path) -> None:
+    with ruleset_for(inside) as ruleset_fd:
         inside.rename(inside.with_name("renamed"))
         outside.rename(inside)
-        assert printed(["cat", f"{inside.with_name('renamed')}/folder/file"], rules) == b"content\n"
+        assert run_program(["cat", f"{inside.with_name('renamed')}/folder/file"], ruleset_fd) == b"content\n"
         with pytest.raises(BackendError, match="Permission denied"):
-            printed(["cat", f"{inside}/file"], rules)
+            run_program(["cat", f"{inside}/file"], ruleset_fd)
 
 
-def test_an_open_descriptor_is_opened_anew_only_within(inside: Path, outside: Path) -> None:
-    """As the zip program does with the links of its view."""
+def test_inherited_descriptor_can_be_reopened_only_within_directory(inside: Path, outside: Path) -> None:
+    """The zip program reopens descriptors through the links of its symlink farm."""
     memory = os.memfd_create("memory")
     os.write(memory, b"memory\n")
-    with (inside / "folder/file").open() as mine, (outside / "file").open() as other:
-        numbers = [mine.fileno(), other.fileno(), memory]
-        names = [f"/proc/self/fd/{number}" for number in numbers]
-        assert confined(f"cat {names[0]} {names[2]}", inside, inherited=numbers) == b"content\nmemory\n"
+    with (inside / "folder/file").open() as readable, (outside / "file").open() as unreadable:
+        fds = [readable.fileno(), unreadable.fileno(), memory]
+        paths = [f"/proc/self/fd/{fd}" for fd in fds]
+        assert run_sandboxed(f"cat {paths[0]} {paths[2]}", inside, pass_fds=fds) == b"content\nmemory\n"
         with pytest.raises(BackendError, match="Permission denied"):
-            confined(f"cat {names[1]}", inside, inherited=numbers)
+            run_sandboxed(f"cat {paths[1]}", inside, pass_fds=fds)
     os.close(memory)
 
 
-def test_directories_are_not_listed(inside: Path) -> None:
-    """But for /proc, where the start of a program looks up what it has to close."""
-    assert "Permission denied" in refused(f"ls {inside}", inside)
-    assert confined("ls /proc/self/fd").startswith(b"0\n1\n2\n")
+def test_directories_except_proc_cannot_be_listed(inside: Path) -> None:
+    """subprocess lists /proc/self/fd to close descriptors."""
+    assert "Permission denied" in sandbox_error(f"ls {inside}", inside)
+    assert run_sandboxed("ls /proc/self/fd").startswith(b"0\n1\n2\n")
 
 
-# What can be done
+# Writing, execution, network, signals
 
 
 @pytest.mark.parametrize(
@@ -169,112 +169,113 @@ def test_directories_are_not_listed(inside: Path) -> None:
         "echo new > {outside}/new",
     ],
 )
-def test_nothing_is_written(inside: Path, outside: Path, script: str) -> None:
+def test_write_is_denied(inside: Path, outside: Path, script: str) -> None:
     script = script.format(inside=inside, outside=outside)
-    assert "ermission denied" in refused(script, inside)
+    assert "ermission denied" in sandbox_error(script, inside)
     assert sorted(os.listdir(inside)) == ["folder"]
     assert (inside / "folder/file").read_bytes() == b"content\n"
-    confined("echo nothing > /dev/null", inside)
+    run_sandboxed("echo nothing > /dev/null", inside)
 
 
-def test_a_program_from_elsewhere_runs_only_when_it_is_the_one(tmp_path: Path) -> None:
+def test_program_outside_of_system_runs_only_if_named(tmp_path: Path) -> None:
     script = tmp_path / "tools" / "program"
     script.parent.mkdir()
     script.write_text("#!/bin/sh\n. ${0%/*}/beside\n")
     (script.parent / "beside").write_text("echo it runs\n")
     script.chmod(0o755)
     (tmp_path / "link").symlink_to(script)
-    for named in (script, tmp_path / "link"):
-        with rules_for(programs=[str(named)]) as rules:
-            assert printed([str(script)], rules) == b"it runs\n"
-    with rules_for() as rules, pytest.raises(BackendError, match="could not be started: Permission denied"):
-        printed([str(script)], rules)
+    for program in (script, tmp_path / "link"):
+        with ruleset_for(programs=[str(program)]) as ruleset_fd:
+            assert run_program([str(script)], ruleset_fd) == b"it runs\n"
+    error = "could not be started: Permission denied"
+    with ruleset_for() as ruleset_fd, pytest.raises(BackendError, match=error):
+        run_program([str(script)], ruleset_fd)
 
 
-def test_nobody_is_called(inside: Path) -> None:
+def test_tcp_connect_is_denied(inside: Path) -> None:
     if landlock.abi_version() < 4:
-        pytest.skip("this kernel's Landlock knows no network")
+        pytest.skip("Landlock of this kernel does not restrict the network")
     if shutil.which("curl") is None:
         missing("curl is not installed")
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         script = f"curl --noproxy '*' --max-time 5 http://127.0.0.1:{port}/ 2>/dev/null; echo $?"
-        assert confined(script) == b"7\n"  # could not connect
+        assert run_sandboxed(script) == b"7\n"  # CURLE_COULDNT_CONNECT
 
 
-def test_nobody_is_ended() -> None:
+def test_signal_to_process_outside_is_denied() -> None:
     if landlock.abi_version() < 6:
-        pytest.skip("this kernel's Landlock knows no signals")
-    assert "ermitted" in refused(f"kill -0 {os.getpid()}")
+        pytest.skip("Landlock of this kernel does not restrict signals")
+    assert "ermitted" in sandbox_error(f"kill -0 {os.getpid()}")
 
 
-# Who is confined
+# Other threads and processes
 
 
-def test_nobody_else_is(inside: Path, outside: Path) -> None:
+def test_other_threads_are_not_restricted(inside: Path, outside: Path) -> None:
     threads = set(threading.enumerate())
-    confined("true", inside)
-    assert not set(threading.enumerate()) - threads  # one of another test may end meanwhile
+    run_sandboxed("true", inside)
+    assert not set(threading.enumerate()) - threads  # a difference, because a thread of another test may end
     assert (outside / "file").read_bytes() == SECRET
-    assert printed(["cat", str(outside / "file")], None) == SECRET
+    assert run_program(["cat", str(outside / "file")], None) == SECRET
 
 
-def test_two_at_once_are_confined_each_to_its_own(inside: Path, outside: Path) -> None:
-    async def both() -> list[bytes | BaseException]:
-        with rules_for(inside) as one, rules_for(outside) as two:
-            starts = [(inside / "folder/file", one), (outside / "file", two), (outside / "file", one)]
+def test_concurrent_programs_have_separate_rulesets(inside: Path, outside: Path) -> None:
+    async def run_all() -> list[bytes | BaseException]:
+        with ruleset_for(inside) as inner, ruleset_for(outside) as outer:
+            runs = [(inside / "folder/file", inner), (outside / "file", outer), (outside / "file", inner)]
             return await asyncio.gather(
-                *(asyncio.to_thread(printed_loosely, ["cat", str(path)], rules) for path, rules in starts),
+                *(asyncio.to_thread(run_unchecked, ["cat", str(path)], ruleset) for path, ruleset in runs),
                 return_exceptions=True,
             )
 
-    first, second, third = asyncio.run(both())
+    first, second, third = asyncio.run(run_all())
     assert (first, second) == (b"content\n", SECRET)
     assert isinstance(third, BackendError)
 
 
-def printed_loosely(command: Sequence[str], rules: int) -> bytes:
-    """Without a look at the descriptors, which others open and close meanwhile."""
+def run_unchecked(command: Sequence[str], ruleset_fd: int) -> bytes:
+    """Run a program without the check for open descriptors, because other threads open and close some."""
 
     async def run() -> bytes:
-        program = Subprocess(command, cwd="/", landlock_ruleset=rules)
+        program = Subprocess(command, cwd="/", landlock_ruleset=ruleset_fd)
         async with program, aclosing(program.stdout_chunks()) as output:
             return b"".join([chunk async for chunk in output])
 
     return asyncio.run(run())
 
 
-# What goes wrong
+# Errors
 
 
-def test_a_rule_that_cannot_be_made_is_an_error() -> None:
+def test_invalid_directory_descriptor_raises_error() -> None:
     with nothing_left_open(), pytest.raises(BackendError, match="landlock_add_rule"):
         landlock.ruleset([9999], [])
 
 
-def test_rules_that_cannot_be_kept_are_an_error() -> None:
-    with open("/dev/null") as no_rules, pytest.raises(BackendError, match="landlock_restrict_self"):
-        printed(["true"], no_rules.fileno())
+def test_invalid_ruleset_descriptor_raises_error() -> None:
+    with open("/dev/null") as file, pytest.raises(BackendError, match="landlock_restrict_self"):
+        run_program(["true"], file.fileno())
 
 
 @pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6])
-def test_older_versions_are_asked_only_for_what_they_know(
+def test_ruleset_requests_only_rights_of_abi_version(
     monkeypatch: pytest.MonkeyPatch, inside: Path, outside: Path, version: int
 ) -> None:
-    """This kernel takes whatever an older one would."""
+    """This kernel accepts the requests of all older versions."""
     monkeypatch.setattr(landlock, "abi_version", lambda: version)
-    assert confined(f"cat {inside}/folder/file", inside) == b"content\n"
-    assert "Permission denied" in refused(f"cat {outside}/file", inside)
+    assert run_sandboxed(f"cat {inside}/folder/file", inside) == b"content\n"
+    assert "Permission denied" in sandbox_error(f"cat {outside}/file", inside)
     sizes = {1: 8, 2: 8, 3: 8, 4: 16, 5: 16, 6: 24}  # of their struct landlock_ruleset_attr
     assert not any(landlock._attributes(version)[sizes[version] :])
 
 
 @pytest.mark.parametrize("number", [errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM])
-def test_a_system_without_it(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    def refuse(call: str, *arguments: object) -> int:
+def test_missing_landlock_is_detected(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def fail(call: str, *args: object) -> int:
         raise OSError(number, os.strerror(number), call)
 
-    monkeypatch.setattr(landlock, "_landlock", refuse)
+    monkeypatch.setattr(landlock, "_landlock", fail)
     assert landlock.abi_version() == 0
-    with pytest.raises(BackendError, match="cannot be settled"):
+    with pytest.raises(BackendError, match="cannot create the Landlock ruleset"):
         landlock.ruleset([], [])

@@ -1,4 +1,4 @@
-"""Chunks that a blocking generator makes in worker threads, one for each pull."""
+"""iterate_in_thread: chunks of a blocking generator, computed in worker threads on demand."""
 
 import asyncio
 import threading
@@ -9,50 +9,52 @@ from typing import cast
 import pytest
 
 from tests.servers import eventually
-from tests.test_cleanup import quietly
+from tests.test_cleanup import run_without_loop_errors
 from tornado_archiver.runtime.threads import iterate_in_thread
 
 
-class Maker:
-    """A blocking generator that writes down what happens to it; `gate` holds it before the second chunk,
-    and before its error."""
+class ChunkGenerator:
+    """Blocking generator that records its calls.
+
+    It waits for `gate` before each chunk after the first, and before its error.
+    """
 
     def __init__(self, chunks: list[bytes], error: type[BaseException] | None = None) -> None:
         self._chunks = chunks
         self._error = error
-        self.made = 0
+        self.count = 0
         self.is_closed = False
         self.threads: set[int] = set()
         self.is_working = threading.Event()
         self.gate = threading.Event()
         self.gate.set()
 
-    def generator(self) -> Generator[bytes, None, None]:
+    def iterate(self) -> Generator[bytes, None, None]:
         try:
             for chunk in self._chunks:
                 self.threads.add(threading.get_ident())
-                if self.made:
-                    self._pass_the_gate()
-                self.made += 1
+                if self.count:
+                    self._wait_for_gate()
+                self.count += 1
                 yield chunk
             if self._error:
-                self._pass_the_gate()
+                self._wait_for_gate()
                 raise self._error
         finally:
             self.is_closed = True
 
-    def _pass_the_gate(self) -> None:
+    def _wait_for_gate(self) -> None:
         self.is_working.set()
         assert self.gate.wait(60)
 
 
-async def gathered(maker: Maker) -> list[bytes]:
-    async with aclosing(iterate_in_thread(maker.generator())) as chunks:
+async def collect(generator: ChunkGenerator) -> list[bytes]:
+    async with aclosing(iterate_in_thread(generator.iterate())) as chunks:
         return [chunk async for chunk in chunks]
 
 
 @pytest.mark.parametrize(
-    ("made", "expected"),
+    ("chunks", "expected"),
     [
         ([], []),
         ([b"a"], [b"a"]),
@@ -61,194 +63,194 @@ async def gathered(maker: Maker) -> list[bytes]:
         ([b"", b""], []),
     ],
 )
-def test_all_chunks_come_in_order_without_the_empty_ones(made: list[bytes], expected: list[bytes]) -> None:
-    maker = Maker(made)
+def test_chunks_are_yielded_in_order_without_empty_ones(chunks: list[bytes], expected: list[bytes]) -> None:
+    generator = ChunkGenerator(chunks)
 
     async def main() -> None:
-        assert await gathered(maker) == expected
-        assert maker.is_closed
+        assert await collect(generator) == expected
+        assert generator.is_closed
 
-    quietly(main)
-
-
-def test_no_chunk_is_made_on_the_event_loop() -> None:
-    maker = Maker([b"a", b"b"])
-
-    async def main() -> None:
-        await gathered(maker)
-        assert threading.get_ident() not in maker.threads
-
-    quietly(main)
+    run_without_loop_errors(main)
 
 
-def test_nothing_is_made_ahead() -> None:
-    maker = Maker([b"a"] * 10)
+def test_chunks_are_computed_outside_of_event_loop_thread() -> None:
+    generator = ChunkGenerator([b"a", b"b"])
 
     async def main() -> None:
-        async with aclosing(iterate_in_thread(maker.generator())) as chunks:
+        await collect(generator)
+        assert threading.get_ident() not in generator.threads
+
+    run_without_loop_errors(main)
+
+
+def test_no_chunk_is_computed_before_it_is_requested() -> None:
+    generator = ChunkGenerator([b"a"] * 10)
+
+    async def main() -> None:
+        async with aclosing(iterate_in_thread(generator.iterate())) as chunks:
             await asyncio.sleep(0.05)
-            assert maker.made == 0
-            for pulls in range(1, 4):
+            assert generator.count == 0
+            for count in range(1, 4):
                 await anext(chunks)
                 await asyncio.sleep(0.05)
-                assert maker.made == pulls
+                assert generator.count == count
 
-    quietly(main)
+    run_without_loop_errors(main)
 
 
-def test_the_event_loop_runs_meanwhile() -> None:
-    maker = Maker([b"a", b"b"])
-    maker.gate.clear()
+def test_event_loop_runs_while_chunk_is_computed() -> None:
+    generator = ChunkGenerator([b"a", b"b"])
+    generator.gate.clear()
 
     async def main() -> None:
-        async with aclosing(iterate_in_thread(maker.generator())) as chunks:
+        async with aclosing(iterate_in_thread(generator.iterate())) as chunks:
             await anext(chunks)
-            pull = asyncio.create_task(anext(chunks))
-            await asyncio.to_thread(maker.is_working.wait, 60)
-            maker.gate.set()
-            assert await pull == b"b"
+            next_chunk = asyncio.create_task(anext(chunks))
+            await asyncio.to_thread(generator.is_working.wait, 60)
+            generator.gate.set()
+            assert await next_chunk == b"b"
 
-    quietly(main)
+    run_without_loop_errors(main)
 
 
-def test_an_error_comes_through_after_the_chunks() -> None:
-    maker = Maker([b"a", b"b"], ZeroDivisionError)
+def test_error_is_raised_after_chunks() -> None:
+    generator = ChunkGenerator([b"a", b"b"], ZeroDivisionError)
 
-    got: list[bytes] = []
+    received: list[bytes] = []
 
-    async def get() -> None:
-        async with aclosing(iterate_in_thread(maker.generator())) as chunks:
+    async def receive() -> None:
+        async with aclosing(iterate_in_thread(generator.iterate())) as chunks:
             async for chunk in chunks:
-                got.append(chunk)  # noqa: PERF401 - a comprehension would lose what came before the error
+                received.append(chunk)  # noqa: PERF401 - a comprehension would lose the chunks before the error
 
     async def main() -> None:
         with pytest.raises(ZeroDivisionError):
-            await get()
-        assert got == [b"a", b"b"]
-        assert maker.is_closed
+            await receive()
+        assert received == [b"a", b"b"]
+        assert generator.is_closed
 
-    quietly(main)
+    run_without_loop_errors(main)
 
 
-def test_what_is_no_chunk_is_no_end() -> None:
-    maker = Maker([b"a", cast(bytes, None), b"b"])
+def test_none_chunk_raises_type_error() -> None:
+    generator = ChunkGenerator([b"a", cast(bytes, None), b"b"])
 
     async def main() -> None:
         with pytest.raises(TypeError):
-            await gathered(maker)
-        assert maker.is_closed
+            await collect(generator)
+        assert generator.is_closed
 
-    quietly(main)
+    run_without_loop_errors(main)
 
 
-def test_closing_early_closes_the_generator() -> None:
-    maker = Maker([b"a"] * 10)
+def test_generator_is_closed_when_iteration_stops_early() -> None:
+    generator = ChunkGenerator([b"a"] * 10)
 
     async def main() -> None:
-        async with aclosing(iterate_in_thread(maker.generator())) as chunks:
+        async with aclosing(iterate_in_thread(generator.iterate())) as chunks:
             await anext(chunks)
-        assert maker.is_closed
-        assert maker.made == 1
+        assert generator.is_closed
+        assert generator.count == 1
 
-    quietly(main)
+    run_without_loop_errors(main)
 
 
 @pytest.mark.parametrize("error", [None, ZeroDivisionError])
 @pytest.mark.parametrize("times", [1, 3])
-def test_a_cancelled_pull_is_waited_for(times: int, error: type[BaseException] | None) -> None:
-    maker = Maker([b"a", b""], error)
-    maker.gate.clear()
+def test_cancelled_task_waits_for_running_chunk(times: int, error: type[BaseException] | None) -> None:
+    generator = ChunkGenerator([b"a", b""], error)
+    generator.gate.clear()
 
     async def main() -> None:
-        pulling = asyncio.create_task(gathered(maker))
-        await asyncio.to_thread(maker.is_working.wait, 60)
+        task = asyncio.create_task(collect(generator))
+        await asyncio.to_thread(generator.is_working.wait, 60)
         for _ in range(times):
-            pulling.cancel()
+            task.cancel()
             await asyncio.sleep(0.01)
-        assert not pulling.done()
-        maker.gate.set()
+        assert not task.done()
+        generator.gate.set()
         with pytest.raises(asyncio.CancelledError):
-            await pulling
-        assert maker.is_closed
+            await task
+        assert generator.is_closed
 
     try:
-        quietly(main)
+        run_without_loop_errors(main)
     finally:
-        maker.gate.set()
+        generator.gate.set()
 
 
-def test_an_empty_chunk_lets_a_cancellation_in() -> None:
-    maker = Maker([b"a"] + [b""] * 1000)
-    maker.gate.clear()
+def test_cancelled_task_stops_at_empty_chunk() -> None:
+    generator = ChunkGenerator([b"a"] + [b""] * 1000)
+    generator.gate.clear()
 
     async def main() -> None:
-        pulling = asyncio.create_task(gathered(maker))
-        await asyncio.to_thread(maker.is_working.wait, 60)
-        pulling.cancel()
-        maker.gate.set()
+        task = asyncio.create_task(collect(generator))
+        await asyncio.to_thread(generator.is_working.wait, 60)
+        task.cancel()
+        generator.gate.set()
         with pytest.raises(asyncio.CancelledError):
-            await pulling
-        assert maker.is_closed
-        assert maker.made < 10
+            await task
+        assert generator.is_closed
+        assert generator.count < 10
 
-    quietly(main)
-
-
-# One chunk ahead
+    run_without_loop_errors(main)
 
 
-def test_one_chunk_is_made_ahead_and_no_more() -> None:
-    maker = Maker([b"a"] * 10)
+# Prefetch
+
+
+def test_prefetch_computes_one_chunk_ahead() -> None:
+    generator = ChunkGenerator([b"a"] * 10)
 
     async def main() -> None:
-        async with aclosing(iterate_in_thread(maker.generator(), prefetch=lambda: True)) as chunks:
+        async with aclosing(iterate_in_thread(generator.iterate(), prefetch=lambda: True)) as chunks:
             await asyncio.sleep(0.05)
-            assert maker.made == 0
+            assert generator.count == 0
             await anext(chunks)
-            assert await asyncio.to_thread(eventually, lambda: maker.made == 2)
+            assert await asyncio.to_thread(eventually, lambda: generator.count == 2)
             await asyncio.sleep(0.05)
-            assert maker.made == 2
-        assert maker.is_closed
+            assert generator.count == 2
+        assert generator.is_closed
 
-    quietly(main)
+    run_without_loop_errors(main)
 
 
-def test_chunks_made_ahead_come_in_order_without_the_empty_ones() -> None:
+def test_prefetched_chunks_are_yielded_in_order_without_empty_ones() -> None:
     async def main() -> None:
-        made = Maker([b"a", b"", b"b", b"", b"", b"c"]).generator()
-        async with aclosing(iterate_in_thread(made, prefetch=lambda: True)) as chunks:
+        generator = ChunkGenerator([b"a", b"", b"b", b"", b"", b"c"]).iterate()
+        async with aclosing(iterate_in_thread(generator, prefetch=lambda: True)) as chunks:
             assert [chunk async for chunk in chunks] == [b"a", b"b", b"c"]
 
-    quietly(main)
+    run_without_loop_errors(main)
 
 
-def test_nothing_behind_an_empty_chunk_runs_while_the_one_before_is_in_hand() -> None:
-    maker = Maker([b"a", b"", b"b"])
+def test_prefetch_stops_at_empty_chunk_while_chunk_is_in_use() -> None:
+    generator = ChunkGenerator([b"a", b"", b"b"])
 
     async def main() -> None:
-        async with aclosing(iterate_in_thread(maker.generator(), prefetch=lambda: True)) as chunks:
+        async with aclosing(iterate_in_thread(generator.iterate(), prefetch=lambda: True)) as chunks:
             assert await anext(chunks) == b"a"
             await asyncio.sleep(0.05)
-            assert maker.made <= 2
+            assert generator.count <= 2
             assert await anext(chunks) == b"b"
 
-    quietly(main)
+    run_without_loop_errors(main)
 
 
 @pytest.mark.parametrize("error", [None, ZeroDivisionError])
-def test_closing_waits_for_the_chunk_made_ahead(error: type[BaseException] | None) -> None:
-    maker = Maker([b"a"] if error else [b"a", b"b"], error)
-    maker.gate.clear()
+def test_close_waits_for_prefetched_chunk(error: type[BaseException] | None) -> None:
+    generator = ChunkGenerator([b"a"] if error else [b"a", b"b"], error)
+    generator.gate.clear()
 
     async def main() -> None:
-        async with aclosing(iterate_in_thread(maker.generator(), prefetch=lambda: True)) as chunks:
+        async with aclosing(iterate_in_thread(generator.iterate(), prefetch=lambda: True)) as chunks:
             await anext(chunks)
-            await asyncio.to_thread(maker.is_working.wait, 60)
-            asyncio.get_running_loop().call_later(0.05, maker.gate.set)
-        assert maker.gate.is_set()
-        assert maker.is_closed
+            await asyncio.to_thread(generator.is_working.wait, 60)
+            asyncio.get_running_loop().call_later(0.05, generator.gate.set)
+        assert generator.gate.is_set()
+        assert generator.is_closed
 
     try:
-        quietly(main)
+        run_without_loop_errors(main)
     finally:
-        maker.gate.set()
+        generator.gate.set()

@@ -1,4 +1,4 @@
-"""Real programs to be run, what they print, and whether they are gone."""
+"""Helpers that run shell scripts in Subprocess and collect output and errors."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -13,16 +13,16 @@ from tornado_archiver.runtime.subprocess import Subprocess
 
 ENDLESS = "while :; do echo 0123456789abcdef; done"
 
-not_ours: set[psutil.Process] = set()
+other_children: set[psutil.Process] = set()
 
 
 def children() -> list[psutil.Process]:
-    """That this process has now and had not before the test."""
-    return [child for child in psutil.Process().children() if child not in not_ours]
+    """Return the child processes that were started by the current test."""
+    return [child for child in psutil.Process().children() if child not in other_children]
 
 
-def shell(script: str, when_silent: Callable[[], Awaitable[None]] | None = None) -> Subprocess:
-    return Subprocess(["/bin/sh", "-c", script], cwd="/", on_idle=when_silent)
+def shell(script: str, on_idle: Callable[[], Awaitable[None]] | None = None) -> Subprocess:
+    return Subprocess(["/bin/sh", "-c", script], cwd="/", on_idle=on_idle)
 
 
 @asynccontextmanager
@@ -31,19 +31,19 @@ async def running(script: str) -> AsyncGenerator[AsyncGenerator[bytes, None], No
         yield output
 
 
-async def printed(program: Subprocess) -> bytes:
+async def read_output(program: Subprocess) -> bytes:
     async with program, aclosing(program.stdout_chunks()) as output:
         return b"".join([chunk async for chunk in output])
 
 
-def failure(script: str) -> str:
+def error_text(script: str) -> str:
     with pytest.raises(BackendError) as caught:
-        asyncio.run(printed(shell(script)))
+        asyncio.run(read_output(shell(script)))
     return str(caught.value)
 
 
-def is_gone(pid_file: Path) -> bool:
-    """Whether the process whose number is in the file has ended; whoever inherits it may wait for it."""
+def has_exited(pid_file: Path) -> bool:
+    """Return whether the process with the pid in the file has exited, even if it is not reaped yet."""
     try:
         return psutil.Process(int(pid_file.read_text())).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

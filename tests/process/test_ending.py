@@ -1,4 +1,4 @@
-"""Programs whose reader leaves early: nothing of them stays, however they behave."""
+"""Subprocess whose reader stops early: the whole process group is killed and reaped."""
 
 import asyncio
 from pathlib import Path
@@ -6,68 +6,68 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.process.programs import ENDLESS, children, failure, is_gone, printed, running, shell
+from tests.process.programs import ENDLESS, children, error_text, has_exited, read_output, running, shell
 from tests.servers import eventually
 
 
-def test_leaving_early_ends_the_program(tmp_path: Path) -> None:
-    async def leave() -> None:
+def test_program_is_killed_when_reader_stops(tmp_path: Path) -> None:
+    async def stop_early() -> None:
         async with running(f"echo $$ > {tmp_path}/pid; {ENDLESS}") as output:
             await anext(output)
-        assert is_gone(tmp_path / "pid")
+        assert has_exited(tmp_path / "pid")
 
-    asyncio.run(leave())
+    asyncio.run(stop_early())
 
 
-def test_leaving_before_the_first_byte_ends_the_program() -> None:
-    async def leave() -> None:
+def test_program_without_output_is_killed_when_reader_stops() -> None:
+    async def stop_early() -> None:
         async with shell("sleep 60"):
             pass
 
-    asyncio.run(leave())
+    asyncio.run(stop_early())
 
 
 GRANDCHILD = "sh -c 'echo $$ > {pid}; echo started; exec sleep 60'"
 
 
-def test_leaving_early_ends_what_the_program_has_started(tmp_path: Path) -> None:
-    async def leave() -> None:
+def test_grandchild_is_killed_when_reader_stops(tmp_path: Path) -> None:
+    async def stop_early() -> None:
         async with running(GRANDCHILD.format(pid=tmp_path / "pid") + "; true") as output:
             assert await anext(output) == b"started\n"
 
-    asyncio.run(leave())
-    assert eventually(lambda: is_gone(tmp_path / "pid"))
+    asyncio.run(stop_early())
+    assert eventually(lambda: has_exited(tmp_path / "pid"))
 
 
 @pytest.mark.parametrize("status", [0, 1])
-def test_what_a_program_leaves_behind_at_its_end_is_ended(tmp_path: Path, status: int) -> None:
+def test_background_child_is_killed_when_program_exits(tmp_path: Path, status: int) -> None:
     script = f"sleep 60 >/dev/null 2>&1 & echo $! > {tmp_path}/pid; exit {status}"
     if status:
-        assert "status 1" in failure(script)
+        assert "status 1" in error_text(script)
     else:
-        assert asyncio.run(printed(shell(script))) == b""
-    assert eventually(lambda: is_gone(tmp_path / "pid"))
+        assert asyncio.run(read_output(shell(script))) == b""
+    assert eventually(lambda: has_exited(tmp_path / "pid"))
 
 
-def test_a_stopped_program_is_gone_as_well() -> None:
-    async def leave() -> None:
+def test_suspended_program_is_killed_when_reader_stops() -> None:
+    async def stop_early() -> None:
         async with running("echo started; kill -STOP $$; echo never") as output:
             assert await anext(output) == b"started\n"
             (child,) = children()
             assert await asyncio.to_thread(eventually, lambda: child.status() == psutil.STATUS_STOPPED)
 
-    asyncio.run(leave())
+    asyncio.run(stop_early())
 
 
-def test_a_program_that_refuses_to_end_is_gone_as_well() -> None:
-    async def leave() -> None:
+def test_program_that_ignores_signals_is_killed_when_reader_stops() -> None:
+    async def stop_early() -> None:
         async with running("trap '' TERM INT HUP PIPE; echo started; while :; do sleep 1; done") as output:
             assert await anext(output) == b"started\n"
 
-    asyncio.run(leave())
+    asyncio.run(stop_early())
 
 
-def test_an_error_of_the_reader_ends_the_program() -> None:
+def test_program_is_killed_when_reader_fails() -> None:
     async def fail() -> None:
         async with running(ENDLESS) as output:
             await anext(output)
@@ -78,13 +78,13 @@ def test_an_error_of_the_reader_ends_the_program() -> None:
 
 
 @pytest.mark.parametrize("script", ["sleep 60", "exec >&-; sleep 60", ENDLESS, "kill -STOP $$"])
-def test_cancelling_while_waiting(script: str) -> None:
+def test_program_is_killed_when_task_is_cancelled(script: str) -> None:
     async def cancel() -> None:
-        pulling = asyncio.create_task(printed(shell(script)))
+        task = asyncio.create_task(read_output(shell(script)))
         await asyncio.sleep(0.1)
-        pulling.cancel()
+        task.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await pulling
+            await task
         assert not children()
 
     asyncio.run(cancel())

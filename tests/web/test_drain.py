@@ -82,7 +82,7 @@ def test_a_running_download_is_finished(patient: Server, backend: str, number: s
     with stalled_curl(patient, f"{LINK}?format={backend}") as visitor:
         patient.process.send_signal(number)
         # before anybody knocks, who might be counted
-        assert eventually(lambda: "draining: 1 download may take " in patient.log())
+        assert eventually(lambda: "draining: waiting for 1 download (" in patient.log())
         assert eventually(lambda: is_refusing(patient))
         assert patient.process.poll() is None
         assert exit_code(visitor) == 0
@@ -138,7 +138,7 @@ def test_who_does_not_hear_is_killed(photos: Path) -> None:
         worker.suspend()
         server.process.terminate()
         assert has_ended_well(server)
-        assert f"ERROR killing what does not end: {worker.pid}\n" in server.log()
+        assert f"ERROR workers did not exit in time, sending SIGKILL: {worker.pid}\n" in server.log()
 
 
 # Connections that are kept open
@@ -233,9 +233,9 @@ def test_new_settings_are_for_new_visitors(reloading: Server, config: Path) -> N
 def test_bad_settings_change_nothing(reloading: Server, config: Path) -> None:
     worker = reloading.worker
     config.write_text("backend = rar\n")
-    reload(reloading, "the old ones stay")
+    reload(reloading, "reload failed")
     (line,) = [line for line in reloading.log().splitlines() if "rar" in line]
-    assert " ERROR cannot take over the settings, the old ones stay: " in line
+    assert " ERROR reload failed, keeping the current settings: " in line
     assert f"backend: 'rar' (backend in {config})" in line
     assert fetch(reloading.port, "/archive/small/").startswith(b"PK")
     assert reloading.worker == worker
@@ -252,7 +252,7 @@ def test_the_number_of_workers_may_change(reloading: Server, config: Path) -> No
 def test_the_log_may_be_turned_on(reloading: Server, config: Path) -> None:
     config.write_text("enable-logging = yes\n")
     old = reloading.worker
-    reload(reloading, "read again")
+    reload(reloading, "settings reloaded")
     assert eventually(lambda: not old.is_running())
     fetch(reloading.port, "/archive/small/")
     assert eventually(lambda: "GET /archive/small/ 200" in reloading.log())
@@ -260,7 +260,7 @@ def test_the_log_may_be_turned_on(reloading: Server, config: Path) -> None:
 
 def test_another_address_takes_a_restart(reloading: Server, config: Path) -> None:
     config.write_text("host = 127.0.0.2\n")
-    reload(reloading, "host: 127.0.0.2 takes a restart")
+    reload(reloading, "changing host to 127.0.0.2 requires a restart")
     assert fetch(reloading.port, "/")
 
 

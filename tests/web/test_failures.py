@@ -142,7 +142,7 @@ def test_a_packer_that_dies_breaks_the_download_off(server: Server, album: Path,
         packer.kill()
         assert exit_code(visitor) in BROKEN_OFF
     assert eventually(lambda: told(server, album))
-    assert_one_line_says_why(server, album, "zip ended with status -9")
+    assert_one_line_says_why(server, album, "zip exited with status -9")
 
 
 def assert_one_line_says_why(server: Server, album: Path, why: str) -> None:

@@ -1,4 +1,4 @@
-"""Gives freed memory back to the system."""
+"""Return of freed heap memory to the kernel: malloc_trim(3)."""
 
 import asyncio
 import ctypes
@@ -8,10 +8,10 @@ _DELAY_S = 1
 
 
 def trim_soon() -> None:
-    """Have the C library return its free memory to the system, once for all calls within _DELAY_S.
+    """Make the C library return its free memory to the kernel, once for all calls within _DELAY_S.
 
-    Left alone it keeps what lies between pieces in use: after 200 fast clients stood still, 60 MB of their
-    chunks. Must be called in an event loop.
+    Without it the C library keeps free blocks between blocks in use: 60 MB of chunks after 200 fast clients
+    had stalled. Requires a running event loop.
     """
     loop = asyncio.get_running_loop()
     if loop not in _scheduled:
@@ -24,7 +24,7 @@ _scheduled: set[asyncio.AbstractEventLoop] = set()
 
 def _trim(loop: asyncio.AbstractEventLoop) -> None:
     _scheduled.discard(loop)
-    if hasattr(_c_library(), "malloc_trim"):  # malloc_trim(3) is glibc's; others keep less
+    if hasattr(_c_library(), "malloc_trim"):  # glibc only; musl keeps less
         loop.run_in_executor(None, _c_library().malloc_trim, 0)
 
 

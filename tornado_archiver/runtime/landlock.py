@@ -1,8 +1,8 @@
-"""Confines a program to what it is there for: it reads where it may, writes nowhere, and asks nobody.
+"""Landlock sandbox for programs: read access to given directories only, no writes, no network.
 
-By Landlock (landlock(7), Linux 5.13): the kernel looks at the file that is opened in the end, whatever names
-and links led to it, so nobody gains anything by putting a link in place of a directory in the middle. What
-stays open is what Landlock does not know: stat(2) and readlink(2).
+See landlock(7), Linux 5.13. The kernel checks the file that is opened in the end, whatever names and links
+lead to it. So a directory that is replaced by a symlink does not open other files. Landlock does not restrict
+stat(2) and readlink(2).
 """
 
 import ctypes
@@ -19,13 +19,13 @@ _PATH_BENEATH = 1
 _PR_SET_NO_NEW_PRIVS = 38
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = (1 << bit for bit in range(4))
-_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}  # how many there are to files, by version; 16 from the fifth on
-_NETWORK = 0b11  # TCP bind and connect, from the fourth version on
-_SCOPES = 0b11  # abstract sockets of, and signals to, whoever is not confined alike, from the sixth on
+_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}  # number of file rights by ABI version; 16 since version 5
+_NETWORK = 0b11  # TCP bind and connect, since version 4
+_SCOPES = 0b11  # abstract sockets of, and signals to, processes outside of the sandbox, since version 6
 _ATTRIBUTES = struct.Struct("=3Q")  # struct landlock_ruleset_attr
 _BENEATH = struct.Struct("=Qi")  # struct landlock_path_beneath_attr
 
-# What programs are made of. Not /usr as a whole: photos may lie in /usr/share.
+# Programs and libraries. Not all of /usr, because /usr/share may contain photos.
 _SYSTEM = ("/bin", "/lib", "/lib64", "/usr/bin", "/usr/lib", "/usr/lib64", "/usr/local/lib")
 _PACKAGE_STORES = ("/nix/store", "/gnu/store", "/etc/ld.so.cache")
 
@@ -33,8 +33,11 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def abi_version() -> int:
-    """Landlock's version; 0 without it: an older kernel (ENOSYS), one that was started without it
-    (EOPNOTSUPP), or a container whose seccomp profile refuses it (EPERM)."""
+    """Return the version of the kernel's Landlock interface, 0 without Landlock.
+
+    Reasons are an older kernel (ENOSYS), a kernel booted without Landlock (EOPNOTSUPP), and a seccomp
+    profile that denies the system call (EPERM).
+    """
     try:
         return _landlock("create_ruleset", None, 0, _WANT_VERSION)
     except OSError:
@@ -42,63 +45,68 @@ def abi_version() -> int:
 
 
 def ruleset(readable: Iterable[int], programs: Iterable[str]) -> int:
-    """The descriptor of a set of rules, for the caller to close. Blocking.
+    """Return the descriptor of a new ruleset; the caller closes it. Blocking. Raise BackendError.
 
-    What lies beneath the directories `readable` (descriptors) may be read; what lies in the directories of
-    the `programs` (paths), and the system's own, may be read and run. Raises BackendError.
+    Files beneath the directories `readable` (descriptors) can be read. Files in the directories of the
+    `programs` (paths) and of the system can be read and executed.
     """
-    folders = [os.path.dirname(os.path.realpath(program)) for program in programs]
+    program_dirs = [os.path.dirname(os.path.realpath(program)) for program in programs]
     try:
-        with ExitStack() as undo:
+        with ExitStack() as stack:
             ruleset_fd = _landlock("create_ruleset", _attributes(abi_version()), _ATTRIBUTES.size, 0)
-            undo.callback(os.close, ruleset_fd)
-            for directory in readable:
-                _allow(ruleset_fd, directory, _READ_FILE)
-            for path in (*_SYSTEM, *_PACKAGE_STORES, *folders):
+            stack.callback(os.close, ruleset_fd)
+            for dir_fd in readable:
+                _allow(ruleset_fd, dir_fd, _READ_FILE)
+            for path in (*_SYSTEM, *_PACKAGE_STORES, *program_dirs):
                 _allow_path(ruleset_fd, path, _READ_FILE | _EXECUTE)
             _allow_path(ruleset_fd, os.devnull, _READ_FILE | _WRITE_FILE)
-            # `subprocess` looks up there what to close; else it tries each of a million numbers
+            # because `subprocess` lists /proc/self/fd to close descriptors; else it tries a million numbers
             _allow_path(ruleset_fd, "/proc", _READ_DIR)
-            undo.pop_all()
+            stack.pop_all()
             return ruleset_fd
     except OSError as error:
-        raise BackendError(f"what a program may read cannot be settled (Landlock): {error}") from error
+        raise BackendError(f"cannot create the Landlock ruleset: {error}") from error
 
 
 def restrict_self(ruleset_fd: int) -> None:
-    """Takes all other rights from this thread and from what it starts, and nobody can give them back: for a
-    thread that ends soon. Raises BackendError."""
+    """Restrict this thread and its children to the ruleset. Raise BackendError.
+
+    Irreversible: use a short-lived thread.
+    """
     try:
-        # without it only root may confine himself: a program could gain rights that this takes for granted
+        # required without root, because a setuid program could misuse the restrictions: landlock(7)
         _check_syscall("prctl", _libc.prctl(_PR_SET_NO_NEW_PRIVS, *map(ctypes.c_ulong, (1, 0, 0, 0))))
         _landlock("restrict_self", ruleset_fd, 0)
     except OSError as error:
-        raise BackendError(f"a program cannot be confined (Landlock): {error}") from error
+        raise BackendError(f"cannot enforce the Landlock ruleset: {error}") from error
 
 
 def _attributes(abi_version: int) -> bytes:
-    """All that this version can take away. Zeros at the end are nothing to an older one, which knows less."""
+    """Return a ruleset_attr with all rights that this ABI version handles.
+
+    An older kernel accepts the longer structure because the fields that it does not know are zero.
+    """
     rights = (1 << _RIGHTS.get(abi_version, 16)) - 1
     return _ATTRIBUTES.pack(rights, _NETWORK * (abi_version >= 4), _SCOPES * (abi_version >= 6))
 
 
 def _allow_path(ruleset_fd: int, path: str, rights: int) -> None:
-    with suppress(FileNotFoundError):  # no system has all of them
-        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    with suppress(FileNotFoundError):  # because some of the directories exist on some systems only
+        path_fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
         try:
-            _allow(ruleset_fd, descriptor, rights)
+            _allow(ruleset_fd, path_fd, rights)
         finally:
-            os.close(descriptor)
+            os.close(path_fd)
 
 
-def _allow(ruleset_fd: int, descriptor: int, rights: int) -> None:
-    _landlock("add_rule", ruleset_fd, _PATH_BENEATH, _BENEATH.pack(rights, descriptor), 0)
+def _allow(ruleset_fd: int, path_fd: int, rights: int) -> None:
+    _landlock("add_rule", ruleset_fd, _PATH_BENEATH, _BENEATH.pack(rights, path_fd), 0)
 
 
-def _landlock(call: str, *arguments: int | bytes | None) -> int:
-    """No C library has functions for these."""
-    wide = [ctypes.c_long(value) if isinstance(value, int) else value for value in arguments]
-    return _check_syscall(f"landlock_{call}", _libc.syscall(ctypes.c_long(_CALLS[call]), *wide))
+def _landlock(call: str, *args: int | bytes | None) -> int:
+    """Call the system call by its number, because C libraries do not wrap it."""
+    long_args = [ctypes.c_long(arg) if isinstance(arg, int) else arg for arg in args]
+    return _check_syscall(f"landlock_{call}", _libc.syscall(ctypes.c_long(_CALLS[call]), *long_args))
 
 
 def _check_syscall(call: str, result: int) -> int:

@@ -1,6 +1,6 @@
-"""What the supervisor tells a process that it has started, and how that hears it: both ends of one wire.
+"""Signals from the supervisor to its workers, and their handling in a worker's event loop.
 
-Each order may come any number of times: systemd sends SIGTERM to everybody, and the supervisor passes it on.
+Each signal can arrive several times: systemd sends SIGTERM to every process, and the supervisor forwards it.
 """
 
 import asyncio
@@ -10,25 +10,29 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Self
 
-QUIESCE = signal.SIGHUP  # take no more, and go when all that runs has ended
-TERMINATE = signal.SIGTERM  # the same, but within the drain-timeout
-ABORT = signal.SIGUSR1  # go now
+QUIESCE = signal.SIGHUP  # stop accepting, finish running downloads without a time limit, exit
+TERMINATE = signal.SIGTERM  # the same within the drain timeout
+ABORT = signal.SIGUSR1  # exit now
 
-_IGNORED = signal.SIGINT  # Ctrl-C reaches the whole process group: the supervisor decides what it means
+_IGNORED = signal.SIGINT  # because Ctrl-C reaches the whole process group, and the supervisor handles it
 
 
 class WorkerSignals:
-    """Ears for one event loop. `parent_sentinel` is a descriptor that ends when the supervisor does: a
-    process without one would hold the address, and the next supervisor could not have it.
+    """Signal handling for one event loop.
 
-    The supervisor blocks its signals before it forks: they wait until somebody listens here, and one that
-    comes when nobody listens any more changes nothing.
+    `parent_sentinel` reads EOF when the supervisor dies. The worker then exits, so that a new supervisor can
+    bind the port.
+
+    The supervisor blocks its signals before it forks. So they stay pending until the handlers are installed,
+    and are ignored after the block.
     """
 
     def __init__(self, parent_sentinel: int) -> None:
-        self._lifeline = parent_sentinel
-        self._on_stop: Callable[[], None] = _nothing
-        self._retire, self._drain, self._cut = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._parent_sentinel = parent_sentinel
+        self._on_stop: Callable[[], None] | None = None
+        self._stop_requested = asyncio.Event()
+        self._deadline_started = asyncio.Event()
+        self._abort_requested = asyncio.Event()
 
     def __enter__(self) -> Self:
         loop = asyncio.get_running_loop()
@@ -36,7 +40,7 @@ class WorkerSignals:
         loop.add_signal_handler(TERMINATE, self._start_deadline)
         loop.add_signal_handler(ABORT, self._abort)
         loop.add_signal_handler(_IGNORED, lambda: None)
-        loop.add_reader(self._lifeline, self._parent_died)
+        loop.add_reader(self._parent_sentinel, self._parent_died)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         return self
 
@@ -44,44 +48,45 @@ class WorkerSignals:
         signal.pthread_sigmask(signal.SIG_BLOCK, (QUIESCE, TERMINATE, ABORT, _IGNORED))
 
     def _stop_accepting(self) -> None:
-        if not self._retire.is_set():
-            self._retire.set()
-            self._on_stop()
+        if not self._stop_requested.is_set():
+            self._stop_requested.set()
+            if self._on_stop is not None:
+                self._on_stop()
 
     def _start_deadline(self) -> None:
         self._stop_accepting()
-        self._drain.set()
+        self._deadline_started.set()
 
     def _abort(self) -> None:
         self._start_deadline()
-        self._cut.set()
+        self._abort_requested.set()
 
     def _parent_died(self) -> None:
-        if not os.read(self._lifeline, 1):
-            asyncio.get_running_loop().remove_reader(self._lifeline)
+        if not os.read(self._parent_sentinel, 1):
+            asyncio.get_running_loop().remove_reader(self._parent_sentinel)
             self._abort()
 
-    def deadline_text(self, drain_timeout: float) -> str:
-        """How long what still runs may take, for the log."""
-        if self._cut.is_set():
-            return "no time"
-        return f"up to {drain_timeout:g} s more" if self._drain.is_set() else "their time"
+    def deadline_text(self, downloads: str, drain_timeout: float) -> str:
+        """Return the log text for the running `downloads`; `drain_timeout` in seconds."""
+        if self._abort_requested.is_set():
+            return f"aborting {downloads}"
+        limit = f"up to {drain_timeout:g} s" if self._deadline_started.is_set() else "no time limit"
+        return f"waiting for {downloads} ({limit})"
 
     async def wait_stop(self, stop_accepting: Callable[[], None]) -> None:
-        """Calls `stop_accepting` when no more is to be taken, and returns a moment later: within that moment
-        the loop would let in who stands at the door, and an orphan would cut him off at once."""
+        """Wait for the first signal and call `stop_accepting`.
+
+        The signal handler calls it synchronously. Otherwise the event loop could accept one more connection
+        and abort it at once when the supervisor is dead.
+        """
         self._on_stop = stop_accepting
-        if self._retire.is_set():
+        if self._stop_requested.is_set():
             stop_accepting()
-        await self._retire.wait()
+        await self._stop_requested.wait()
 
     async def wait_abort(self, drain_timeout: float) -> None:
-        """Returns when what still runs is to be cut."""
-        await self._drain.wait()
+        """Return on ABORT, or `drain_timeout` seconds after TERMINATE."""
+        await self._deadline_started.wait()
         with suppress(TimeoutError):
             async with asyncio.timeout(drain_timeout):
-                await self._cut.wait()
-
-
-def _nothing() -> None:
-    pass
+                await self._abort_requested.wait()

@@ -1,8 +1,8 @@
-"""Runs a program for its output: started, read at the reader's pace, and gone when the reader is.
+"""Subprocess with streamed output: backpressure by its pipe, and killed when the reader stops.
 
-asyncio's own subprocesses are not used: on Python 3.11 `wait()` never returns while the output holds
-unread data, and a thread waits for each process. Here a pidfd tells the end (Linux 5.3), and pipes are
-read without a buffer of their own, so what the reader does not take stays in the pipe and stops the program.
+asyncio.subprocess is not used: on Python 3.11 its `wait()` does not return while the output holds unread
+data, and it uses a thread for each process. Here a pidfd reports the exit (Linux 5.3). Output is read without
+a buffer in this process, so unread data fills the pipe and blocks the program.
 """
 
 import array
@@ -25,22 +25,25 @@ from tornado_archiver.runtime.landlock import restrict_self
 
 CHUNK_BYTES = 256 * 1024
 IDLE_TIMEOUT_S = 2
-_PIPE_BYTES = 1024 * 1024  # room for what a fast program writes during a pause, the event loop's shortest
+_PIPE_BYTES = 1024 * 1024  # because a fast program writes as much during the event loop's shortest sleep
 _COALESCE_DELAY_S = 0.001
 _KEPT_STDERR_BYTES = 2048
 
 
 class Subprocess:
-    """`async with Program(arguments, ...) as program: async for chunk in program.output(): ...`
+    """Running program whose stdout is read in chunks.
 
-    `cwd` is a path to start in, `stdin` a descriptor (the caller's to close) or None for none,
-    `pass_fds` further descriptors that the program sees under the same numbers. `landlock_ruleset`, from
-    `confinement`
-    (a descriptor, the caller's to close), say what it may do; without, it may do what this process may.
-    `env` is all that it gets of one, with PATH: the service's own holds the keys of links.
-    `expected_stderr` is what it says on stderr when all is well: no error repeats that. `on_idle` is awaited
-    whenever a reader has waited for SILENCE_S: it raises when there is no sense in waiting on. On leaving the
-    block the whole process group is killed and waited for, and every descriptor closed.
+    `async with Subprocess(args, ...) as program: async for chunk in program.stdout_chunks(): ...`
+
+    `stdin` is a descriptor, or None for /dev/null. `pass_fds` are inherited under the same numbers.
+    `landlock_ruleset` is a descriptor from `landlock.ruleset`; without it the program is not sandboxed. The
+    caller closes all of these descriptors.
+
+    `env` is the whole environment besides PATH, because the environment of the service contains the keys of
+    signed links. Error messages leave out stderr text that matches `expected_stderr`. `on_idle` is awaited
+    each time that a reader has waited for IDLE_TIMEOUT_S; it raises to end the wait.
+
+    At the end of the block the process group is killed and reaped, and every descriptor is closed.
     """
 
     def __init__(
@@ -55,20 +58,20 @@ class Subprocess:
         expected_stderr: re.Pattern[str] | None = None,
         on_idle: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        self._arguments = args
-        self._directory = cwd
+        self._args = args
+        self._cwd = cwd
         self._stdin = subprocess.DEVNULL if stdin is None else stdin
-        self._environment = {"PATH": os.environ.get("PATH", os.defpath), **(env or {})}
-        self._inherited = pass_fds
-        self._rules = landlock_ruleset
-        self._chatter = expected_stderr
-        self._when_silent = on_idle
-        self._said = b""
+        self._env = {"PATH": os.environ.get("PATH", os.defpath), **(env or {})}
+        self._pass_fds = pass_fds
+        self._landlock_ruleset = landlock_ruleset
+        self._expected_stderr = expected_stderr
+        self._on_idle = on_idle
+        self._stderr_tail = b""
 
     async def __aenter__(self) -> Self:
         with contextlib.ExitStack() as stack, contextlib.ExitStack() as child_fds:
             self._stdout, child_stdout = _pipe(stack, child_fds)
-            with contextlib.suppress(OSError):  # over the user's share of pipe memory: it works with less
+            with contextlib.suppress(OSError):  # because pipe-user-pages-soft may be used up: pipe(7)
                 fcntl.fcntl(child_stdout, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
             self._stderr, child_stderr = _pipe(stack, child_fds)
             self._process = self._start(child_stdout, child_stderr)
@@ -80,47 +83,48 @@ class Subprocess:
 
     def _start(self, stdout: int, stderr: int) -> "subprocess.Popen[bytes]":
         try:
-            if self._rules is None:
+            if self._landlock_ruleset is None:
                 return self._popen(stdout, stderr)
-            with ThreadPoolExecutor(max_workers=1) as thread:  # which is confined for good
-                thread.submit(restrict_self, self._rules).result()
+            # in a new thread, because the restriction of a thread is irreversible
+            with ThreadPoolExecutor(max_workers=1) as thread:
+                thread.submit(restrict_self, self._landlock_ruleset).result()
                 return thread.submit(self._popen, stdout, stderr).result()
         except OSError as error:
-            raise BackendError(f"{self._arguments[0]} could not be started: {error.strerror}") from error
+            raise BackendError(f"{self._args[0]} could not be started: {error.strerror}") from error
 
     def _popen(self, stdout: int, stderr: int) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
-            self._arguments,
-            cwd=self._directory,
+            self._args,
+            cwd=self._cwd,
             stdin=self._stdin,
             stdout=stdout,
             stderr=stderr,
-            env=self._environment,
-            pass_fds=self._inherited,
+            env=self._env,
+            pass_fds=self._pass_fds,
             start_new_session=True,
         )
 
     async def stdout_chunks(self) -> AsyncGenerator[bytes, None]:
-        """What the program prints, as it comes; ends only when it has ended with exit status 0.
+        """Yield the output of the program; end when the program has exited with status 0.
 
-        Raises BackendError with the exit status and the end of what it said on stderr.
+        Raise BackendError, with the exit status and the end of stderr, for any other status.
         """
         while chunk := await self._read():
             yield chunk
         await _readable(self._pidfd)
-        self._kill()  # what it has left running
+        self._kill()  # because the program may have left children
         status = self._process.wait()
         self._drain_stderr()
         if status:
-            stderr_tail = (
-                self._chatter.sub("", self.stderr_tail) if self._chatter else self.stderr_tail
-            ).strip() or "nothing"
-            raise BackendError(f"{self._arguments[0]} ended with status {status} and said {stderr_tail!r}")
+            text = self.stderr_tail
+            if self._expected_stderr:
+                text = self._expected_stderr.sub("", text)
+            raise BackendError(f"{self._args[0]} exited with status {status}; stderr: {text.strip()!r}")
 
     @property
     def stderr_tail(self) -> str:
-        """The end of what it has said on stderr; the very end when `stdout_chunks` has ended."""
-        return self._said.decode("utf-8", "replace")
+        """The last 2 KiB of stderr so far; complete when `stdout_chunks` has ended."""
+        return self._stderr_tail.decode("utf-8", "replace")
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -134,17 +138,19 @@ class Subprocess:
                     self._process.wait()
         finally:
             asyncio.get_running_loop().remove_reader(self._stderr)
-            for descriptor in (self._stdout, self._stderr, self._pidfd):
-                os.close(descriptor)
+            for fd in (self._stdout, self._stderr, self._pidfd):
+                os.close(fd)
 
     def _kill(self) -> None:
-        """Ends the whole group. Nobody has waited for the program yet, so the number is still its own."""
+        """Kill the process group. Its ID cannot be reused yet, because the program is not reaped."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
     async def _read(self) -> bytes:
-        """The next chunk, b"" at the end. A program that writes little by little is given a moment to write
-        more: each wake-up costs as much as copying 100 KiB."""
+        """Return the next chunk, b"" at the end.
+
+        Wait for more data if the pipe holds little, because a wake-up costs as much as copying 100 KiB.
+        """
         while True:
             try:
                 if self._bytes_in_pipe() < CHUNK_BYTES // 2:
@@ -154,41 +160,44 @@ class Subprocess:
                 await self._wait_readable()
 
     def _bytes_in_pipe(self) -> int:
-        room = array.array("i", [0])
-        fcntl.ioctl(self._stdout, termios.FIONREAD, room)
-        return room[0]
+        count = array.array("i", [0])
+        fcntl.ioctl(self._stdout, termios.FIONREAD, count)
+        return count[0]
 
     async def _wait_readable(self) -> None:
         try:
             async with asyncio.timeout(IDLE_TIMEOUT_S):
                 await _readable(self._stdout)
         except TimeoutError:
-            if self._when_silent is not None:
-                await self._when_silent()
+            if self._on_idle is not None:
+                await self._on_idle()
 
     def _drain_stderr(self) -> None:
-        """Takes what stands in the stderr pipe, however much: a program must not block on it."""
+        """Read the stderr pipe, so that the program does not block on it, and keep the end."""
         with contextlib.suppress(BlockingIOError):
-            stderr_tail = os.read(self._stderr, CHUNK_BYTES)
-            self._said = (self._said + stderr_tail)[-_KEPT_STDERR_BYTES:]
-            if not stderr_tail:
+            chunk = os.read(self._stderr, CHUNK_BYTES)
+            self._stderr_tail = (self._stderr_tail + chunk)[-_KEPT_STDERR_BYTES:]
+            if not chunk:
                 asyncio.get_running_loop().remove_reader(self._stderr)
 
 
 def _pipe(stack: contextlib.ExitStack, child_fds: contextlib.ExitStack) -> tuple[int, int]:
-    """A pipe whose reading end does not block; `stack` closes that end, `child_fds` the program's."""
-    reading, writing = os.pipe()
-    stack.callback(os.close, reading)
-    child_fds.callback(os.close, writing)
-    os.set_blocking(reading, False)
-    return reading, writing
+    """Return the two ends of a pipe; reads do not block.
+
+    `stack` closes the read end, `child_fds` the write end.
+    """
+    read_fd, write_fd = os.pipe()
+    stack.callback(os.close, read_fd)
+    child_fds.callback(os.close, write_fd)
+    os.set_blocking(read_fd, False)
+    return read_fd, write_fd
 
 
-async def _readable(descriptor: int) -> None:
+async def _readable(fd: int) -> None:
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(descriptor, lambda: None if ready.done() else ready.set_result(None))
+    loop.add_reader(fd, lambda: None if ready.done() else ready.set_result(None))
     try:
         await ready
     finally:
-        loop.remove_reader(descriptor)
+        loop.remove_reader(fd)

@@ -1,5 +1,7 @@
-"""Directories in memory that programs are shown. Each belongs to the process that has made it, which puts it
-away; what one that was killed leaves behind, its supervisor does."""
+"""Temporary directories in memory, for the files that a program reads.
+
+The process that creates a directory removes it. After a killed process its supervisor removes it.
+"""
 
 import glob
 import os
@@ -8,33 +10,36 @@ import stat
 import tempfile
 from contextlib import suppress
 
-SHM_DIR = "/dev/shm"  # noqa: S108 - nothing may be written to a disk
+SHM_DIR = "/dev/shm"  # noqa: S108 - so that nothing is written to a disk
 
 
 def make_tempdir() -> str:
-    """The path of a new and empty directory, for this process to remove."""
+    """Create an empty directory and return its path; the caller removes it."""
     return tempfile.mkdtemp(prefix=_prefix(os.getpid()), dir=SHM_DIR)
 
 
 def tempdirs_of(pid: int) -> list[str]:
-    """The paths of those that a process has made and not removed."""
+    """Return the paths of the directories that a process has created and not removed."""
     return glob.glob(os.path.join(SHM_DIR, f"{_prefix(pid)}*"))
 
 
 def remove_tempdirs_of(pid: int) -> None:
-    """Remove them with all that is in them."""
+    """Remove the directories of a process with their content."""
     for path in filter(_is_ours, tempdirs_of(pid)):
         for directory, _, _ in os.walk(path):
             with suppress(OSError):
-                os.chmod(directory, stat.S_IRWXU)  # it has the mode of the one it stands for
-        shutil.rmtree(path, ignore_errors=True)  # nobody waits for this
+                os.chmod(directory, stat.S_IRWXU)  # because the mode is copied from the photo directory
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _is_ours(path: str) -> bool:
-    """Anybody may put something of that name there, and a link to what is ours."""
+    """Return whether `path` is a directory of this user.
+
+    Other users can create files with this prefix in SHM_DIR, and symlinks to directories of this user.
+    """
     with suppress(OSError):
-        status = os.lstat(path)
-        return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
+        info = os.lstat(path)
+        return stat.S_ISDIR(info.st_mode) and info.st_uid == os.geteuid()
     return False
 
 

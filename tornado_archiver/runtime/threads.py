@@ -1,5 +1,4 @@
-"""Blocking work in worker threads: functions that stop when their task is cancelled, and generators that make
-chunks, pull by pull, for an event loop to send."""
+"""Blocking work in worker threads: cancellable functions, and generators iterated from an event loop."""
 
 import asyncio
 import threading
@@ -12,35 +11,37 @@ from tornado_archiver.runtime.cancellation import cancel_event, check_cancelled,
 _Result = TypeVar("_Result")
 _Arguments = TypeVarTuple("_Arguments")
 _Chunk = TypeVar("_Chunk", bound=Sized)
-_END: Any = object()  # None would make the end of what a careless generator yields in the middle
+_END: Any = object()  # not None, because a faulty generator may yield None
 
 
 async def run_in_thread(function: Callable[[*_Arguments], _Result], *arguments: *_Arguments) -> _Result:
-    """Return what the blocking function returns in a worker thread.
+    """Call the blocking function in a worker thread and return its result.
 
-    When this task is cancelled, `check_cancelled` raises in the thread. The caller does not wait for that: a
-    thread that hangs in a dead mount stays behind. So the function has to close what it opens.
+    When this task is cancelled, `check_cancelled` raises in the thread. The task does not wait for the
+    thread, because that may be blocked in a dead mount. So the function must close what it opens.
     """
-    cancelled = threading.Event()
+    event = threading.Event()
     try:
-        return await _started(cancelled, function, *arguments)
+        return await _start(event, function, *arguments)
     finally:
-        cancelled.set()
+        event.set()
 
 
 async def finish_in_thread(function: Callable[[*_Arguments], _Result], *arguments: *_Arguments) -> _Result:
-    """The same, but a cancellation goes on when the thread has ended: for a function that shares resources
-    with its caller."""
-    cancelled = threading.Event()
-    return await shielded(_started(cancelled, function, *arguments), on_cancel=cancelled.set)
+    """Do the same as run_in_thread, but wait for the thread when this task is cancelled.
+
+    For a function that shares resources with its caller.
+    """
+    event = threading.Event()
+    return await shielded(_start(event, function, *arguments), on_cancel=event.set)
 
 
-def _started(
-    cancelled: threading.Event, function: Callable[[*_Arguments], _Result], *arguments: *_Arguments
+def _start(
+    event: threading.Event, function: Callable[[*_Arguments], _Result], *arguments: *_Arguments
 ) -> "asyncio.Future[_Result]":
     def work() -> _Result:
-        cancel_event.set(cancelled)
-        check_cancelled()  # it may have waited long for a thread
+        cancel_event.set(event)
+        check_cancelled()  # because the task may have been cancelled while it waited for a thread
         return function(*arguments)
 
     return asyncio.get_running_loop().run_in_executor(None, copy_context().run, work)
@@ -53,35 +54,37 @@ def _never() -> bool:
 async def iterate_in_thread(
     chunks: Generator[_Chunk, None, None], *, prefetch: Callable[[], bool] = _never
 ) -> AsyncGenerator[_Chunk, None]:
-    """The chunks of a blocking generator, each made in a worker thread when it is asked for; while `prefetch`
-    returns True, one is made while the reader has the one before it in hand.
+    """Yield the chunks of a blocking generator, each computed in a worker thread on demand.
 
-    Nothing runs further ahead, so a visitor who does not read stops the work. An empty chunk is passed
-    over: a generator that works long for one chunk yields one now and then, to let a cancellation in; and
-    what stands behind an empty chunk runs only when all before it has been dealt with. When this ends in
-    whatever way, the generator is closed and no thread works for it any more.
+    While `prefetch` returns True, the next chunk is computed while the reader uses the current one. No chunk
+    is computed further ahead, so a client that does not read stops the work.
+
+    An empty chunk is a checkpoint and is not yielded: the task can be cancelled there. The code after an
+    empty chunk runs only when the reader is done with the chunk before it. At the end, also after an error or
+    a cancellation, the generator is closed and its thread has ended.
     """
     loop = asyncio.get_running_loop()
     next_chunk: asyncio.Future[_Chunk] | None = None
     try:
         while True:
             next_chunk = next_chunk or loop.run_in_executor(None, next, chunks, _END)
-            # a running thread cannot be cancelled, so a pull is always waited for
+            # shielded, because a running thread cannot be cancelled
             chunk, next_chunk = await shielded(next_chunk), None
             if chunk is _END:
                 return
             if len(chunk):
                 next_chunk = loop.run_in_executor(None, next, chunks, _END) if prefetch() else None
-                handed_out = [chunk]
-                del chunk  # while this waits, only the reader holds it
-                yield handed_out.pop()
+                item = [chunk]
+                del chunk  # so that only the reader holds the chunk while this generator is suspended
+                yield item.pop()
     finally:
-        # as one: a cancellation between the two would leave the generator open
+        # one shield for both steps, because a cancellation between them would leave the generator open
         await shielded(_close(chunks, next_chunk))
 
 
 async def _close(chunks: Generator[_Chunk, None, None], next_chunk: "asyncio.Future[_Chunk] | None") -> None:
     if next_chunk is not None:
         await asyncio.wait([next_chunk])
-        next_chunk.cancelled() or next_chunk.exception()  # nobody asks for it any more
+        # retrieved, because asyncio logs an exception that was never retrieved
+        next_chunk.cancelled() or next_chunk.exception()
     await asyncio.get_running_loop().run_in_executor(None, chunks.close)

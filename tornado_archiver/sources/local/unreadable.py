@@ -97,12 +97,6 @@ class ReaderWithReport(LocalReader):
             content.cache_key = self._reported.text  # because each memfd is another file
         return content
 
-    def open_file(self, entry: Entry) -> LocalFile:
-        file = super().open_file(entry)
-        if entry.source_key == _SOURCE_NAME:
-            file.cache_key = self._reported.text  # because each reader has another file of it in memory
-        return file
-
     def read_all(self, entry: Entry) -> bytes:
         return super().read_all(entry) if entry.source_key != _SOURCE_NAME else self._reported.text
 

@@ -61,9 +61,8 @@ async def serve(
     app.start()
     await orders.wait_stop(server.start_draining)
     if server.active_requests:
-        time_left = orders.deadline_text(bounds.drain_timeout_s)
         downloads = "1 download" if server.active_requests == 1 else f"{server.active_requests} downloads"
-        log.info("draining: %s may take %s", downloads, time_left)
+        log.info("draining: %s", orders.deadline_text(downloads, bounds.drain_timeout_s))
     await _wait_first(server.wait_idle(), orders.wait_abort(bounds.drain_timeout_s))
     app.abort_downloads()
     await server.close_all_connections()
