@@ -1,4 +1,4 @@
-"""Starts the service from the checkout: `python server.py --help` tells what can be set."""
+"""Starts the service from the checkout: `python server.py --help` lists the settings."""
 
 import sys
 

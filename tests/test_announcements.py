@@ -1,4 +1,4 @@
-"""What the log tells at the start, for who compares it with what he wanted."""
+"""Log lines at the start: signed links, unreadable photos, addresses."""
 
 import os
 import re
@@ -16,31 +16,31 @@ KEY, OLD_KEY = "a-key-that-signs-links", "an-old-key-that-signed"
 SIGNED = {"ARCHIVER_LINK_SECRET": KEY}
 
 
-def told(server: Server, words: str) -> list[str]:
-    """The log's lines with these words, without their time of day."""
-    return [line.split(" ", 2)[2] for line in server.log().splitlines() if words in line]
+def log_lines(server: Server, text: str) -> list[str]:
+    """Return the log lines that contain the text, without their time."""
+    return [line.split(" ", 2)[2] for line in server.log().splitlines() if text in line]
 
 
-# Who may download
+# Signed links
 
 
-def test_it_tells_that_links_need_no_signature(tmp_path: Path) -> None:
+def test_log_reports_that_signed_links_are_off(tmp_path: Path) -> None:
     with running_server(tmp_path) as server:
-        assert told(server, "signature") == ["INFO links need no signature"]
+        assert log_lines(server, "signed links") == ["INFO signed links: off"]
 
 
-def test_it_tells_how_many_keys_there_are(tmp_path: Path) -> None:
+def test_log_reports_number_of_keys(tmp_path: Path) -> None:
     keys = tmp_path / "keys"
     keys.write_text(f"{KEY}\n")
     with running_server(tmp_path, "--workers", "2", "--link-secret-file", str(keys)) as server:
-        assert told(server, "signature") == ["INFO every link needs a signature (1 key)"]
+        assert log_lines(server, "signed links") == ["INFO signed links: required (1 key)"]
         keys.write_text(f"{OLD_KEY}\n{KEY}\n")
         server.process.send_signal(signal.SIGHUP)
-        assert eventually(lambda: told(server, "signature")[1:])
-        assert told(server, "signature")[1:] == ["INFO every link needs a signature (2 keys)"]
+        assert eventually(lambda: log_lines(server, "signed links")[1:])
+        assert log_lines(server, "signed links")[1:] == ["INFO signed links: required (2 keys)"]
 
 
-# Photos that cannot be read
+# Unreadable photos
 
 
 @pytest.mark.parametrize(
@@ -53,32 +53,32 @@ def test_it_tells_how_many_keys_there_are(tmp_path: Path) -> None:
         ("not entered", "Permission denied"),
     ],
 )
-def test_photos_that_cannot_be_read_are_told_with_the_reason(tmp_path: Path, kind: str, problem: str) -> None:
+def test_unreadable_photos_are_logged_with_reason(tmp_path: Path, kind: str, problem: str) -> None:
     photos = tmp_path / "photos"
     if kind == "file":
         photos.touch()
     elif kind != "missing":
         photos.mkdir(mode={"not listed": 0o311, "not entered": 0o644}.get(kind, 0))
     with running_server(photos, launcher=unprivileged_command()) as server:
-        (line,) = told(server, "cannot be read")
+        (line,) = log_lines(server, "cannot be read")
     assert line == (
-        f"WARNING the photos directory '{photos}' (flag --photos-dir) cannot be read by user "
-        f"{os.geteuid()}: {problem}; every link answers 503 until it can"
+        f"WARNING photos directory '{photos}' (flag --photos-dir): cannot be read by user "
+        f"{os.geteuid()}: {problem}; every link returns 503 until then"
     )
 
 
-def test_photos_that_can_be_read_are_no_matter(tmp_path: Path) -> None:
+def test_readable_photos_are_logged_without_warning(tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
     with running_server(tmp_path, launcher=unprivileged_command()) as server:
-        assert not told(server, "WARNING")
+        assert not log_lines(server, "WARNING")
 
 
 # Addresses
 
 
-def test_the_admins_address_is_not_taken_for_the_visitors(tmp_path: Path) -> None:
+def test_admin_address_is_logged_separately(tmp_path: Path) -> None:
     with administered(tmp_path) as admin:
-        (public,) = told(admin.server, "listening on")
+        (public,) = log_lines(admin.server, "listening on")
         assert public == f"INFO tornado-archiver {__version__} listening on {admin.server.url()}"
-        (own,) = told(admin.server, "the admin's pages are on")
-        assert re.fullmatch(rf".* http://127\.0\.0\.1:{admin.port}/", own)
+        (private,) = log_lines(admin.server, "admin endpoints on")
+        assert re.fullmatch(rf".* http://127\.0\.0\.1:{admin.port}/", private)

@@ -1,4 +1,4 @@
-"""What the start makes of a backend that cannot work here, or whose check is broken."""
+"""Backend checks at the start: unavailable backends, failing and hanging checks, duplicate names."""
 
 import asyncio
 from importlib.metadata import EntryPoint
@@ -23,11 +23,11 @@ class Checked(Backend):
     name = "checked"
     media_type = "application/x-checked"
     extension = ".checked"
-    trouble: ClassVar[BaseException | None] = None
+    check_error: ClassVar[BaseException | None] = None
 
     async def check(self) -> None:
-        if self.trouble:
-            raise self.trouble
+        if self.check_error:
+            raise self.check_error
 
     async def open(self, manifest: Manifest) -> Archive:
         raise NotImplementedError
@@ -38,7 +38,7 @@ class OwnError(BackendUnavailableError):
         super().__init__(f"install {program} from {package}")
 
 
-async def wait_for_ever(backend: Backend) -> None:
+async def never_return(backend: Backend) -> None:
     await asyncio.Event().wait()
 
 
@@ -49,61 +49,61 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[EntryPoin
     return points
 
 
-def refusal(error: type[ArchiverError] = BackendUnavailableError, **values: object) -> str:
-    """What a start with such settings says."""
+def startup_error(error: type[ArchiverError] = BackendUnavailableError, **values: object) -> str:
+    """Return the error message of a start with these settings."""
     with pytest.raises(error) as caught:
         asyncio.run(create_services(Settings(**values)))  # type: ignore[arg-type]
     assert type(caught.value) is error
     return str(caught.value)
 
 
-def test_a_backend_that_passes_its_check_is_offered() -> None:
+def test_backend_that_passes_its_check_is_offered() -> None:
     service = asyncio.run(create_services(Settings(formats=("checked",))))
     assert [backend.name for backend in service.backends] == ["stored-zip", "checked"]
 
 
 @pytest.mark.parametrize(
-    ("trouble", "problem"),
+    ("check_error", "problem"),
     [
         (BackendUnavailableError("install rar"), "install rar"),
-        (BackendUnavailableError(), "it cannot work here and does not say why"),
+        (BackendUnavailableError(), "the backend is unavailable and gives no reason"),
         (OwnError("rar", "rarlab"), "install rar from rarlab"),
-        (BackendError("rar ended with 1"), "its check failed: BackendError('rar ended with 1')"),
-        (BackendLoadError("mine"), "its check failed: BackendLoadError('mine')"),
-        (PermissionError(13, "No"), "its check failed: PermissionError(13, 'No')"),
-        (TimeoutError("mine"), "its check failed: TimeoutError('mine')"),
-        (ZeroDivisionError("a\nb"), "its check failed: ZeroDivisionError('a\\nb')"),
-        (SystemExit(3), "its check failed: SystemExit(3)"),
+        (BackendError("rar exited with 1"), "the check failed: BackendError('rar exited with 1')"),
+        (BackendLoadError("mine"), "the check failed: BackendLoadError('mine')"),
+        (PermissionError(13, "No"), "the check failed: PermissionError(13, 'No')"),
+        (TimeoutError("mine"), "the check failed: TimeoutError('mine')"),
+        (ZeroDivisionError("a\nb"), "the check failed: ZeroDivisionError('a\\nb')"),
+        (SystemExit(3), "the check failed: SystemExit(3)"),
     ],
 )
-def test_a_check_that_fails_is_told_with_its_package(
-    monkeypatch: pytest.MonkeyPatch, trouble: BaseException, problem: str
+def test_failed_check_stops_start_and_names_package(
+    monkeypatch: pytest.MonkeyPatch, check_error: BaseException, problem: str
 ) -> None:
-    monkeypatch.setattr(Checked, "trouble", trouble)
-    assert refusal(formats=("tar", "checked")) == f"formats: 'checked' ({DEFAULT}): {ORIGIN}: {problem}"
-    assert refusal(backend="checked") == f"backend: 'checked' ({DEFAULT}): {ORIGIN}: {problem}"
+    monkeypatch.setattr(Checked, "check_error", check_error)
+    assert startup_error(formats=("tar", "checked")) == f"formats: 'checked' ({DEFAULT}): {ORIGIN}: {problem}"
+    assert startup_error(backend="checked") == f"backend: 'checked' ({DEFAULT}): {ORIGIN}: {problem}"
 
 
-def test_a_check_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Checked, "check", wait_for_ever)
+def test_hanging_check_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Checked, "check", never_return)
     monkeypatch.setattr(bootstrap, "_CHECK_TIMEOUT_S", 0.01)
-    problem = "its check does not answer within 0.01 s"
-    assert refusal(backend="checked") == f"backend: 'checked' ({DEFAULT}): {ORIGIN}: {problem}"
+    problem = "the check did not end within 0.01 s"
+    assert startup_error(backend="checked") == f"backend: 'checked' ({DEFAULT}): {ORIGIN}: {problem}"
 
 
-def test_a_backend_in_the_box_needs_no_package(
+def test_error_of_built_in_backend_names_no_package(
     installed: list[EntryPoint], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Checked, "trouble", BackendUnavailableError("install rar"))
+    monkeypatch.setattr(Checked, "check_error", BackendUnavailableError("install rar"))
     monkeypatch.setattr(bootstrap, "builtin", lambda: [EntryPoint("checked", f"{__name__}:Checked", GROUP)])
     installed.clear()
-    assert refusal(backend="checked") == f"backend: 'checked' ({DEFAULT}): install rar"
+    assert startup_error(backend="checked") == f"backend: 'checked' ({DEFAULT}): install rar"
 
 
-def test_two_packages_with_one_name_stop_only_who_asks_for_it(installed: list[EntryPoint]) -> None:
+def test_duplicate_backend_name_stops_start_only_if_configured(installed: list[EntryPoint]) -> None:
     installed.append(EntryPoint("checked", f"{__name__}:Other", GROUP))
     asyncio.run(create_services(Settings(formats=("tar",))))
-    told = refusal(BackendLoadError, formats=("checked",))
-    assert told.startswith(
+    message = startup_error(BackendLoadError, formats=("checked",))
+    assert message.startswith(
         f"formats: 'checked' ({DEFAULT}): two backends are called 'checked': {ORIGIN} and "
     )

@@ -1,4 +1,4 @@
-"""The service where the locale is not UTF-8. Names are bytes on the disk, and UTF-8 in links and archives."""
+"""The service in locales that are not UTF-8: file names are bytes, links and archives are UTF-8."""
 
 import os
 import subprocess
@@ -15,9 +15,9 @@ from tests.servers import PROJECT, Server, fetch, missing, plain_environment, ru
 
 ALBUM = "Übung"
 NAMES = {"Grüße.jpg": b"greetings", "日本/Фото 🌪.jpg": b"a picture", "plain.txt": b"plain " * 100}
-NOT_UTF_8 = {"%FF.jpg": b"\xff.jpg"}  # by its name in the archive
+NOT_UTF_8 = {"%FF.jpg": b"\xff.jpg"}  # by member name
 FORMATS = ("stored-zip", "zip", "tar", "tar.gz")
-# The name of a locale, and what localedef (1) makes it of
+# Locales with the input and charmap that localedef(1) compiles them from
 LOCALES = {"C": None, "de_DE.ISO-8859-1": ("de_DE", "ISO-8859-1"), "ja_JP.EUC-JP": ("ja_JP", "EUC-JP")}
 
 Environment = Mapping[str, str]
@@ -27,15 +27,15 @@ Environment = Mapping[str, str]
 def environment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Environment:
     name: str = request.param
     switches = {"LC_ALL": name, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    if (made_of := LOCALES[name]) is None:
+    if (definition := LOCALES[name]) is None:
         return switches
     directory = tmp_path_factory.mktemp("locales")
-    source, charmap = made_of
-    done = subprocess.run(
+    source, charmap = definition
+    result = subprocess.run(
         [tool("localedef"), "-c", "-i", source, "-f", charmap, directory / name], capture_output=True
     )
     if not (directory / name).is_dir():
-        missing(f"localedef needs the sources of locales: {done.stderr.decode()}")
+        missing(f"localedef needs the sources of locales: {result.stderr.decode()}")
     return {**switches, "LOCPATH": str(directory)}
 
 
@@ -61,12 +61,12 @@ def server(environment: Environment, photos: Path) -> Iterator[Server]:
 
 def test_locale_is_not_utf_8(environment: Environment) -> None:
     command = [sys.executable, "-c", "import sys; print(sys.getfilesystemencoding())"]
-    done = subprocess.run(command, env=plain_environment(environment), capture_output=True, check=True)
-    assert done.stdout.strip() in {b"ascii", b"iso8859-1", b"euc_jp"}
+    result = subprocess.run(command, env=plain_environment(environment), capture_output=True, check=True)
+    assert result.stdout.strip() in {b"ascii", b"iso8859-1", b"euc_jp"}
 
 
 @pytest.mark.parametrize("archive", FORMATS)
-def test_archive_has_the_names_and_contents_of_the_disk(server: Server, tmp_path: Path, archive: str) -> None:
+def test_archive_has_names_and_contents_of_disk(server: Server, tmp_path: Path, archive: str) -> None:
     packed = tmp_path / archive
     packed.write_bytes(fetch(server.port, f"/archive/{quote(ALBUM)}/?format={archive}"))
     assert contents_of(packed) == NAMES | NOT_UTF_8
@@ -83,7 +83,7 @@ def contents_of(packed: Path) -> dict[str, bytes]:
         return {name: file.read() for name, file in files if file}
 
 
-def test_file_name_in_the_headers_is_that_of_the_setting(server: Server) -> None:
+def test_file_name_in_headers_follows_setting(server: Server) -> None:
     command = [tool("curl"), "-sSI", "--noproxy", "*", server.url(f"/archive/{quote(ALBUM)}/")]
     headers = subprocess.run(command, capture_output=True, check=True).stdout.decode("latin-1")
     assert f"filename*=UTF-8''{quote('Grüße Übung.zip')}" in headers
@@ -94,7 +94,7 @@ def test_log_is_utf_8(server: Server, photos: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["flag", "config file", ".env", "environment"])
-def test_print_config_shows_a_path_as_it_was_written(
+def test_print_config_shows_path_unchanged(
     environment: Environment, tmp_path: Path, place: str, photos: Path
 ) -> None:
     (tmp_path / "my.conf").write_text(f"photos-dir = {photos}\n", "utf-8")
@@ -102,33 +102,33 @@ def test_print_config_shows_a_path_as_it_was_written(
         (tmp_path / ".env").write_text(f"PHOTOS_DIR='{photos}'\n", "utf-8")
     given = {"flag": ["--photos-dir", str(photos)], "config file": ["-c", "my.conf"]}.get(place, [])
     more = {"PHOTOS_DIR": str(photos)} if place == "environment" else {}
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, f"{PROJECT}/server.py", *given, "--print-config"],
         cwd=tmp_path,
         env=plain_environment({**environment, **more}),
         capture_output=True,
         check=True,
     )
-    assert str(photos) in done.stdout.decode("utf-8")
-    assert not done.stderr
+    assert str(photos) in result.stdout.decode("utf-8")
+    assert not result.stderr
 
 
-def test_link_command_makes_the_link_of_any_other_locale(environment: Environment, tmp_path: Path) -> None:
+def test_link_command_prints_same_link_in_any_locale(environment: Environment, tmp_path: Path) -> None:
     key = tmp_path / "schlüssel"
     key.write_text("a-key-that-signs-links\n")
     command = [sys.executable, "-m", "tornado_archiver", "sign-link", ALBUM, "--expires", "1h"]
-    done = subprocess.run(
+    result = subprocess.run(
         [*command, "--link-secret-file", str(key)],
         cwd=tmp_path,
         env=plain_environment({**environment, "PYTHONPATH": str(PROJECT)}),
         capture_output=True,
         check=True,
     )
-    assert done.stdout.startswith(f"/archive/{quote(ALBUM)}/?expires=".encode())
+    assert result.stdout.startswith(f"/archive/{quote(ALBUM)}/?expires=".encode())
 
 
-def test_options_of_the_interpreter_are_kept(environment: Environment) -> None:
+def test_interpreter_options_are_kept(environment: Environment) -> None:
     command = [sys.executable, "-W", "error", "-X", "importtime", f"{PROJECT}/server.py", "--help"]
-    done = subprocess.run(command, env=plain_environment(environment), capture_output=True, check=True)
-    assert b"import time:" in done.stderr
-    assert b"--photos-dir" in done.stdout
+    result = subprocess.run(command, env=plain_environment(environment), capture_output=True, check=True)
+    assert b"import time:" in result.stderr
+    assert b"--photos-dir" in result.stdout

@@ -1,4 +1,4 @@
-"""What happens to the processes of a service, and what its visitors notice of it."""
+"""Supervisor: restarts of workers, failing hooks, shutdown deadlines, and cleanup after killed processes."""
 
 import logging
 import multiprocessing
@@ -18,12 +18,12 @@ from tests.web.visitors import BROKEN_OFF, knock, linked_noise, read_head, stall
 from tornado_archiver.server import supervisor
 from tornado_archiver.server.supervisor import Generation, ProcessSpec, Supervisor
 
-# The supervisor has no use for the threads of the test run
+# because the forked supervisor does not use the threads of the test run
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 
 LINK = "/archive/album/"
 BACKENDS = ("stored-zip", "tar", "zip", "tar.gz")
-IGNORES_CHILDREN = (
+IGNORE_SIGCHLD = (
     "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN);"
     "os.execv(sys.argv[1], sys.argv[1:])"
 )
@@ -31,7 +31,7 @@ IGNORES_CHILDREN = (
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """64 MiB: more than the buffers on the way hold."""
+    """An album of 64 MiB, more than all buffers between server and client."""
     tool("zip")
     root = tmp_path_factory.mktemp("photos")
     linked_noise(root / "album", files=64, size=1024 * 1024)
@@ -44,46 +44,46 @@ def server(photos: Path) -> Iterator[Server]:
         yield server
 
 
-def have_ended(processes: list[psutil.Process]) -> bool:
-    return all(has_ended(process) for process in processes)
+def have_exited(processes: list[psutil.Process]) -> bool:
+    return all(has_exited(process) for process in processes)
 
 
-def has_ended(process: psutil.Process) -> bool:
+def has_exited(process: psutil.Process) -> bool:
     try:
         return not process.is_running() or process.status() == "zombie"
     except psutil.NoSuchProcess:
         return True
 
 
-# A worker that dies
+# Restarts
 
 
-def test_a_killed_worker_is_replaced_and_nobody_is_refused(server: Server) -> None:
-    with stalled_curl(server, LINK) as visitor:
+def test_killed_worker_is_restarted_and_accepts_connections(server: Server) -> None:
+    with stalled_curl(server, LINK) as client:
         killed = server.worker
         killed.kill()
-        whole = fetch(server.port, LINK)
-        assert len(whole) > 64 * 1024 * 1024
-        visitor.communicate(timeout=60)
-        assert visitor.returncode in BROKEN_OFF
+        body = fetch(server.port, LINK)
+        assert len(body) > 64 * 1024 * 1024
+        client.communicate(timeout=60)
+        assert client.returncode in BROKEN_OFF
     assert server.worker.pid != killed.pid
     (line,) = [line for line in server.log().splitlines() if "killed" in line]
-    assert f" ERROR worker {killed.pid} was killed by SIGKILL; another one starts " in line
+    assert f" ERROR worker (pid {killed.pid}) killed by SIGKILL; restarting" in line
 
 
-def test_one_that_dies_young_is_replaced_after_a_pause(server: Server) -> None:
-    def two_have_died_young() -> bool:
-        """One that is found late on a busy machine is no longer young, so it may take some more."""
+def test_early_exit_delays_restart(server: Server) -> None:
+    def have_exited_early_twice() -> bool:
+        """Kill workers until two exits were early, because a busy machine may find a worker too late."""
         for worker in server.workers:
             with suppress(psutil.NoSuchProcess):
                 worker.kill()
-        return server.log().count("was killed by SIGKILL; another one starts in 1 s\n") >= 2
+        return server.log().count("killed by SIGKILL; restarting in 1 s\n") >= 2
 
-    assert eventually(two_have_died_young, timeout_s=60)
+    assert eventually(have_exited_early_twice, timeout_s=60)
     assert fetch(server.port, "/")
 
 
-def test_each_of_several_workers_is_replaced(photos: Path) -> None:
+def test_exited_workers_are_restarted(photos: Path) -> None:
     with running_server(photos, "--workers", "3") as server:
         assert eventually(lambda: len(server.workers) == 3)
         first = server.workers
@@ -94,100 +94,100 @@ def test_each_of_several_workers_is_replaced(photos: Path) -> None:
         assert first[1] in server.workers
 
 
-def test_several_workers_share_the_visitors(photos: Path) -> None:
-    """Downloads that come in a burst and last: each worker has a fair share of them."""
+def test_burst_of_downloads_is_shared_by_workers(photos: Path) -> None:
     options = ("--workers", "4", "--max-downloads-per-client", "0")
     with running_server(photos, *options) as server:
         assert eventually(lambda: len(server.workers) == 4)
-        # whom a busy machine gives no time gets few of one burst, but not of each
-        assert any(min(shares_of_a_burst(server)) >= 80 / 4 / 2 for _ in range(5))
+        # several bursts, because on a busy machine one worker may not run during one of them
+        assert any(min(connections_of_burst(server)) >= 80 / 4 / 2 for _ in range(5))
 
 
-def shares_of_a_burst(server: Server) -> list[int]:
-    assert eventually(lambda: not any(held_by_each(server)), timeout_s=60)
-    with ExitStack() as visitors:
-        crowd = [visitors.enter_context(knock(server, LINK)) for _ in range(80)]
-        for visitor in crowd:
-            read_head(visitor)
-        shares = held_by_each(server)
-    assert sum(shares) == 80
-    return shares
+def connections_of_burst(server: Server) -> list[int]:
+    """Open 80 downloads at once and return the number of each worker's connections."""
+    assert eventually(lambda: not any(connection_counts(server)), timeout_s=60)
+    with ExitStack() as stack:
+        clients = [stack.enter_context(knock(server, LINK)) for _ in range(80)]
+        for client in clients:
+            read_head(client)
+        counts = connection_counts(server)
+    assert sum(counts) == 80
+    return counts
 
 
-def held_by_each(server: Server) -> list[int]:
-    """How many visitors each worker has: its connections without the one that it listens on."""
+def connection_counts(server: Server) -> list[int]:
+    """Return the number of client connections of each worker, without its listening socket."""
     return [len(worker.net_connections()) - 1 for worker in server.workers]
 
 
-def test_a_starter_that_ignores_its_children_changes_nothing(photos: Path) -> None:
-    with running_server(photos, launcher=(sys.executable, "-c", IGNORES_CHILDREN)) as server:
+def test_worker_is_restarted_if_parent_ignored_sigchld(photos: Path) -> None:
+    with running_server(photos, launcher=(sys.executable, "-c", IGNORE_SIGCHLD)) as server:
         killed = server.worker
         killed.kill()
         assert fetch(server.port, "/")
-        assert eventually(lambda: f"worker {killed.pid} was killed by SIGKILL" in server.log())
+        assert eventually(lambda: f"worker (pid {killed.pid}) killed by SIGKILL" in server.log())
 
 
-# A supervisor with nobody but those who hear nothing
+# A supervisor with children that ignore signals
 
 
 def fail(*_: object) -> NoReturn:
     raise ZeroDivisionError
 
 
-def sleep(lifeline: int) -> None:
-    """As long as there is a supervisor."""
-    os.read(lifeline, 1)
+def sleep(parent_sentinel: int) -> None:
+    """Sleep until the supervisor dies."""
+    os.read(parent_sentinel, 1)
 
 
 @contextmanager
 def supervising(log: Path) -> Iterator[psutil.Process]:
-    """One that cannot put away what the dead leave, nor read its settings."""
-    crew = Generation([ProcessSpec("sleeper", sleep)], drain_timeout=0)
+    """Run a supervisor whose on_exit and reload functions fail."""
+    generation = Generation([ProcessSpec("sleeper", sleep)], drain_timeout=0)
 
     def run() -> None:
         logging.basicConfig(filename=log, force=True)
-        Supervisor(crew, reload=fail, on_stop=lambda: None, on_exit=fail).run()
+        Supervisor(generation, reload=fail, on_stop=lambda: None, on_exit=fail).run()
 
     process = multiprocessing.get_context("fork").Process(target=run)
     process.start()
     try:
-        found = psutil.Process(process.pid)
-        assert eventually(found.children)
-        yield found
+        supervisor_process = psutil.Process(process.pid)
+        assert eventually(supervisor_process.children)
+        yield supervisor_process
     finally:
         process.kill()
         process.join()
 
 
-def test_a_failure_at_a_funeral_keeps_nobody_from_being_replaced(tmp_path: Path) -> None:
+def test_on_exit_error_does_not_prevent_restart(tmp_path: Path) -> None:
     with supervising(tmp_path / "log") as process:
         (killed,) = process.children()
         killed.kill()
-        # by one look: between two the dead one may go, before its funeral is over
+        # one call of children(), because the killed child may vanish between two calls
         assert eventually(lambda: set(process.children()) - {killed}, timeout_s=60)
-    assert f"cannot put away what {killed.pid} has left\nTraceback" in (tmp_path / "log").read_text()
+    assert f"cleanup after pid {killed.pid} failed\nTraceback" in (tmp_path / "log").read_text()
 
 
-def test_a_failure_to_read_settings_leaves_the_old_ones(tmp_path: Path) -> None:
+def test_reload_error_keeps_current_generation(tmp_path: Path) -> None:
     with supervising(tmp_path / "log") as process:
-        serving = process.children()
+        children = process.children()
         process.send_signal(signal.SIGHUP)
-        assert eventually(lambda: "the old ones stay\nTraceback" in (tmp_path / "log").read_text())
-        assert process.children() == serving
+        assert eventually(lambda: "keeping the current settings\nTraceback" in (tmp_path / "log").read_text())
+        assert process.children() == children
 
 
-def test_who_insists_gives_nobody_more_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repeated_sigterm_does_not_extend_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "_KILL_AFTER_S", 1)
     with supervising(tmp_path / "log") as process:
 
         def is_stopped() -> bool:
             process.terminate()
-            return has_ended(process)
+            return has_exited(process)
 
         assert eventually(is_stopped, timeout_s=60)
 
 
-# Nothing survives
+# Cleanup after killed processes
 
 
 @pytest.mark.parametrize(
@@ -196,27 +196,27 @@ def test_who_insists_gives_nobody_more_time(tmp_path: Path, monkeypatch: pytest.
         pytest.param(lambda server: server.worker.kill(), id="worker killed"),
         pytest.param(lambda server: server.process.kill(), id="supervisor killed"),
         pytest.param(lambda server: server.process.send_signal(signal.SIGTERM), id="stopped"),
-        pytest.param(lambda server: server.worker.send_signal(signal.SIGUSR1), id="cut"),
+        pytest.param(lambda server: server.worker.send_signal(signal.SIGUSR1), id="aborted"),
     ],
 )
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_no_program_outlives_its_worker(server: Server, backend: str, end: Callable[[Server], None]) -> None:
-    with stalled_curl(server, f"{LINK}?format={backend}") as visitor:
+def test_zip_program_ends_with_worker(server: Server, backend: str, end: Callable[[Server], None]) -> None:
+    with stalled_curl(server, f"{LINK}?format={backend}") as client:
         running = tree_of(server)
         assert len(running) == 1 + (backend == "zip")
         end(server)
-        assert eventually(lambda: have_ended(running), timeout_s=60)
-        visitor.communicate(timeout=60)
-        assert visitor.returncode in BROKEN_OFF
+        assert eventually(lambda: have_exited(running), timeout_s=60)
+        client.communicate(timeout=60)
+        assert client.returncode in BROKEN_OFF
 
 
-def test_without_a_supervisor_the_address_is_free_again(photos: Path) -> None:
-    with running_server(photos, "--workers", "2") as server, knock(server, LINK) as visitor:
-        read_head(visitor)
+def test_killed_supervisor_frees_its_address(photos: Path) -> None:
+    with running_server(photos, "--workers", "2") as server, knock(server, LINK) as client:
+        read_head(client)
         assert eventually(lambda: len(server.workers) == 2)
         workers = server.workers
         server.process.kill()
         server.process.wait()
-        assert eventually(lambda: have_ended(workers), timeout_s=60)
-        with running_server(photos, port=server.port) as next_one:
-            assert fetch(next_one.port, "/")
+        assert eventually(lambda: have_exited(workers), timeout_s=60)
+        with running_server(photos, port=server.port) as new_server:
+            assert fetch(new_server.port, "/")

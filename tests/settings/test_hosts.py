@@ -49,5 +49,5 @@ def test_ipv6_wildcard_listens_on_ipv6_only() -> None:
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 64])
 def test_impossible_host_name_is_reported(host: str) -> None:
-    with pytest.raises(SettingsError, match=rf"^cannot listen on {host} port 7777 .*no host has such a name"):
+    with pytest.raises(SettingsError, match=rf"^cannot listen on {host} port 7777 .*not a valid host name"):
         bind(Settings(host=host))

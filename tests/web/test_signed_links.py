@@ -270,8 +270,7 @@ def test_no_answer_and_no_line_of_the_log_holds_a_key_or_a_signature(
 
 def secrets_in(text: str) -> list[str]:
     """Keys, and whatever looks like a signature."""
-    others = text.replace("every link needs a signature (2 keys)", "").replace("bad signature", "")
-    return re.findall(rf"{KEY}|{OLD_KEY}|signature|[0-9a-f]{{64}}", others)
+    return re.findall(rf"{KEY}|{OLD_KEY}|signature|[0-9a-f]{{64}}", text)
 
 
 ASKED = [

@@ -1,4 +1,4 @@
-"""Puts the service together as the settings want it."""
+"""Application factory: creates services, backends and the web application from the settings."""
 
 import asyncio
 import os
@@ -21,13 +21,13 @@ from tornado_archiver.web.pages import upstream_url
 from tornado_archiver.web.services import Services
 
 _ON_UNREADABLE = {"abort": fail_if_unreadable, "report": skip_unreadable}
-_CHECK_TIMEOUT_S = 10  # the supervisor hears nothing while it waits for a backend
+_CHECK_TIMEOUT_S = 10  # because the supervisor handles no signals while it waits for a backend
 
 
 async def create_services(settings: Settings, scoreboard: Scoreboard | None = None) -> Services:
-    """The service that the settings ask for, its backends checked. `scoreboard` is shared by all workers.
+    """Create the services that the settings describe, and check the backends. All workers share `scoreboard`.
 
-    Raises BackendLoadError, BackendUnavailableError, SettingsError.
+    Raise BackendLoadError, BackendUnavailableError, SettingsError.
     """
     scoreboard = scoreboard or Scoreboard()
     source_filter = SourceFilter(
@@ -53,7 +53,7 @@ async def create_services(settings: Settings, scoreboard: Scoreboard | None = No
 
 
 def create_app(settings: Settings, service: Services, metrics: Metrics) -> ArchiverApplication:
-    """What a worker serves."""
+    """Create the web application of a worker."""
     return ArchiverApplication(
         service,
         metrics=metrics,
@@ -78,7 +78,7 @@ async def _load_backends(settings: Settings) -> list[Backend]:
     options = BackendOptions(
         compress_level=settings.compression_level, stored_threshold=settings.stored_threshold
     )
-    found = []
+    checked_backends = []
     for name in dict.fromkeys((settings.backend, *settings.formats)):
         setting = "backend" if name == settings.backend else "formats"
         try:
@@ -86,31 +86,34 @@ async def _load_backends(settings: Settings) -> list[Backend]:
             await _check_backend(backend, registry.origin(name))
         except (BackendLoadError, BackendUnavailableError) as error:
             raise type(error)(f"{setting}: {name!r} ({settings.origins[setting]}): {error}") from error
-        found.append(backend)
-    return found
+        checked_backends.append(backend)
+    return checked_backends
 
 
 async def _check_backend(backend: Backend, origin: str) -> None:
-    """Raises BackendUnavailableError, whatever a backend that somebody else has written raises."""
-    limit = asyncio.timeout(_CHECK_TIMEOUT_S)
+    """Raise BackendUnavailableError for any error, because a plugin may raise any type."""
+    timeout = asyncio.timeout(_CHECK_TIMEOUT_S)
     try:
-        async with limit:
+        async with timeout:
             await backend.check()
     except (Exception, SystemExit) as error:
-        problem = _describe_failure(error, is_late=limit.expired())
+        problem = _describe_failure(error, is_late=timeout.expired())
         raise BackendUnavailableError(f"{origin}: {problem}" if origin else problem) from error
 
 
 def _describe_failure(error: BaseException, *, is_late: bool) -> str:
     if isinstance(error, BackendUnavailableError):
-        return str(error) or "it cannot work here and does not say why"
+        return str(error) or "the backend is unavailable and gives no reason"
     if isinstance(error, TimeoutError) and is_late:
-        return f"its check does not answer within {_CHECK_TIMEOUT_S:g} s"
-    return f"its check failed: {error!r}"
+        return f"the check did not end within {_CHECK_TIMEOUT_S:g} s"
+    return f"the check failed: {error!r}"
 
 
 def _demo_url(settings: Settings) -> str | None:
-    """The link to the bundled album while that is what is served; no hash of real photos is ever shown."""
+    """Return the link to the bundled album, or None if other photos are served.
+
+    The hash of a real album is secret, so it must not appear on the home page.
+    """
     if (
         settings.origins["photos_dir"] != DEFAULT
         or not settings.photos_dir.is_dir()

@@ -1,4 +1,4 @@
-"""Runs the service: one process that supervises, and those that serve."""
+"""The service's main function: settings, sockets, supervisor, workers and the admin process."""
 
 import asyncio
 import contextlib
@@ -37,20 +37,21 @@ from tornado_archiver.web.services import Services
 
 log = logging.getLogger(__name__)
 
-# Each waits for the disk of one download at a time. Asyncio has six on two cores, and as many visitors of an
-# album on a mount that hangs would hold up all others.
+# Each thread waits for the disk of one download. asyncio's default is six on two cores, so six clients of an
+# album on a dead mount would block all other downloads.
 _WORKER_THREADS = 32
 
 EXIT_CONFIG_ERROR = 2  # a setting, a backend or the address cannot be used
 
 
 def main(argv: Sequence[str]) -> int:
-    """Serve until stopped; the exit status. What stands in the way is told in one line on stderr."""
+    """Serve until stopped and return the exit status. A configuration error is one line on stderr."""
 
     def read() -> Settings:
         return load_settings(argv, os.environ, Path(".env"))
 
-    # Ignored by the starter it stays so after exec: the kernel buries the workers, and nobody misses one
+    # SIGCHLD stays ignored across exec if the parent ignored it. The kernel would then reap the workers, and
+    # waitpid() would never report them.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
         settings = read()
@@ -69,7 +70,7 @@ def _run(settings: Settings, read: Callable[[], Settings]) -> None:
     _set_up_logging(settings)
     _raise_descriptor_limit()
     scoreboard = Scoreboard()
-    # what is wrong with it shows before the address is taken
+    # before the sockets are bound, so that a backend that is unavailable stops the start
     service = asyncio.run(create_services(settings, scoreboard))
     site = Master(settings, scoreboard, [backend.name for backend in service.backends])
     new_generation = site.new_generation(settings, service)
@@ -83,7 +84,7 @@ def _run(settings: Settings, read: Callable[[], Settings]) -> None:
 
 
 class Master:
-    """What stays the same when settings are read again: the addresses, the scoreboard and the metrics."""
+    """State that a reload keeps: sockets, scoreboard and metrics."""
 
     def __init__(self, settings: Settings, scoreboard: Scoreboard, backends: Sequence[str]) -> None:
         self._settings = settings
@@ -102,7 +103,7 @@ class Master:
         return Generation(workers + [admin] * bool(self._admin_sockets), settings.drain_timeout)
 
     def reload(self, settings: Settings) -> Generation:
-        """Raises ArchiverError."""
+        """Return a generation with the new settings. Raise ArchiverError."""
         service = asyncio.run(create_services(settings, self.scoreboard))
         _set_up_logging(settings)
         self.metrics.preregister(backend.name for backend in service.backends)
@@ -110,12 +111,12 @@ class Master:
         return self.new_generation(settings, service)
 
     def worker_exited(self, pid: int) -> None:
-        """A process is no more: what it was sending has ended."""
+        """Count the downloads of a dead worker as failed, release its slots and remove its files."""
         self.metrics.worker_exited(self.scoreboard.release_process(pid))
         remove_tempdirs_of(pid)
 
     def stop_listening(self) -> None:
-        """The end begins: who comes now is refused."""
+        """Close all listening sockets, so that new connections are refused."""
         self.scoreboard.draining = True
         _close_sockets([*self._sockets, *self._admin_sockets])
 
@@ -133,7 +134,6 @@ class Master:
             await serve(app, self._sockets, share, orders, bounds)
 
     async def _run_admin(self, settings: Settings, service: Services, parent_sentinel: int) -> None:
-        """To the admin, how it goes."""
         _close_sockets(self._sockets)
         readiness = Readiness(settings.photos_dir, service.backends, self.scoreboard)
         app = AdminApplication(self.metrics, self.scoreboard, readiness)
@@ -142,27 +142,30 @@ class Master:
 
 
 def _close_sockets(sockets: Iterable[socket.socket]) -> None:
-    """Nobody may hold what he does not answer on: whoever came would be let in by the kernel, and wait."""
-    for listening in sockets:
-        listening.close()
+    """Close sockets that this process does not accept from.
+
+    Otherwise the kernel would complete handshakes of connections that are never accepted.
+    """
+    for sock in sockets:
+        sock.close()
 
 
 def _set_up_logging(settings: Settings) -> None:
     configure_logging(settings.log_format)
     access_log.log.setLevel(logging.INFO if settings.enable_logging else logging.WARNING)
-    # below that it quotes each malformed request, and with it maybe a hash
+    # because its INFO messages quote malformed requests, which may contain a hash
     logging.getLogger("tornado.general").setLevel(logging.WARNING)
 
 
 def _log_startup(settings: Settings, service: Services) -> None:
-    """What an operator compares with what he wanted, at the start and when the settings are read again."""
+    """Log what is served, at the start and after a reload."""
     for warning in settings.warnings:
         log.warning("%s", warning)
     log.info("packing the directories in %s as %s", settings.photos_dir, service.backends[0].name)
     log.info("%s", _signing_status(service.link_keys))
     if problem := read_error(settings.photos_dir):
         log.warning(
-            "the photos directory %r (%s) cannot be read by user %d: %s; every link answers 503 until it can",
+            "photos directory %r (%s): cannot be read by user %d: %s; every link returns 503 until then",
             str(settings.photos_dir),
             settings.origins["photos_dir"],
             os.geteuid(),
@@ -172,16 +175,16 @@ def _log_startup(settings: Settings, service: Services) -> None:
 
 def _signing_status(keys: LinkSigner | None) -> str:
     if keys is None:
-        return "links need no signature"
+        return "signed links: off"
     count = len(keys.keys)
-    return f"every link needs a signature ({count} key{'s' * (count > 1)})"
+    return f"signed links: required ({count} key{'s' * (count > 1)})"
 
 
 def _asyncio_target(serve: Callable[..., Coroutine[Any, Any, None]], *args: object) -> Callable[[int], None]:
-    """What `serve` does with these arguments and a lifeline, as a process that ends with it (os._exit).
+    """Return the target of a ProcessSpec that runs the coroutine `serve(*args, parent_sentinel)`.
 
-    Not `asyncio.run`, which waits at the end for all threads and tasks: one thread that hangs in a dead mount
-    would hold up the process until it is killed. `serve` itself gives its tasks the time to clean up.
+    asyncio.run is not used, because it waits for all threads and tasks: a thread that is blocked in a dead
+    mount would hold up the process until it is killed. `serve` itself waits for the cleanup of its tasks.
     """
 
     def run(parent_sentinel: int) -> None:
@@ -193,13 +196,19 @@ def _asyncio_target(serve: Callable[..., Coroutine[Any, Any, None]], *args: obje
 
 
 def _raise_descriptor_limit() -> None:
-    """Each visitor takes a few descriptors, and the usual soft limit is 1,024."""
+    """Raise the soft limit to the hard limit.
+
+    A connection uses a few descriptors, and the usual soft limit is 1,024.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _tune_gc() -> None:
-    """A walk makes tens of thousands of small objects and no cycles: looking for some costs a tenth of it."""
+    """Collect garbage less often.
+
+    A scan creates tens of thousands of small objects and no cycles; the collector took 10% of its time.
+    """
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)

@@ -1,4 +1,4 @@
-"""The addresses that the service listens on."""
+"""Listening sockets: bound to the configured addresses or inherited by socket activation."""
 
 import logging
 import os
@@ -20,45 +20,49 @@ _LISTENING = f"tornado-archiver {__version__} listening on"  # the first line of
 
 
 def bind(settings: Settings, address: tuple[str, str] = PUBLIC) -> list[socket.socket]:
-    """Take the address that these two settings name, one socket for each of those that the host has.
+    """Bind the address in these two settings and return one socket for each address of the host.
 
-    Raises SettingsError."""
+    Raise SettingsError.
+    """
     host, port = (getattr(settings, name) for name in address)
     try:
         sockets = bind_sockets(port, host)
-    except (OSError, UnicodeError) as error:  # what is no host name in DNS, such as a..b, is a UnicodeError
+    except (OSError, UnicodeError) as error:  # IDNA encoding of a name like a..b is a UnicodeError
         host_key, port_key = (name.replace("_", "-") for name in address)
         origins = f"{host_key}: {settings.origins[address[0]]}, {port_key}: {settings.origins[address[1]]}"
-        problem = error.strerror if isinstance(error, OSError) else "no host has such a name"
+        problem = error.strerror if isinstance(error, OSError) else "not a valid host name"
         raise SettingsError(
             f"cannot listen on {host} port {port} ({origins}): {problem};"
             " choose an address of this machine and a free port"
         ) from error
-    _log_listening(sockets, "the admin's pages are on" if address == ADMIN else _LISTENING)
+    _log_listening(sockets, "admin endpoints on" if address == ADMIN else _LISTENING)
     return sockets
 
 
 def open_public_sockets(settings: Settings) -> list[socket.socket]:
-    """What the starter has opened already, in place of the visitors' address. Raises SettingsError."""
+    """Return the sockets inherited by socket activation, else bind the public address.
+
+    Raise SettingsError.
+    """
     inherited = listen_fds(os.environ)
     _log_listening(inherited, _LISTENING)
     return inherited or bind(settings)
 
 
 def warn_address_changed(old: Settings, new: Settings) -> None:
-    """A running service stays where it is."""
+    """Warn that a reload does not change addresses."""
     for name in (*PUBLIC, *ADMIN):
         if getattr(old, name) != getattr(new, name):
-            log.warning("%s: %s takes a restart", name.replace("_", "-"), getattr(new, name))
+            log.warning("changing %s to %s requires a restart", name.replace("_", "-"), getattr(new, name))
 
 
-def _log_listening(sockets: list[socket.socket], what: str) -> None:
-    for name in {str(listening.getsockname()): listening for listening in sockets}.values():
-        log.info("%s %s", what, _url(name))
+def _log_listening(sockets: list[socket.socket], prefix: str) -> None:
+    for sock in {str(sock.getsockname()): sock for sock in sockets}.values():
+        log.info("%s %s", prefix, _url(sock))
 
 
-def _url(listening: socket.socket) -> str:
-    if listening.family == socket.AF_UNIX:
-        return f"unix:{listening.getsockname()}"
-    host, port = listening.getsockname()[:2]
+def _url(sock: socket.socket) -> str:
+    if sock.family == socket.AF_UNIX:
+        return f"unix:{sock.getsockname()}"
+    host, port = sock.getsockname()[:2]
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"

@@ -1,8 +1,8 @@
-"""UTF-8 for names of files, settings and the log, whatever the locale is (PEP 540).
+"""Python's UTF-8 mode (PEP 540) for file names, settings and the log in any locale.
 
-A link is UTF-8, and so are the names in an archive; bytes that are not are kept as surrogates (PEP 383).
-Under a locale such as de_DE.ISO-8859-1 or a plain C, Python would decode the same bytes differently where
-they come from the disk, the command line or the environment, and could not encode all of them again.
+Links and member names are UTF-8. Bytes that are not UTF-8 are kept as surrogates (PEP 383). In a locale like
+de_DE.ISO-8859-1 or C, Python would decode the same bytes differently from the disk, the command line and the
+environment, and could not encode all of them again.
 """
 
 import os
@@ -10,14 +10,13 @@ import sys
 
 
 def ensure_utf8_mode() -> None:
-    """Start the program once more in Python's UTF-8 mode, unless names are UTF-8 already.
+    """Restart the program in Python's UTF-8 mode, unless the file system encoding is UTF-8 already.
 
-    To be called first of all: Python cannot switch while it runs. exec keeps the process id and the
-    descriptors that were inherited.
+    Call it first, because Python cannot change the mode while it runs. exec keeps the process ID and the
+    inherited descriptors.
     """
     if sys.getfilesystemencoding() != "utf-8" and not sys.flags.utf8_mode:
-        with open(
-            "/proc/self/cmdline", "rb"
-        ) as file:  # sys.orig_argv is decoded, and EUC-JP is not reversible
-            arguments = file.read().split(b"\0")[1:-1]
-        os.execv(sys.executable, [os.fsencode(sys.executable), b"-X", b"utf8", *arguments])  # noqa: S606
+        # not sys.orig_argv, because it is decoded, and EUC-JP cannot be encoded back to the same bytes
+        with open("/proc/self/cmdline", "rb") as file:
+            args = file.read().split(b"\0")[1:-1]
+        os.execv(sys.executable, [os.fsencode(sys.executable), b"-X", b"utf8", *args])  # noqa: S606
