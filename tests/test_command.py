@@ -1,4 +1,4 @@
-"""`python server.py` as an operator meets it: what it says, how it exits, what its log tells."""
+"""`python server.py` from the command line: errors, --help, --print-config, exit status and log."""
 
 import re
 import signal
@@ -30,27 +30,27 @@ ALBUM = "5f2c1e0b9a7d4c3e8f6a1b2c3d4e5f60"
 
 
 def run(*args: str, cwd: Path, env: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
-    """A run that ends by itself."""
+    """Run a command that exits without a signal."""
     return subprocess.run(
         [*SERVER, *args], cwd=cwd, env=plain_environment(env), capture_output=True, text=True, timeout=60
     )
 
 
-def complaint(*args: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
-    """The one line that stands between the settings and a running service."""
-    ended = run(*args, cwd=cwd, env=env)
-    assert ended.returncode == 2
-    assert ended.stdout == ""
-    (line,) = ended.stderr.splitlines()
+def error_line(*args: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
+    """Return the one line of a start that fails with a configuration error."""
+    result = run(*args, cwd=cwd, env=env)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
     assert line.startswith("server.py: ")
     return line
 
 
-# What cannot be used
+# Configuration errors
 
 
 @pytest.mark.parametrize(
-    ("args", "told"),
+    ("args", "message"),
     [
         (["--port", "many"], "port: 'many' (flag --port) is not allowed: a whole number from 0 to 65535"),
         (["--compression-level", "10"], "compression-level: '10' (flag --compression-level)"),
@@ -64,72 +64,72 @@ def complaint(*args: str, cwd: Path, env: Mapping[str, str] | None = None) -> st
     ],
     ids=["number", "range", "flag", "config file", "backend", "format"],
 )
-def test_a_bad_setting_is_told_in_one_line(tmp_path: Path, args: list[str], told: str) -> None:
-    assert told in complaint(*args, cwd=tmp_path)
+def test_invalid_flag_is_one_error_line(tmp_path: Path, args: list[str], message: str) -> None:
+    assert message in error_line(*args, cwd=tmp_path)
 
 
-def test_a_bad_variable_is_told_in_one_line(tmp_path: Path) -> None:
-    line = complaint(cwd=tmp_path, env={"ENABLE_LOGGING": "maybe"})
+def test_invalid_variable_is_one_error_line(tmp_path: Path) -> None:
+    line = error_line(cwd=tmp_path, env={"ENABLE_LOGGING": "maybe"})
     assert "enable-logging: 'maybe' (environment variable ENABLE_LOGGING) is not allowed" in line
 
 
-def test_without_zip_it_says_what_to_install(tmp_path: Path) -> None:
-    line = complaint("--backend", "zip", cwd=tmp_path, env={"PATH": str(tmp_path)})
+def test_missing_zip_program_stops_start_and_names_package(tmp_path: Path) -> None:
+    line = error_line("--backend", "zip", cwd=tmp_path, env={"PATH": str(tmp_path)})
     assert "backend: 'zip' (flag --backend)" in line
     assert "apt-get install zip" in line
 
 
-def test_without_zip_another_backend_works(tmp_path: Path) -> None:
+def test_other_backend_works_without_zip_program(tmp_path: Path) -> None:
     (tmp_path / "album").mkdir()
     (tmp_path / "album" / "1.jpg").touch()
     with running_server(tmp_path, "--backend", "tar.gz", env={"PATH": "/nowhere"}) as server:
         assert fetch(server.port, "/archive/album/").startswith(b"\x1f\x8b")
 
 
-def test_a_port_in_use_is_told_in_one_line(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        line = complaint("--backend", "tar.gz", "--port", port, cwd=tmp_path)
+def test_port_in_use_is_one_error_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+        line = error_line("--backend", "tar.gz", "--port", port, cwd=tmp_path)
     assert f"cannot listen on 127.0.0.1 port {port} (host: default, port: flag --port)" in line
 
 
-def test_a_port_in_use_for_the_admin_is_told_in_one_line(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        ended = run("--port", "0", "--admin-port", port, cwd=tmp_path)
-    assert ended.returncode == 2
-    told = f"port {port} (admin-host: default, admin-port: flag --admin-port)"
-    assert f"server.py: cannot listen on 127.0.0.1 {told}" in ended.stderr
+def test_admin_port_in_use_stops_start(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+        result = run("--port", "0", "--admin-port", port, cwd=tmp_path)
+    assert result.returncode == 2
+    address = f"127.0.0.1 port {port} (admin-host: default, admin-port: flag --admin-port)"
+    assert f"server.py: cannot listen on {address}" in result.stderr
 
 
-# What it tells when asked
+# --help and --print-config
 
 
-def test_help_names_every_setting(tmp_path: Path) -> None:
-    ended = run("--help", cwd=tmp_path)
-    assert (ended.returncode, ended.stderr) == (0, "")
+def test_help_lists_settings(tmp_path: Path) -> None:
+    result = run("--help", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
     for flag in ("--photos-dir", "--backend", "--enable-logging", "--response-delay"):
-        assert flag in ended.stdout
+        assert flag in result.stdout
 
 
 def test_version_is_printed(tmp_path: Path) -> None:
-    ended = run("--version", cwd=tmp_path)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"tornado-archiver {__version__}\n", "")
+    result = run("--version", cwd=tmp_path)
+    assert (result.returncode, result.stdout, result.stderr) == (0, f"tornado-archiver {__version__}\n", "")
 
 
-def test_first_line_of_the_log_has_the_version(tmp_path: Path) -> None:
+def test_first_log_line_has_version(tmp_path: Path) -> None:
     with running_server(tmp_path) as server:
         assert f" INFO tornado-archiver {__version__} " in server.log().splitlines()[0]
 
 
-def test_print_config_tells_where_each_value_comes_from(tmp_path: Path) -> None:
+def test_print_config_shows_origin_of_each_value(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("RESPONSE_DELAY=0.5\nPORT=1111\n")
     (tmp_path / "my.conf").write_text("compression-level = 9\n")
-    ended = run(
+    result = run(
         "--print-config", "-P", "2222", "--config", "my.conf", cwd=tmp_path, env={"ENABLE_LOGGING": "1"}
     )
-    assert (ended.returncode, ended.stderr) == (0, "")
-    lines = {re.sub(" +", " ", line) for line in ended.stdout.splitlines()}
+    assert (result.returncode, result.stderr) == (0, "")
+    lines = {re.sub(" +", " ", line) for line in result.stdout.splitlines()}
     assert {
         "port 2222 flag --port",
         "enable-logging yes environment variable ENABLE_LOGGING",
@@ -139,7 +139,7 @@ def test_print_config_tells_where_each_value_comes_from(tmp_path: Path) -> None:
     } <= lines
 
 
-def test_the_env_file_where_it_is_started_is_read(tmp_path: Path) -> None:
+def test_env_file_in_current_directory_is_loaded(tmp_path: Path) -> None:
     port = free_port()
     album = linked_noise(tmp_path / "albums" / "album", files=1, size=1000)
     (tmp_path / ".env").write_text(f"PORT={port}\nPHOTOS_DIR=albums\nARCHIVER_BACKEND=tar.gz\n")
@@ -151,15 +151,15 @@ def test_the_env_file_where_it_is_started_is_read(tmp_path: Path) -> None:
             process.terminate()
 
 
-def test_any_free_port_is_told_in_the_log(tmp_path: Path) -> None:
+def test_port_0_logs_the_port_chosen(tmp_path: Path) -> None:
     command = [*SERVER, "--port", "0", "--backend", "tar.gz"]
     with subprocess.Popen(
         command, cwd=tmp_path, env=plain_environment(), stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             assert process.stderr is not None
-            told = (re.search(r"listening on http://127\.0\.0\.1:(\d+)/", line) for line in process.stderr)
-            port = next(int(found[1]) for found in told if found)
+            matches = (re.search(r"listening on http://127\.0\.0\.1:(\d+)/", line) for line in process.stderr)
+            port = next(int(match[1]) for match in matches if match)
             assert fetch(port, "/").startswith(b"<!DOCTYPE html>")
         finally:
             process.terminate()
@@ -183,18 +183,20 @@ def logging_server(request: pytest.FixtureRequest, photos: Path) -> Iterator[Ser
         yield server
 
 
-def links_told(server: Server) -> list[str]:
-    """The log's lines about archive links, without their time of day, the request's id and its duration."""
+def archive_log_lines(server: Server) -> list[str]:
+    """Return the log lines of archive requests, without time, request ID and duration."""
     pattern = r"^\S+ \S+ INFO [0-9a-f]{16} ([A-Z]+ /archive/.* bytes) \d+\.\d{3} s (.*)$"
-    return [" ".join(found) for found in re.findall(pattern, server.log(), re.MULTILINE)]
+    return [" ".join(groups) for groups in re.findall(pattern, server.log(), re.MULTILINE)]
 
 
-def test_the_log_has_one_line_for_each_request(logging_server: Server) -> None:
+def test_log_has_one_line_for_each_request(logging_server: Server) -> None:
     body = fetch(logging_server.port, f"/archive/{ALBUM}/")
-    with knock(logging_server, f"/archive/{ALBUM[::-1]}?key=secret") as visitor:
-        read_head(visitor)
-    assert eventually(lambda: len(links_told(logging_server)) >= 2)
-    missing, archive = sorted(links_told(logging_server))  # the first one may be put away after the second
+    with knock(logging_server, f"/archive/{ALBUM[::-1]}?key=secret") as client:
+        read_head(client)
+    assert eventually(lambda: len(archive_log_lines(logging_server)) >= 2)
+    missing, archive = sorted(
+        archive_log_lines(logging_server)
+    )  # sorted, because the second response may end first
     assert re.fullmatch(
         rf"GET /archive/{ALBUM[:6]}…/ 200 {len(body)}( of {len(body)})? bytes complete", archive
     )
@@ -203,33 +205,33 @@ def test_the_log_has_one_line_for_each_request(logging_server: Server) -> None:
         assert part not in logging_server.log()
 
 
-def test_the_log_says_that_a_visitor_left(logging_server: Server) -> None:
-    with knock(logging_server, f"/archive/{ALBUM}/") as visitor:
-        read_head(visitor)
-    assert eventually(lambda: links_told(logging_server))
-    (line,) = links_told(logging_server)
+def test_log_reports_client_closed(logging_server: Server) -> None:
+    with knock(logging_server, f"/archive/{ALBUM}/") as client:
+        read_head(client)
+    assert eventually(lambda: archive_log_lines(logging_server))
+    (line,) = archive_log_lines(logging_server)
     assert re.fullmatch(rf"GET /archive/{ALBUM[:6]}…/ 200 \d+( of \d{{8}})? bytes client_closed", line)
 
 
-def test_the_log_says_that_the_service_stopped(logging_server: Server) -> None:
-    with knock(logging_server, f"/archive/{ALBUM}/") as visitor:
-        read_head(visitor)
+def test_log_reports_shutdown_during_download(logging_server: Server) -> None:
+    with knock(logging_server, f"/archive/{ALBUM}/") as client:
+        read_head(client)
         logging_server.process.send_signal(signal.SIGTERM)
         assert logging_server.process.wait(timeout=60) == 0
-    (line,) = links_told(logging_server)
+    (line,) = archive_log_lines(logging_server)
     assert re.fullmatch(rf"GET /archive/{ALBUM[:6]}…/ 200 \d+( of \d{{8}})? bytes shutdown", line)
 
 
-def test_without_logging_there_are_no_lines_for_requests(photos: Path) -> None:
+def test_requests_are_not_logged_without_enable_logging(photos: Path) -> None:
     with running_server(photos, "--backend", "tar.gz") as server:
         fetch(server.port, "/archive/small/")
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(timeout=60) == 0
-        assert "stopping" in server.log()
+        assert "shutting down" in server.log()
         assert "/archive/" not in server.log()
 
 
-def test_the_home_page_names_no_real_album(photos: Path) -> None:
+def test_home_page_does_not_name_real_albums(photos: Path) -> None:
     with running_server(photos, "--backend", "tar.gz") as server:
         page = fetch(server.port, "/").decode()
     assert "<h1>" in page
@@ -237,14 +239,14 @@ def test_the_home_page_names_no_real_album(photos: Path) -> None:
         assert name not in page
 
 
-# The response delay
+# Response delay
 
 
-def test_the_response_delay_slows_a_download_down(tmp_path: Path) -> None:
+def test_response_delay_slows_download(tmp_path: Path) -> None:
     tool("zip")
     linked_noise(tmp_path / "album", files=8, size=1024 * 1024)
     delay = {"ENABLE_RESPONSE_DELAY": "1", "RESPONSE_DELAY": "0.02"}
     with running_server(tmp_path, "--backend", "zip", env=delay) as server:
         start = time.monotonic()
         fetch(server.port, "/archive/album/")
-        assert time.monotonic() - start >= 8 * 0.02, "8 MiB come in chunks of 1 MiB at most"
+        assert time.monotonic() - start >= 8 * 0.02, "a delay for each chunk of at most 1 MiB"

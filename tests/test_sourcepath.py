@@ -1,4 +1,4 @@
-"""From the path of a link to the hash in it: one plain name, or nothing at all."""
+"""parse_hash: valid hashes and rejected paths of archive links."""
 
 import pytest
 
@@ -35,7 +35,7 @@ from tornado_archiver.links.path import parse_hash
         pytest.param("%D1%84" * 127 + "/", "ф" * 127, id="254 bytes of two-byte letters"),
     ],
 )
-def test_a_name(path: str, expected: str) -> None:
+def test_parse_hash_returns_name(path: str, expected: str) -> None:
     assert parse_hash(path) == expected
 
 
@@ -80,7 +80,7 @@ def test_a_name(path: str, expected: str) -> None:
         "a%7f/",
         "a%C2%85/",
         "a%E2%80%A8b/",  # a line separator
-        "a%C2%A0b/",  # a blank that looks like another
+        "a%C2%A0b/",  # no-break space
         ".hidden/",
         "%2ehidden/",
         "%23recycle/",
@@ -93,7 +93,7 @@ def test_a_name(path: str, expected: str) -> None:
         "1.jpg_original/",
         "%ff/",
         "\xff/",
-        "фото/",  # no byte of a request line
+        "фото/",  # characters above 255 are not bytes
         "a%C3/",
         "%c0%ae%c0%ae/",  # an over-long `..`
         "%ed%a0%80/",
@@ -102,5 +102,5 @@ def test_a_name(path: str, expected: str) -> None:
         pytest.param("n" * 100_000, id="far too long"),
     ],
 )
-def test_no_name(path: str) -> None:
+def test_parse_hash_of_invalid_path_is_none(path: str) -> None:
     assert parse_hash(path) is None

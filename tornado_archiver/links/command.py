@@ -1,4 +1,4 @@
-"""`tornado-archiver sign-link`: makes an expiring link, with the keys that the service is given."""
+"""`tornado-archiver sign-link`: prints a signed link, with the same keys as the service."""
 
 import argparse
 import math
@@ -23,23 +23,23 @@ EXIT_USAGE = 2
 
 _TTL = duration(3650 * DAY)
 _NO_KEY = (
-    "there is no key to sign with: set ARCHIVER_LINK_SECRET_FILE or ARCHIVER_LINK_SECRET, in the environment "
-    "or in .env, or give --link-secret-file FILE or --config FILE"
+    "no key to sign with; set ARCHIVER_LINK_SECRET_FILE or ARCHIVER_LINK_SECRET in the environment or in "
+    ".env, or use --link-secret-file FILE or --config FILE"
 )
 _EPILOG = (
-    "The key is the first one of the setting link-secret, or else the first one in the file that the "
-    "setting link-secret-file names. Both are read from where the service reads them: the environment "
+    "The link is signed with the first key of the setting link-secret, else with the first key in "
+    "link-secret-file. Both settings are read from the same places as by the service: the environment "
     "(ARCHIVER_LINK_SECRET, ARCHIVER_LINK_SECRET_FILE), the .env file in the current directory, and the "
     "config file."
 )
 
 
 def main(argv: Sequence[str]) -> int:
-    """Print the link that `argv` (without the program's name) asks for; the exit status."""
+    """Print the link for `argv` (without the program's name) and return the exit status."""
     args = _parser().parse_args(argv or ["--help"])
     try:
         settings = _settings(args, os.environ, Path(".env"))
-        _print_error(*settings.warnings)  # the reason, maybe, that there is no key
+        _print_error(*settings.warnings)  # first, because a warning may explain a missing key
         keys = _keys(settings)
     except ArchiverError as error:
         _print_error(str(error))
@@ -57,10 +57,10 @@ def _print_error(*lines: str) -> None:
 
 
 def _settings(args: argparse.Namespace, environ: Mapping[str, str], dotenv: Path) -> Settings:
-    """Read as the service reads them, so that both can be given the same."""
+    """Load the settings from the same places as the service."""
     flags = {"--config": args.config, "--link-secret-file": args.link_secret_file}
-    given = [f"{flag}={value}" for flag, value in flags.items() if value is not None]
-    return load_settings(given, environ, dotenv)
+    argv = [f"{flag}={value}" for flag, value in flags.items() if value is not None]
+    return load_settings(argv, environ, dotenv)
 
 
 def _keys(settings: Settings) -> LinkSigner:
@@ -71,47 +71,49 @@ def _keys(settings: Settings) -> LinkSigner:
 
 
 def _warn_unknown_format(name: str, settings: Settings) -> str:
-    """A warning only: the service may have flags that nobody here knows of."""
+    """Return a warning, not an error, because the flags of the service are unknown here."""
     origins = f"backend: {settings.origins['backend']}, formats: {settings.origins['formats']}"
-    offered = ", ".join(dict.fromkeys((settings.backend, *settings.formats)))
+    formats = ", ".join(dict.fromkeys((settings.backend, *settings.formats)))
     return (
-        f"warning: a service with these settings answers this link with 400: {name!r} is none of its "
-        f"formats, which are {offered} ({origins}); add it to ARCHIVER_FORMATS"
+        f"warning: a service with these settings returns 400 for this link: {name!r} is not one of the "
+        f"formats {formats} ({origins}); add it to ARCHIVER_FORMATS"
     )
 
 
 class _Parser(argparse.ArgumentParser):
-    """Complains in one line, as the service does."""
+    """Argument parser whose errors are one line, like those of the service."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(EXIT_USAGE, f"{self.prog}: {message}; --help tells more\n")
+        self.exit(EXIT_USAGE, f"{self.prog}: {message}; see --help\n")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog=f"{program_name()} sign-link",
-        description="Prints a link that expires, without a check that there is such a directory.",
+        description="Print a signed link. The command does not check that the directory exists.",
         epilog=_EPILOG,
         allow_abbrev=False,
     )
-    parser.add_argument("hash", type=_hash, help="The name of the directory.")
-    parser.add_argument("--expires", type=_ttl, required=True, metavar="TIME", help="For how long: 12h, 7d.")
+    parser.add_argument("hash", type=_hash, help="Name of the directory.")
+    parser.add_argument("--expires", type=_ttl, required=True, metavar="TIME", help="Lifetime: 12h, 7d.")
     parser.add_argument(
-        "--format", type=_format, metavar="NAME", help="Ask for this format instead of the usual."
+        "--format", type=_format, metavar="NAME", help="Archive format; default: that of the service."
     )
-    parser.add_argument("--base-url", type=_base_url, metavar="URL", help="What to put in front.")
+    parser.add_argument(
+        "--base-url", type=_base_url, metavar="URL", help="Address of the service, before the path."
+    )
     parser.add_argument("-c", "--config", metavar="FILE", help="Config file with settings.")
     parser.add_argument("--link-secret-file", metavar="FILE", help="File with keys, one on each line.")
     return parser
 
 
 def _hash(text: str) -> str:
-    # the bytes that were typed, whatever the locale makes of them
+    # quoted from the bytes of the argument, so that the link does not depend on the locale
     name = parse_hash(quote(os.fsencode(text), safe=""))
     if name is None:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not allowed: the name of a directory, without / and \\, "
-            "neither hidden nor junk such as #recycle"
+            "not hidden, and not junk such as #recycle"
         )
     return name
 
@@ -121,7 +123,7 @@ def _ttl(text: str) -> float:
         ttl: float = _TTL.parse(text)
     except ValueError:
         ttl = 0
-    if ttl < 1:  # 0 is "for ever" in some settings; no link lives so long
+    if ttl < 1:  # rejects 0, which means no limit in some settings, because every link expires
         raise argparse.ArgumentTypeError(
             f"{text!r} is not allowed: a time from 1s to 3650d, such as 30m, 12h or 7d"
         )

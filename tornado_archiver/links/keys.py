@@ -1,4 +1,4 @@
-"""The keys of expiring links, from the two settings that can hold them. No message shows a key."""
+"""Keys of signed links, from the settings link-secret and link-secret-file. No message contains a key."""
 
 from pathlib import Path
 
@@ -8,13 +8,13 @@ from tornado_archiver.settings.load import read_text
 from tornado_archiver.settings.options import DEFAULT, Settings
 from tornado_archiver.settings.types import key_problem
 
-_KEY_HINT = "it may hold keys only, one on each line, such as openssl rand -hex 32 prints"
+_KEY_HINT = "write one key a line and nothing else; create a key with openssl rand -hex 32"
 
 
 def load_link_keys(settings: Settings) -> LinkSigner | None:
-    """Those of link-secret, then those of link-secret-file; None when links need no signature.
+    """Return the keys of link-secret, then those of link-secret-file, or None without signed links.
 
-    Raises SettingsError.
+    Raise SettingsError.
     """
     _reject_empty(settings)
     keys = list(settings.link_secret)
@@ -24,24 +24,24 @@ def load_link_keys(settings: Settings) -> LinkSigner | None:
 
 
 def _reject_empty(settings: Settings) -> None:
-    """An empty flag is refused: with --link-secret "$FORGOTTEN" the links would be open to everybody."""
+    """Reject an empty value, because --link-secret "$UNSET" would disable signed links unnoticed."""
     for name in ("link_secret", "link_secret_file"):
         origin = settings.origins[name]
         if origin != DEFAULT and not getattr(settings, name):
-            raise SettingsError(f"{name.replace('_', '-')}: no value ({origin}): give one, or leave it out")
+            raise SettingsError(f"{name.replace('_', '-')}: no value ({origin}); set a value or remove it")
 
 
 def _read_key_file(path: Path, origin: str) -> list[str]:
-    """One on each line, without the blanks around it; blank lines behind the first do not count."""
+    """Return the keys, one a line, without blanks around them. Blank lines after the first are ignored."""
     file = f"{str(path)!r} ({origin})"
-    # nothing at its beginning is skipped, not even a byte order mark: a CMS signs with the first line
+    # the start is not stripped, not even of a byte order mark, because a CMS signs with the first line
     text = read_text(path, f"link-secret-file: {file}", encoding="utf-8")
     lines = [line.strip(" \t\r") for line in text.split("\n")]
     if not any(lines):
-        raise SettingsError(f"link-secret-file: {file} holds no key: {_KEY_HINT}")
+        raise SettingsError(f"link-secret-file: {file} contains no key; {_KEY_HINT}")
     for number, line in enumerate(lines, 1):
-        if fault := _key_problem(number, line):
-            raise SettingsError(f"link-secret-file: line {number} of {file} {fault}: {_KEY_HINT}")
+        if problem := _key_problem(number, line):
+            raise SettingsError(f"link-secret-file: line {number} of {file} {problem}; {_KEY_HINT}")
     return [line for line in lines if line]
 
 

@@ -1,22 +1,22 @@
-"""From the path of a link to the hash in it. Pure: whether there is such a directory, the storage knows."""
+"""Parser for the path of an archive link. Pure: the storage checks whether the directory exists."""
 
 from urllib.parse import unquote_to_bytes
 
 from tornado_archiver.sources.filter import is_never_served
 
-MAX_HASH_BYTES = 255  # of a directory's name on any file system in use
+MAX_HASH_BYTES = 255  # NAME_MAX of Linux file systems: limits.h
 
 
 def parse_hash(path: str) -> str | None:
-    """The hash in `path`, the part of a link's path after `/archive/`, still percent-encoded.
+    """Return the hash in `path`, the percent-encoded part of a link's path after `/archive/`.
 
-    `path` holds one character for each byte of the request line, as Tornado hands it over: curl sends
-    `/archive/фото/` as it was typed, in UTF-8.
+    `path` has one character for each byte of the request line, as Tornado passes it, because curl sends
+    `/archive/фото/` unencoded in UTF-8.
 
-    One name, with or without one slash behind it, decoded once (RFC 3986 2.4). None for whatever cannot
-    name a directory directly beneath the photos root: nothing, `.`, `..`, a hidden name, one of junk, a slash
-    or a backslash in any encoding, a character that does not print, bytes that are not UTF-8, an over-long
-    name.
+    A hash is one name, optionally followed by one slash, and decoded once (RFC 3986 2.4). Return None for a
+    path that cannot name a directory directly in the photos root: an empty name, `.`, `..`, a hidden name,
+    junk, a slash or a backslash in any encoding, a character that is not printable, bytes that are not UTF-8,
+    or a name of more than 255 bytes.
     """
     try:
         name = unquote_to_bytes(path.removesuffix("/").encode("latin-1")).decode("utf-8")

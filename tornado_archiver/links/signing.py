@@ -1,8 +1,8 @@
-"""Links that expire: only who has a key can make one. Pure: what the time is, the caller says.
+"""Signed links: links with an expiry time and an HMAC. Pure: the caller passes the time.
 
-`/archive/<hash>/?expires=<unix time>&signature=<hex>`. What is signed is the hash, a newline and the digits
-of the time. Neither part can hold a newline, so no other pair makes the same text. The format is not
-signed: a link opens its directory in every format that the service offers.
+`/archive/<hash>/?expires=<unix time>&signature=<hex>`. The signed text is the hash, a newline and the digits
+of the time. Neither part can contain a newline, so the text determines both. The format is not signed, so a
+link is valid for every format that the service offers.
 """
 
 import hmac
@@ -13,19 +13,22 @@ from urllib.parse import quote, urlencode
 
 from tornado_archiver.errors import BadSignatureError, LinkExpiredError
 
-# One text for each time, as PHP and Python write it: no sign, no leading zero, no digits of other scripts
+# One text for each time, as PHP and Python print it, without sign, leading zero and non-ASCII digits
 _EXPIRES = re.compile(r"0|[1-9][0-9]{0,11}")
 
 
 @dataclass(frozen=True, slots=True)
 class LinkSigner:
-    """The first key signs, all are accepted: a new one goes in front, an old one out when its links have
-    expired."""
+    """Keys that sign and verify links.
 
-    keys: tuple[str, ...] = field(repr=False)  # whatever prints this object must not print them
+    The first key signs, and links signed with any of the keys are valid. To replace a key, add the new one
+    in front, and remove the old one when its links have expired.
+    """
+
+    keys: tuple[str, ...] = field(repr=False)  # so that logs and tracebacks do not contain them
 
     def sign(self, source_hash: str, expires: int, extra_query: Mapping[str, str] | None = None) -> str:
-        """The link's path and query, signed; the `extra_query` arguments are not."""
+        """Return path and query of the link; `expires` in Unix time. `extra_query` is not signed."""
         signature = self.signature(source_hash, str(expires))
         arguments = {"expires": str(expires), "signature": signature, **(extra_query or {})}
         return f"/archive/{quote(source_hash, safe='')}/?{urlencode(arguments)}"
@@ -34,21 +37,24 @@ class LinkSigner:
         return _signature(self.keys[0], source_hash, expires)
 
     def verify(self, source_hash: str, expires: str, signature: str, now: float) -> None:
-        """Raises BadSignatureError for what no key has signed; LinkExpiredError only for a link that was
-        right once, so that nobody else learns that there is something."""
+        """Raise BadSignatureError or LinkExpiredError unless the link is valid at the Unix time `now`.
+
+        LinkExpiredError requires a valid signature, so that a client without one cannot learn that the
+        directory exists.
+        """
         if not _EXPIRES.fullmatch(expires) or not self._matches_any_key(source_hash, expires, signature):
-            raise BadSignatureError("no key has signed this link")
+            raise BadSignatureError("the signature does not match any key")
         if now >= int(expires):
-            raise LinkExpiredError("the time of this link is over")
+            raise LinkExpiredError("the link has expired")
 
     def _matches_any_key(self, source_hash: str, expires: str, signature: str) -> bool:
-        """All keys are always tried, and each in constant time: how long it takes says nothing about them."""
-        given = signature.encode("ascii", "replace")  # compare_digest takes no text beyond ASCII
-        wanted = [_signature(key, source_hash, expires).encode() for key in self.keys]
-        equal = [hmac.compare_digest(given, each) for each in wanted]
-        return any(equal)
+        """Compare with all keys, each in constant time, so that the time does not depend on the keys."""
+        actual = signature.encode("ascii", "replace")  # because compare_digest rejects non-ASCII text
+        expected = [_signature(key, source_hash, expires).encode() for key in self.keys]
+        matches = [hmac.compare_digest(actual, each) for each in expected]
+        return any(matches)
 
 
 def _signature(key: str, source_hash: str, expires: str) -> str:
-    """HMAC (RFC 2104) with SHA-256, in hex: PHP's hash_hmac('sha256', "$hash\\n$expires", $key)."""
+    """Return the HMAC-SHA-256 (RFC 2104) in hex, like PHP's hash_hmac('sha256', "$hash\\n$expires", $key)."""
     return hmac.new(key.encode(), f"{source_hash}\n{expires}".encode(), "sha256").hexdigest()
