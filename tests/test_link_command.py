@@ -115,8 +115,8 @@ def test_unknown_format_is_a_warning(tmp_path: Path) -> None:
     assert result.returncode == 0
     assert result.stdout.endswith("&format=rar\n")
     assert result.stderr == (
-        "python -m tornado_archiver sign-link: warning: a service with these settings returns 400 for this link: "
-        "'rar' is not one of the formats stored-zip, tar, zip (backend: default, formats: formats in "
+        "python -m tornado_archiver sign-link: warning: a service with these settings returns 400 for this "
+        "link: 'rar' is not one of the formats stored-zip, tar, zip (backend: default, formats: formats in "
         "my.conf); add it to ARCHIVER_FORMATS\n"
     )
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.checkout import copy_project
-from tests.restart.downloads import many, tries
+from tests.restart.downloads import attempts_of, many_downloads
 from tests.servers import (
     PROJECT,
     contents,
@@ -198,10 +198,10 @@ def test_downloads_go_on_after_a_restart(large: Project, tmp_path: Path, restart
     large.configure(PHOTOS_DIR="./photos", ARCHIVER_DRAIN_TIMEOUT="1s")
     large.up()
     url, whole = f"http://127.0.0.1:{large.port}/archive/{ALBUM}/", archive(large.port).getvalue()
-    with many(url, 10, tmp_path, etag_of(url)) as downloads:
+    with many_downloads(url, 10, tmp_path, etag_of(url)) as downloads:
         done = large.compose(*restart)
         assert done.returncode == 0, done.stderr
-    assert min(tries(downloads)) > 1, "they were cut"
+    assert min(attempts_of(downloads)) > 1, "they were cut"
     assert {file.read_bytes() for file in tmp_path.glob("*.zip")} == {whole}
 
 
@@ -215,10 +215,10 @@ def test_a_restart_waits_for_running_downloads(
     (network,) = large.inspected()["NetworkSettings"]["Networks"].values()
     url = f"http://{network['Gateway']}:{large.port}/archive/{ALBUM}/"
     whole = archive(large.port).getvalue()
-    with many(url, 1, tmp_path, etag_of(url)) as downloads:
+    with many_downloads(url, 1, tmp_path, etag_of(url)) as downloads:
         done = large.compose(*restart)
         assert done.returncode == 0, done.stderr
-    assert tries(downloads) == [1]
+    assert attempts_of(downloads) == [1]
     assert (tmp_path / "0.zip").read_bytes() == whole
 
 

@@ -1,1 +1,1 @@
-"""Restarts under running downloads: whoever goes on gets the whole archive."""
+"""Restarts and reloads during downloads: clients that resume receive the whole archive."""

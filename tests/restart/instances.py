@@ -1,4 +1,4 @@
-"""Two archivers with the same photos, each of which can be started again on its port."""
+"""Two instances of the service with the same photos, each restartable on its port."""
 
 import signal
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from tests.servers import Server, eventually, free_port, running_server
 
 
 class Instance:
-    """One of them, once it is started."""
+    """Instance of the service; `server` is set by start()."""
 
     server: Server
 
@@ -27,21 +27,21 @@ class Instance:
         )
 
     def stop(self) -> None:
-        """With SIGTERM; returns when it has gone, in peace."""
+        """Send SIGTERM and wait until the server has exited."""
         self._running.close()
 
     def reload(self) -> None:
-        """With SIGHUP; returns when others have taken over."""
+        """Send SIGHUP and wait until a new worker runs."""
         before = {worker.pid for worker in self.server.workers}
         self.server.process.send_signal(signal.SIGHUP)
         assert eventually(lambda: {worker.pid for worker in self.server.workers} - before)
 
-    def is_visited(self) -> bool:
-        """Whether one of those that serve now has a download."""
-        return any(self._visits(worker) for worker in self.server.workers)
+    def has_connections(self) -> bool:
+        """Return whether a worker has a client connection."""
+        return any(self._is_connected(worker) for worker in self.server.workers)
 
-    def _visits(self, worker: psutil.Process) -> bool:
-        with suppress(psutil.NoSuchProcess):  # it may have ended by now
+    def _is_connected(self, worker: psutil.Process) -> bool:
+        with suppress(psutil.NoSuchProcess):  # because the worker may have exited meanwhile
             return any(
                 connection.status == psutil.CONN_ESTABLISHED and connection.laddr.port == self.port
                 for connection in worker.net_connections()
@@ -50,10 +50,10 @@ class Instance:
 
 
 @contextmanager
-def two(photos: Path, *options: str) -> Iterator[tuple[Instance, Instance]]:
+def two_instances(photos: Path, *options: str) -> Iterator[tuple[Instance, Instance]]:
     first, second = Instance(photos, *options), Instance(photos, *options)
-    with ExitStack() as running:
+    with ExitStack() as stack:
         for instance in (first, second):
             instance.start()
-            running.callback(instance.stop)
+            stack.callback(instance.stop)
         yield first, second

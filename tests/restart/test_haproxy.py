@@ -1,4 +1,4 @@
-"""config/haproxy.cfg in a real haproxy, in front of the real service, asked by a real curl."""
+"""config/haproxy.cfg with haproxy in front of two instances: whole, broken and abandoned downloads."""
 
 import subprocess
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from tests.proxies import haproxy
-from tests.restart.instances import Instance, two
+from tests.restart.instances import Instance, two_instances
 from tests.servers import contents, contents_of_zip, eventually, tool
 from tests.web.visitors import BROKEN_OFF, linked_noise, zips_of
 
@@ -21,7 +21,7 @@ Site = tuple[str, tuple[Instance, Instance]]
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """64 MiB, more than all the buffers on the way hold; and next to nothing."""
+    """An album of 64 MiB, more than all buffers between server and client, and a small one."""
     root = tmp_path_factory.mktemp("photos")
     linked_noise(root / "album", files=64, size=MIB)
     linked_noise(root / "small", files=3, size=1000)
@@ -30,10 +30,10 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def site(photos: Path, tmp_path: Path) -> Iterator[Site]:
-    """Two that pack with the zip program, so that lengths are unknown and one can see who is at work."""
+    """Two instances with the zip program, so that lengths are unknown and running downloads are visible."""
     tool("zip")
     with (
-        two(photos, "--backend", "zip", "--formats", "stored-zip", *LOG) as instances,
+        two_instances(photos, "--backend", "zip", "--formats", "stored-zip", *LOG) as instances,
         haproxy((instances[0].port, instances[1].port), tmp_path) as port,
     ):
         yield f"http://127.0.0.1:{port}/archive", instances
@@ -44,25 +44,25 @@ def curl(url: str, *options: str | Path) -> list[str | Path]:
 
 
 def programs(site: Site) -> list[psutil.Process]:
-    """The zips that run for somebody."""
+    """Return the running zip processes of both instances."""
     return [program for instance in site[1] for program in zips_of(instance.server)]
 
 
 @contextmanager
-def under_way(site: Site, saved: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """A curl that has got some of the archive, while the program that packs the rest is still running."""
+def running_download(site: Site, saved: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Start curl and yield it when it has received a part and zip is still running."""
     command = curl(f"{site[0]}/album/", "--limit-rate", "4M", "-o", saved)
-    with subprocess.Popen(command) as visitor:
+    with subprocess.Popen(command) as client:
         try:
             assert eventually(lambda: saved.exists() and saved.stat().st_size > 0)
             assert programs(site)
-            yield visitor
+            yield client
         finally:
-            visitor.kill()
+            client.kill()
 
 
 @pytest.mark.parametrize(("version", "query"), [("--http1.1", ""), ("--http1.0", "?format=stored-zip")])
-def test_a_whole_archive_comes_through(
+def test_haproxy_passes_whole_archive(
     site: Site, photos: Path, tmp_path: Path, version: str, query: str
 ) -> None:
     saved = tmp_path / "saved.zip"
@@ -70,34 +70,34 @@ def test_a_whole_archive_comes_through(
     assert contents_of_zip(saved) == contents(photos / "album")
 
 
-def test_a_client_that_could_not_tell_a_broken_archive_gets_none(site: Site, tmp_path: Path) -> None:
+def test_http_1_0_client_gets_505_for_unknown_length(site: Site, tmp_path: Path) -> None:
     for album, status in (("album", b"505"), ("unknown", b"404")):
         options = ("--http1.0", "-o", tmp_path / "saved", "-w", "%{http_code}")
         assert subprocess.check_output(curl(f"{site[0]}/{album}/", *options)) == status
     assert eventually(lambda: not programs(site))
 
 
-def test_a_broken_archive_does_not_pass_for_a_whole_one(site: Site, tmp_path: Path) -> None:
-    with under_way(site, tmp_path / "saved.zip") as visitor:
+def test_haproxy_passes_on_aborted_download(site: Site, tmp_path: Path) -> None:
+    with running_download(site, tmp_path / "saved.zip") as client:
         for program in programs(site):
             program.kill()
-        assert visitor.wait(timeout=60) in BROKEN_OFF
+        assert client.wait(timeout=60) in BROKEN_OFF
 
 
-def test_nothing_is_packed_for_a_visitor_who_has_left(site: Site, tmp_path: Path) -> None:
-    with under_way(site, tmp_path / "saved.zip") as visitor:
-        visitor.kill()
+def test_zip_program_ends_when_client_disconnects(site: Site, tmp_path: Path) -> None:
+    with running_download(site, tmp_path / "saved.zip") as client:
+        client.kill()
         assert eventually(lambda: not programs(site))
 
 
-def test_the_visitor_is_known_by_what_haproxy_saw(site: Site) -> None:
-    said = ("--interface", "127.0.1.9", "-H", "X-Forwarded-For: 192.0.2.1")
-    subprocess.run(curl(f"{site[0]}/small/", "--fail", *said, "-o", "/dev/null"), check=True)
+def test_haproxy_overwrites_forwarded_header_of_client(site: Site) -> None:
+    options = ("--interface", "127.0.1.9", "-H", "X-Forwarded-For: 192.0.2.1")
+    subprocess.run(curl(f"{site[0]}/small/", "--fail", *options, "-o", "/dev/null"), check=True)
     assert eventually(lambda: any('"client": "127.0.1.9"' in instance.server.log() for instance in site[1]))
 
 
-def test_a_dead_archiver_is_not_asked(site: Site) -> None:
-    """From the first moment on, before haproxy's check has told it."""
+def test_haproxy_retries_on_other_instance_if_one_is_stopped(site: Site) -> None:
+    """The retry works before haproxy's health check has failed."""
     site[1][0].stop()
     for _ in range(10):
         subprocess.run(curl(f"{site[0]}/small/", "--fail", "-o", "/dev/null"), check=True)

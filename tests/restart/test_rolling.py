@@ -1,4 +1,4 @@
-"""Two archivers behind a proxy, restarted one after the other while fifty visitors download."""
+"""Rolling restart and reload of two instances behind a proxy during fifty downloads."""
 
 import hashlib
 from pathlib import Path
@@ -6,24 +6,24 @@ from pathlib import Path
 import pytest
 
 from tests.proxies import Proxy, haproxy, nginx
-from tests.restart.downloads import MIB, many, newcomers, tries
-from tests.restart.instances import two
+from tests.restart.downloads import MIB, attempts_of, many_downloads, short_requests
+from tests.restart.instances import two_instances
 from tests.servers import eventually, fetch
 from tests.web.resuming import etag_of
 from tornado_archiver.testing import trees
 
 LINK, SMALL = "/archive/album/", "/archive/small/"
-VISITORS = 50
-# much less than it takes for the rest: who is in the middle is cut
-SOON = ("--drain-timeout", "1s")
+CLIENTS = 50
+# much less than the rest of a download takes, so that running downloads are aborted
+SHORT_DRAIN = ("--drain-timeout", "1s")
 
-# 1.4 GB on their way, and to the disk
+# 1.4 GB are sent and written to the disk
 pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """28 MiB, no part like another, and next to nothing."""
+    """An album of 28 MiB of random bytes, and a small one."""
     root = tmp_path_factory.mktemp("photos")
     for number in range(7):
         trees.write(root / "album" / f"{number}.jpg", trees.noise(4 * MIB, number))
@@ -32,42 +32,58 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("proxy", [nginx, haproxy])
-def test_whoever_goes_on_after_a_restart_has_the_whole_archive(
+def test_rolling_restart_lets_clients_resume_to_whole_archive(
     photos: Path, tmp_path: Path, proxy: Proxy
 ) -> None:
-    with two(photos, *SOON) as instances, proxy((instances[0].port, instances[1].port), tmp_path) as port:
+    with (
+        two_instances(photos, *SHORT_DRAIN) as instances,
+        proxy((instances[0].port, instances[1].port), tmp_path) as port,
+    ):
         archives = {fetch(instance.port, LINK) for instance in instances}
-        assert len(archives) == 1, "or the rest would not fit what the other one has sent"
+        assert len(archives) == 1, (
+            "both instances must send the same bytes, or a resume would mix two archives"
+        )
         url = f"http://127.0.0.1:{port}{LINK}"
-        with many(url, VISITORS, tmp_path, etag_of(url)) as downloads, newcomers(port, SMALL) as problems:
+        with (
+            many_downloads(url, CLIENTS, tmp_path, etag_of(url)) as downloads,
+            short_requests(port, SMALL) as errors,
+        ):
             for instance in instances:
                 instance.stop()
                 instance.start()
-                assert eventually(instance.is_visited, timeout_s=30), "the proxy has it back"
-        taken = tries(downloads)
-        assert not problems, "who came meanwhile was served by the other one"
-        assert sum(number > 1 for number in taken) >= VISITORS / 2, "they were cut"
+                assert eventually(instance.has_connections, timeout_s=30), "the proxy uses it again"
+        attempts = attempts_of(downloads)
+        assert not errors, "the other instance must serve requests meanwhile"
+        assert sum(count > 1 for count in attempts) >= CLIENTS / 2, "running downloads must be aborted"
         assert_all_have(archives.pop(), tmp_path)
 
 
 @pytest.mark.parametrize("proxy", [nginx, haproxy])
-def test_nobody_notices_that_settings_are_read_again(photos: Path, tmp_path: Path, proxy: Proxy) -> None:
-    with two(photos, *SOON) as instances, proxy((instances[0].port, instances[1].port), tmp_path) as port:
+def test_reload_aborts_no_download(photos: Path, tmp_path: Path, proxy: Proxy) -> None:
+    with (
+        two_instances(photos, *SHORT_DRAIN) as instances,
+        proxy((instances[0].port, instances[1].port), tmp_path) as port,
+    ):
         url = f"http://127.0.0.1:{port}{LINK}"
-        with many(url, VISITORS, tmp_path, etag_of(url)) as downloads, newcomers(port, SMALL) as problems:
+        with (
+            many_downloads(url, CLIENTS, tmp_path, etag_of(url)) as downloads,
+            short_requests(port, SMALL) as errors,
+        ):
             for instance in instances:
                 instance.reload()
-                assert eventually(instance.is_visited, timeout_s=30)
-            assert not any(download.done() for download in downloads), "it was in their middle"
-        assert (set(tries(downloads)), problems) == ({1}, [])
+                assert eventually(instance.has_connections, timeout_s=30)
+            assert not any(download.done() for download in downloads), (
+                "the reload must happen during downloads"
+            )
+        assert (set(attempts_of(downloads)), errors) == ({1}, [])
         assert_all_have(fetch(port, LINK), tmp_path)
 
 
 def assert_all_have(archive: bytes, directory: Path) -> None:
-    """And make room: that is a lot for pytest to keep."""
+    """Compare all saved files with the archive, then delete them, because pytest would keep 1.4 GB."""
     saved = list(directory.glob("*.zip"))
     digests = {hashlib.sha256(file.read_bytes()).digest() for file in saved}
-    assert len(saved) == VISITORS
+    assert len(saved) == CLIENTS
     assert digests == {hashlib.sha256(archive).digest()}
     for file in saved:
         file.unlink()

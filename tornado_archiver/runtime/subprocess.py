@@ -112,7 +112,7 @@ class Subprocess:
         while chunk := await self._read():
             yield chunk
         await _readable(self._pidfd)
-        self._kill()  # because the program may have left children
+        self._kill()  # because the children of the program may still run
         status = self._process.wait()
         self._drain_stderr()
         if status:
