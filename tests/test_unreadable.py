@@ -42,7 +42,7 @@ def album(photos: Path) -> Path:
     return album_in(photos)
 
 
-# What is left out, and listed
+# Left out and listed
 
 
 def test_manifest_of_readable_files_is_that_of_the_other_policy(album: Path) -> None:

@@ -13,7 +13,7 @@ def slot(sent: int, started_at: float = 100.0) -> Slot:
 def test_rate_is_that_of_the_last_seconds() -> None:
     rates = RateEstimator()
     assert rates.update([slot(1000)], 110) == [100]  # since its beginning
-    assert rates.update([slot(1000)], 111) == [pytest.approx(1000 / 11)]  # one second says too little
+    assert rates.update([slot(1000)], 111) == [pytest.approx(1000 / 11)]  # one second is too short
     assert rates.update([slot(3000)], 115) == [400]
     assert rates.update([slot(3000)], 119) == [pytest.approx(2000 / 9)]
     assert rates.update([slot(9000)], 125) == [600]  # what is older than ten seconds has been forgotten

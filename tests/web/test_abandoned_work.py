@@ -55,7 +55,7 @@ def test_scan_that_times_out_stops(photos: Path) -> None:
         command += ["-w", "%{http_code}", server.url(ENDLESS)]
         assert subprocess.check_output(command) == b"503"
         assert eventually(lambda: is_idle(server.worker))
-        assert "could not be looked through within 1 s" in server.log()
+        assert "the directory scan did not end within 1 s" in server.log()
 
 
 def test_sigterm_ends_scan(photos: Path) -> None:

@@ -62,7 +62,7 @@ class SingleFlight:
 def read_error(photos_dir: Path) -> str:
     """Return the system's message if the directory cannot be listed and entered, else "".
 
-    It is opened and read as in a scan, because the permissions of a mount say little. The "." takes the right
+    It is opened and read as in a scan, because the permissions of a mount are not reliable. The "." takes the right
     to enter it, too.
     """
     try:
