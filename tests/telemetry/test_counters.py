@@ -66,11 +66,11 @@ def test_lock_of_a_process_that_died_is_released() -> None:
 def test_inc_without_room_for_a_new_key_raises() -> None:
     counters = SharedCounters()
     counters.inc({(str(number),): 1 for number in range(CAPACITY)})
-    with pytest.raises(OverflowError, match="no room"):
+    with pytest.raises(OverflowError, match="no space"):
         counters.inc({("one more",): 1})
     counters.inc({("0",): 1})
     assert counters.values()["0",] == 2
-    with pytest.raises(OverflowError, match="no room"):
+    with pytest.raises(OverflowError, match="no space"):
         SharedCounters().inc({("x" * 500,): 1})
 
 

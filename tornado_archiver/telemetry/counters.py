@@ -1,4 +1,4 @@
-"""Counters and histograms in memory shared by all processes, used as those of prometheus_client.
+"""Counters and histograms in shared memory, with the interface of prometheus_client.
 
 A count does not belong to a process, so it stays when the process that made it dies. Counts never decrease
 while the service runs.
@@ -29,7 +29,7 @@ class _Layout(ctypes.Structure):
 
 
 class SharedCounters:
-    """For one thread of each process. A key is added with its first count, and stays."""
+    """The shared counters, for use by one thread of each process. A key is added when it is first counted."""
 
     def __init__(self) -> None:
         self._shared = SharedStruct(_Layout)
@@ -45,9 +45,9 @@ class SharedCounters:
         return self.families[-1]
 
     def inc(self, amounts: Mapping[Key, float]) -> None:
-        """Add all of them at once: a reader sees either all or none.
+        """Add all amounts at once: a reader sees all or none.
 
-        Raise OverflowError when there is no room for a new key: label values have to be from short lists.
+        Raise OverflowError if a new key does not fit. So label values must come from short lists.
         """
         with self._shared.locked():
             for key, amount in amounts.items():
@@ -73,7 +73,7 @@ class SharedCounters:
     def _add_key(self, key: Key) -> None:
         text, index = json.dumps(key).encode(), self._struct.used
         if index == CAPACITY or len(text) > _KEY_BYTES:
-            raise OverflowError(f"there is no room to count {key}")
+            raise OverflowError(f"shared counters: no space for the key {key}")
         self._struct.keys[index].value = text
         self._struct.used = index + 1  # last, so that a process that dies in between leaves no half of a key
         self._indices[key] = index
@@ -81,9 +81,10 @@ class SharedCounters:
 
 @dataclass(frozen=True, slots=True)
 class MetricFamily:
-    """Metrics of one name; with `values`, the one of these label values.
+    """The metrics of one name; with `values`, the metric of these label values.
 
-    Label values are from short lists: a backend, an outcome, a reason; never a hash, an address, a file name.
+    Label values come from short lists, such as backends, outcomes and reasons. A hash, address or file name
+    is never a label.
     """
 
     counters: SharedCounters
@@ -98,7 +99,7 @@ class MetricFamily:
         return replace(self, values=values)
 
     def preregister(self) -> None:
-        """Let the metric start at 0: for Prometheus, one that is first seen at 1 never rose."""
+        """Start the series at 0, because Prometheus sees no increase in a series that starts at 1."""
         self.counters.inc({self._key(SUM) if self.buckets else self._key(): 0})
 
     def inc(self, amount: float = 1) -> None:

@@ -1,4 +1,4 @@
-"""The metrics of the downloads, counted by all workers together; docs/monitoring.md explains each."""
+"""The metrics of downloads, in counters shared by all workers; docs/monitoring.md describes each."""
 
 import time
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ WORKER_DIED = "worker died"
 OLD_PROTOCOL = "old protocol"
 OTHER = "other"
 
-# All values of the label, because a reason of a plugin's own could be different each time
+# All values of the label; any other reason becomes OTHER, because a plugin could have unlimited ones
 REASONS = {"", "internal", "bad request", WORKER_DIED, OLD_PROTOCOL, OTHER} | {
     error.reason
     for error in vars(errors).values()
@@ -36,7 +36,7 @@ class Metrics:
 
     A worker calls for each request for an archive: `started` before its headers go out, `first_byte` when its
     body begins, `sent` once a second and at the end, and `ended` in any case. A request that was not started
-    counts as refused or not at all, so that started less ended is what runs.
+    counts as refused or not at all, so that started minus ended is the number of running downloads.
     """
 
     def __init__(self, workers: WorkerTable, backends: Iterable[str] = ()) -> None:
@@ -86,7 +86,7 @@ class Metrics:
         self.preregister(backends)
 
     def preregister(self, backends: Iterable[str]) -> None:
-        """Let the metrics of these backends start at 0."""
+        """Start the metrics of these backends at 0."""
         for backend in backends:
             for family in self.counters.families:
                 if family.label_names == ("backend",):
@@ -97,24 +97,24 @@ class Metrics:
                 self._downloads_ended.labels(backend, Outcome.FAILED, reason).preregister()
 
     def started(self, transfer: Transfer) -> None:
-        """An archive, or a part of one, is about to be sent."""
+        """Count a download, complete or a range, before its headers are sent."""
         self._in_progress.add(id(transfer))
         self._downloads_started.labels(transfer.backend).inc()
         if transfer.is_range:
             self._range_requests.labels(transfer.backend).inc()
 
     def first_byte(self, transfer: Transfer) -> None:
-        """`transfer.time_to_first_byte_s` was set."""
+        """Observe `transfer.time_to_first_byte_s`."""
         if transfer.time_to_first_byte_s is not None:
             self._time_to_first_byte.labels(transfer.backend).observe(transfer.time_to_first_byte_s)
 
     def sent(self, transfer: Transfer, count: int) -> None:
-        """So many more bytes of the archive were sent since the last call."""
+        """Count the bytes of the archive that were sent since the last call."""
         self._sent_bytes.labels(transfer.backend).inc(count)
         self._report_crc_cache()
 
     def ended(self, transfer: Transfer, seconds: float) -> None:
-        """The request ended `seconds` after it came; `transfer.outcome` and `transfer.reason` are final."""
+        """Count the end of a request after `seconds`; the outcome and reason of the transfer are final."""
         if id(transfer) in self._in_progress:
             self._in_progress.discard(id(transfer))
             self._report_crc_cache()
@@ -125,13 +125,13 @@ class Metrics:
             self._requests_refused.labels(_label_value(transfer.reason)).inc()
 
     def worker_exited(self, slots: Iterable[Slot]) -> None:
-        """The worker that held these slots has exited, which ended the downloads it was sending."""
+        """Count the running downloads of an exited worker as failed; `slots` are those it held."""
         for slot in slots:
             if slot.is_running and "backend" in slot.labels:
                 self._downloads_ended.labels(slot.labels["backend"], Outcome.FAILED, WORKER_DIED).inc()
 
     def _report_crc_cache(self) -> None:
-        """Add what this worker's CRC caches did since the last call. They are used by downloads only."""
+        """Add the hits and misses of this worker's CRC caches since the last call."""
         now, last = crc_cache.cache_info(), self._last_reported
         if now == last:
             return

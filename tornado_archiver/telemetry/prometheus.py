@@ -1,4 +1,4 @@
-"""The page for Prometheus. Rule: the only module that imports its client library."""
+"""The Prometheus text format of the metrics. Rule: the only module that imports prometheus_client."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +22,7 @@ _INFINITY = "+Inf"
 
 
 class PrometheusPage(Collector):
-    """`metrics` and `scoreboard` are those that all workers share."""
+    """The response body of `/metrics`. `metrics` and `scoreboard` are shared by all workers."""
 
     def __init__(self, metrics: Metrics, scoreboard: Scoreboard) -> None:
         self._metrics = metrics
@@ -34,7 +34,7 @@ class PrometheusPage(Collector):
         """Return all metrics and their media type, in the format that the client prefers."""
         try:
             encode, media_type = choose_encoder(accept_header)
-        except TypeError:  # because it compares a version=x, which is not a number, with one
+        except TypeError:  # because it compares the x of version=x, not a number, with one
             encode, media_type = choose_encoder("")
         return encode(self._registry), media_type
 
@@ -46,7 +46,7 @@ class PrometheusPage(Collector):
         yield from self._gauges()
 
     def _gauges(self) -> Iterator[Metric]:
-        """The present state, without the downloads of workers that have exited."""
+        """Yield the current state, without the downloads of exited workers."""
         slots, workers = self._scoreboard.slots(), self._scoreboard.workers.gauges()
         running = sum(slot.is_running for slot in slots)
         limit = self._scoreboard.limits.total

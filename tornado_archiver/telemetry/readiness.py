@@ -15,7 +15,7 @@ TIMEOUT_S = 2
 
 
 class Readiness:
-    """Checks again at each call, and answers within about TIMEOUT_S even if a check hangs."""
+    """The readiness checks. Each call checks again, and returns within about TIMEOUT_S if a check hangs."""
 
     def __init__(self, photos_dir: Path, backends: Sequence[Backend], scoreboard: Scoreboard) -> None:
         self._backends = backends
@@ -24,21 +24,23 @@ class Readiness:
 
     async def problems(self) -> list[str]:
         """Return one line for each problem."""
-        found = []
+        problems = []
         if self._scoreboard.draining:
-            found.append("draining: the service is about to stop")
+            problems.append("draining: the service is shutting down")
         if not self._scoreboard.workers.gauges():
-            found.append("no worker is running")
+            problems.append("no worker is running")
         checks = [_with_timeout(self._root.call(), "the photos directory")]
-        checks += [_with_timeout(_backend_problem(one), f"backend {one.name}") for one in self._backends]
-        return found + [problem for problem in await asyncio.gather(*checks) if problem]
+        checks += [
+            _with_timeout(_backend_problem(backend), f"backend {backend.name}") for backend in self._backends
+        ]
+        return problems + [problem for problem in await asyncio.gather(*checks) if problem]
 
 
 class SingleFlight:
-    """A blocking function in a thread of its own, of which at most one call is under way.
+    """A blocking function that runs in a separate thread, at most once at a time.
 
-    While it hangs, as on a dead mount, all callers wait for the same call. So threads do not pile up, and as
-    daemons they do not keep the process from exiting.
+    While it hangs in a dead mount, all callers wait for the same call, so that threads do not accumulate. It
+    is a daemon thread, so that the process can exit.
     """
 
     def __init__(self, function: Callable[[], str]) -> None:
@@ -46,7 +48,7 @@ class SingleFlight:
         self._pending: Future[str] | None = None
 
     async def call(self) -> str:
-        """Return or raise what the function does."""
+        """Return the result of the function, or raise its error."""
         if self._pending is None or self._pending.done():
             self._pending = Future()
             threading.Thread(target=self._run, args=(self._pending,), daemon=True).start()
@@ -55,15 +57,15 @@ class SingleFlight:
     def _run(self, pending: "Future[str]") -> None:
         try:
             pending.set_result(self._function())
-        except Exception as error:  # noqa: BLE001 - any error is for the callers
+        except Exception as error:  # noqa: BLE001 - the callers handle any error
             pending.set_exception(error)
 
 
 def read_error(photos_dir: Path) -> str:
     """Return the system's message if the directory cannot be listed and entered, else "".
 
-    It is opened and read as in a scan, because the permissions of a mount are not reliable. The "." takes the right
-    to enter it, too.
+    It is opened and read as in a scan, because the permissions of a mount can be misleading. The "." also
+    requires the permission to enter it.
     """
     try:
         with os.scandir(os.path.join(photos_dir, ".")) as entries:
@@ -83,7 +85,7 @@ async def _backend_problem(backend: Backend) -> str:
         await backend.check()
     except ArchiverError as error:
         return f"backend {backend.name}: {error}"
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin raises is a problem to report
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - any exception of a plugin is a problem to report
         return f"backend {backend.name}: {error!r}"
     return ""
 
@@ -92,4 +94,4 @@ async def _with_timeout(check: Awaitable[str], name: str) -> str:
     try:
         return await asyncio.wait_for(check, TIMEOUT_S)
     except TimeoutError:
-        return f"{name} does not answer within {TIMEOUT_S} s"
+        return f"{name} does not respond within {TIMEOUT_S} s"

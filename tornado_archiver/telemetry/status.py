@@ -9,7 +9,7 @@ from tornado_archiver import __version__
 from tornado_archiver.limits.scoreboard import Scoreboard, Slot
 from tornado_archiver.telemetry.metrics import Metrics
 
-# A rate is over the last seconds in which a status was asked for; bytes are reported once a second
+# Window of a rate, in seconds; bytes are reported once a second
 _MAX_WINDOW_S = 10
 _MIN_WINDOW_S = 5
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
@@ -17,7 +17,7 @@ _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 @dataclass(frozen=True, slots=True)
 class DownloadStatus:
-    """A download. `eta_s`: seconds until its end at this rate, None while that is unknown."""
+    """A download with its rate. `eta_s`: seconds until its end at this rate, None while unknown."""
 
     slot: Slot
     seconds: float
@@ -27,7 +27,7 @@ class DownloadStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`downloads` are those that run and wait, the oldest first."""
+    """The state of the service. `downloads`: running and queued ones, the oldest first."""
 
     uptime_s: float
     workers: int
@@ -50,7 +50,7 @@ class Status:
 
 
 class StatusReporter:
-    """Reads what all workers share. Lives as long as its process, because a rate takes two readings."""
+    """Reads the shared memory of all workers. Keep one per process, because a rate takes two readings."""
 
     def __init__(self, metrics: Metrics, scoreboard: Scoreboard) -> None:
         self._metrics = metrics
@@ -71,10 +71,10 @@ class StatusReporter:
 
 
 class RateEstimator:
-    """Rates from the bytes sent at each reading. The first is the mean since the download's start."""
+    """Estimates rates from the bytes sent at each reading. The first is the mean since the start."""
 
     def __init__(self) -> None:
-        # a slot is used again, never with the same start
+        # a slot is reused, but never with the same start time
         self._readings: dict[tuple[int, float], deque[tuple[float, int]]] = {}
 
     def update(self, slots: Sequence[Slot], now: float) -> list[float]:
@@ -101,7 +101,7 @@ def _download(slot: Slot, bytes_per_s: float, now: float) -> DownloadStatus:
 
 
 def as_json(status: Status) -> dict[str, object]:
-    """Return all of it for `/status.json`."""
+    """Return the object of `/status.json`."""
     return {
         "version": __version__,
         "uptime_s": round(status.uptime_s, 1),
@@ -130,16 +130,16 @@ def _download_as_json(download: DownloadStatus) -> dict[str, object]:
 
 
 def format_bytes(count: float) -> str:
-    """1.5 MB"""
+    """Return a size in decimal units, such as "1.5 MB"."""
     power, count = 0, round(count)
-    while count >= 999.95 and power < len(_UNITS) - 1:  # which would be shown as 1000.0
+    while count >= 999.95 and power < len(_UNITS) - 1:  # because it would be shown as 1000.0
         count /= 1000
         power += 1
     return f"{count:.{1 if power else 0}f} {_UNITS[power]}"
 
 
 def format_duration(seconds: float) -> str:
-    """42 s, 3 min 5 s, 2 h 10 min, 4 d 3 h"""
+    """Return a duration, such as "42 s", "3 min 5 s", "2 h 10 min" or "4 d 3 h"."""
     whole = round(seconds)
     for unit, smaller, size, divisor in (
         ("d", "h", 86400, 3600),

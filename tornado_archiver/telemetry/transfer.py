@@ -1,4 +1,4 @@
-"""The state of one request, which the log, the metrics, the scoreboard and the stall monitor read.
+"""The state of one request, for the log, the metrics, the scoreboard and the stall monitor.
 
 Rule: nothing in `telemetry` imports Tornado.
 """
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """How a request ended, as the log and the metrics call it."""
+    """How a request ended, as a label of the log and the metrics."""
 
     RESPONDED = "answered"  # with a page, or with headers alone
     REJECTED = "refused"  # with an error page
@@ -21,13 +21,14 @@ class Outcome(StrEnum):
 
 @dataclass(slots=True)
 class Transfer:
-    """`client`: its address. `backend`: the name of the archive's, "" for a page. `reason`: why the request
-    failed or was refused, in words from a short list. `is_range`: a part of an archive was asked for.
+    """The state of one request.
 
-    `bytes_sent` of the body is the only such count. It grows whenever the kernel takes bytes. In a chunked or
-    encrypted body it grows by whole parts, because their framing is taken together with them.
-    `content_length`, in bytes, is None while it is unknown. Times are in seconds since the request came, None
-    before the event.
+    `client`: its IP address. `backend`: name of the backend, "" for a page. `reason`: why the request failed
+    or was refused, from a short list. `is_range`: the response is a part of an archive.
+
+    `bytes_sent`: bytes of the body that the kernel has accepted. In a chunked or encrypted body it grows by
+    whole chunks, because they are accepted together with their framing. `content_length`: in bytes, None
+    while unknown. `time_to_first_byte_s`: since the request, None before the event.
     """
 
     request_id: str
