@@ -105,7 +105,7 @@ def test_a_missing_archive_is_told_on_a_page(page: Page) -> None:
     assert answer is not None
     assert answer.status == 404
     assert page.get_by_role("heading").inner_text() == "This archive does not exist or was removed"
-    assert page.get_by_text("ask whoever sent it to you for a new one").is_visible()
+    assert page.get_by_text("ask the person who sent it for a new one").is_visible()
 
 
 @pytest.mark.parametrize("path", ["/", "/archive/nothing-here/"], ids=["home", "missing"])

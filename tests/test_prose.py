@@ -46,6 +46,10 @@ CLEAN = (
     "tests/test_sourcepath.py",
     "tests/test_systemd.py",
     "tests/test_threads.py",
+    "tornado_archiver/limits",
+    "tornado_archiver/sources/local/unreadable.py",
+    "tornado_archiver/telemetry",
+    "tornado_archiver/web",
 )
 
 # Lines that may contain an idiom, as "path: line without indentation", with the reason

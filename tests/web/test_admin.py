@@ -106,7 +106,7 @@ def test_readiness_while_draining_is_503(photos: Path) -> None:
             read_head(visitor)
             admin.server.process.send_signal(signal.SIGTERM)
             assert eventually(lambda: admin.get("/readyz")[0] == 503)
-            assert admin.get("/readyz")[1] == "draining: the service is about to stop\n"
+            assert admin.get("/readyz")[1] == "draining: the service is shutting down\n"
             assert admin.status()["draining"] is True
             assert ">Stopping<" in admin.get("/status", BROWSER)[1]
             assert admin.get("/healthz")[0] == 200

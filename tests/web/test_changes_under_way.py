@@ -64,7 +64,7 @@ def test_a_change_under_way_breaks_the_download_off(
         assert visitor.returncode in BROKEN_OFF
     assert eventually(lambda: told(server, album))
     (line,) = told(server, album)
-    assert re.search(rf" ERROR GET /archive/{album.name[:6]}…/: cut after \d+ bytes: .+", line)
+    assert re.search(rf" ERROR GET /archive/{album.name[:6]}…/: aborted after \d+ bytes: .+", line)
 
 
 def grown(file: Path) -> None:

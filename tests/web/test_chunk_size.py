@@ -36,7 +36,7 @@ def test_client_that_becomes_slow_gets_small_chunks_at_once() -> None:
 
 
 def test_chunks_stay_below_the_limit_of_a_throttled_download() -> None:
-    size = ChunkSize(most=100_000)
+    size = ChunkSize(max_bytes=100_000)
     for _ in range(100):
         size.sent(MAX_CHUNK_BYTES, 0.001)
     assert size.bytes == 100_000

@@ -149,7 +149,7 @@ def assert_one_line_says_why(server: Server, album: Path, why: str) -> None:
     """For the operator; and nothing in it opens the album, or tells where it lies."""
     (line,) = told(server, album)
     shown = f"GET /archive/{album.name[:6]}…/"
-    assert re.search(rf" ERROR {shown}: cut after \d+ bytes: .*({why})", line)
+    assert re.search(rf" ERROR {shown}: aborted after \d+ bytes: .*({why})", line)
     assert album.name not in line
     assert "/" not in line.replace(shown, "").replace(str(LAST), "")
 

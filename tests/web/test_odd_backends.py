@@ -19,7 +19,7 @@ from tornado_archiver.backend import Archive, ArchiveInfo, Backend
 
 
 class Odd(Backend):
-    media_type, suffix = "application/x-odd", ".odd"
+    media_type, extension = "application/x-odd", ".odd"
 
     async def open(self, manifest):
         return OddArchive(self.piece, self.length)
@@ -79,15 +79,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def test_what_is_no_chunk_breaks_the_download_off(server: Server, name: str, kind: str) -> None:
     with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
         fetch(server.port, f"/archive/{ALBUM}/?format={name}")
-    words = f"cut after 4 bytes: the backend hands out a {kind}, not bytes or a FileSlice"
+    words = f"aborted after 4 bytes: the backend yielded a {kind}, not bytes or a FileSlice"
     assert eventually(lambda: words in server.log())
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("short", "cut after 10 bytes: the backend promised 14 bytes and hands out no more than these"),
-        ("long", "cut after 4 bytes: the backend hands out more than the 14 bytes that it promised"),
+        ("short", "aborted after 10 bytes: the backend yielded fewer bytes than its length of 14"),
+        ("long", "aborted after 4 bytes: the backend yielded more bytes than its length of 14"),
     ],
 )
 def test_another_length_than_promised_breaks_the_download_off(server: Server, name: str, words: str) -> None:
@@ -130,5 +130,5 @@ def test_chunks_come_from_an_async_generator() -> None:
     ],
 )
 def test_what_cannot_be_put_away_is_refused(give: Callable[[], object], kind: str) -> None:
-    with pytest.raises(BackendError, match=f"returns a {kind}, no async generator"):
+    with pytest.raises(BackendError, match=f"returned a {kind}, not an async generator"):
         chunks_of(Given(give()), None)

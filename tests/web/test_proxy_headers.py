@@ -24,7 +24,7 @@ def test_a_proxy_that_nobody_named_is_told_of_once(photos: Path) -> None:
     with running_server(photos, "--trusted-proxies", "10.0.0.0/8") as server:
         for _ in range(3):
             asked(server, SMALL, via("192.0.2.1"))
-        assert server.log().count("127.0.0.1 sends X-Forwarded-For and is no trusted proxy") == 1
+        assert server.log().count("untrusted proxy 127.0.0.1: sends X-Forwarded-For") == 1
 
 
 @pytest.mark.parametrize("form", ["{}:51000", '"{}:51000"', "[::ffff:{}]:51000", "{}:51000, "])
@@ -60,7 +60,7 @@ def test_proxy_that_names_its_clients_by_other_text_is_warned_of_once(photos: Pa
             assert asked(server, SMALL, via(node)).status == 200
         warnings = [line for line in server.log().splitlines() if "WARNING" in line]
         assert len(warnings) == 1
-        assert "trusted proxy 127.0.0.1: its X-Forwarded-For has '" in warnings[0]
+        assert "trusted proxy 127.0.0.1: sends X-Forwarded-For with '" in warnings[0]
         assert secret not in warnings[0]
         assert "é" not in warnings[0], "escaped, as it could be a control character of a terminal"
 

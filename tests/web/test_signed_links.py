@@ -202,7 +202,7 @@ def test_a_terminal_is_told_that_the_link_has_expired(server: Server) -> None:
     got = answer(server, link(expires=LONG_AGO))
     assert got.status == 410
     assert got.body.startswith(b"This link has expired\n")
-    assert b"Ask whoever sent it to you for a new one." in got.body
+    assert b"Ask the person who sent it for a new one." in got.body
     assert {"Content-Type: text/plain; charset=utf-8", "Cache-Control: no-store"} <= set(got.headers)
 
 

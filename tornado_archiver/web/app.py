@@ -1,4 +1,4 @@
-"""Which address leads to which handler."""
+"""The public application: URL routing to the handlers, and its shared settings."""
 
 import re
 from collections.abc import Sequence
@@ -17,18 +17,21 @@ from tornado_archiver.web.client import ProxyHeaders
 from tornado_archiver.web.net.stall_monitor import CHECK_INTERVAL_S, StallMonitor
 from tornado_archiver.web.services import Services
 
-# RFC 9112 3.2.2: what a client sends that takes us for its proxy, and everybody has to understand
+# RFC 9112 3.2.2: the form of a request to a proxy, which every server must accept
 _ABSOLUTE_FORM = re.compile(r"https?://[^/?]*", re.IGNORECASE)
 
 
 class ArchiverApplication(Application):
-    """`demo_url`: the link to the bundled album, None when that is not what is served. `upstream`: where a
-    proxy on this machine reaches the service. `trusted_proxies`: whose word on the visitor's address counts.
-    `stall_timeout_s`: seconds after which a visitor who takes nothing is cut, 0 for never."""
+    """The routes and settings of the public server.
+
+    `demo_url`: link to the bundled album, None if it is not served. `upstream`: URL of the service for a
+    proxy on the same host. `trusted_proxies`: networks whose `X-Forwarded-For` is used. `stall_timeout_s`:
+    seconds after which a download whose client reads nothing is aborted, 0 for no limit.
+    """
 
     def __init__(
         self,
-        service: Services,
+        services: Services,
         *,
         metrics: Metrics | None = None,
         demo_url: str | None,
@@ -36,16 +39,20 @@ class ArchiverApplication(Application):
         trusted_proxies: Sequence[Network] = (),
         stall_timeout_s: float = 0,
     ) -> None:
-        scoreboard = service.admission.scoreboard
+        scoreboard = services.admission.scoreboard
         metrics = metrics or Metrics(scoreboard.workers)
         self._stall_monitor = StallMonitor(scoreboard, stall_timeout_s, metrics.sent)
         self._stall_timer = PeriodicCallback(self._stall_monitor.check, CHECK_INTERVAL_S * 1000)
         super().__init__(
             [
-                ("/", HomeHandler, {"service": service, "demo_url": demo_url, "upstream": upstream}),
+                ("/", HomeHandler, {"services": services, "demo_url": demo_url, "upstream": upstream}),
                 ("/healthz", HealthHandler),
-                # matched raw: `source_hash` decides what may stand behind it, all else is the same 404
-                (f"{PREFIX}.*", ArchiveHandler, {"service": service, "watch": self._stall_monitor}),
+                # `parse_hash` validates the undecoded rest, so that each invalid path gets the same 404
+                (
+                    f"{PREFIX}.*",
+                    ArchiveHandler,
+                    {"services": services, "stall_monitor": self._stall_monitor},
+                ),
             ],
             default_handler_class=NotFoundHandler,
             log_function=log_request,
@@ -54,17 +61,17 @@ class ArchiverApplication(Application):
         )
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
-        """Tornado's hook, for each request."""
+        """Find the handler after reducing the absolute form of a target. Tornado calls it per request."""
         if form := _ABSOLUTE_FORM.match(request.uri or ""):
             request.uri = "/" + (request.uri or "")[form.end() :].removeprefix("/")
             request.path = request.uri.partition("?")[0]
         return super().find_handler(request, **kwargs)
 
     def start(self) -> None:
-        """Begin to look after the downloads, in the running event loop."""
+        """Start to check the downloads for stalls, in the running event loop."""
         self._stall_timer.start()
 
     def abort_downloads(self) -> None:
-        """Cut every download that is running."""
+        """Abort every running download."""
         self._stall_timer.stop()
         self._stall_monitor.stop()

@@ -1,4 +1,4 @@
-"""What all answers have in common: their headers, how they fail, what is told about them in the log."""
+"""The base class of all request handlers, and the handlers of `/`, `/healthz` and unknown paths."""
 
 import logging
 import traceback
@@ -21,14 +21,14 @@ METHODS = ("GET", "HEAD")
 
 
 class BaseHandler(RequestHandler):
-    """Every answer carries the request's id, and leaves a record."""
+    """Common headers, error pages and error log; each request has a `Transfer`."""
 
     SUPPORTED_METHODS = METHODS
     access_logged = True
 
     @cached_property
     def transfer(self) -> Transfer:
-        """What is known of this request."""
+        """The state of this request, for log, metrics and status page."""
         return cast(ProxyHeaders, self.settings["proxies"]).new_transfer(self.request)
 
     @property
@@ -37,14 +37,13 @@ class BaseHandler(RequestHandler):
 
     def set_default_headers(self) -> None:
         self.set_header("X-Request-ID", self.transfer.request_id)
-        self.clear_header("Server")  # its version is nobody's business
+        self.clear_header("Server")  # because its version helps attackers only
         self.set_header("X-Content-Type-Options", "nosniff")
-        self.set_header(
-            "X-Robots-Tag", "noindex, nofollow"
-        )  # links are secret: no response is for a search engine
+        # because links are secret and must not be in a search engine
+        self.set_header("X-Robots-Tag", "noindex, nofollow")
 
     def compute_etag(self) -> str | None:
-        return None  # a hash of what happens to be in the buffer validates nothing
+        return None  # because a hash of the output buffer does not identify the response
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = kwargs.get("exc_info", (None, None, None))[1]
@@ -53,22 +52,22 @@ class BaseHandler(RequestHandler):
         self.transfer.reason = (isinstance(error, ResponseError) and error.reason) or _default_reason(
             status_code
         )
-        self.set_status(status_code)  # Tornado has put the error's reason into the status line
-        # an error page has no validator to ask with, and a cache may keep a 404, 405 or 410 (RFC 9110 15.1)
+        self.set_status(status_code)  # because Tornado has put the reason of the error into the status line
+        # an error page has no validator, and caches may store a 404, 405 or 410 (RFC 9110 15.1)
         self.set_header("Cache-Control", "no-store")
         self.set_header("Vary", "Accept")
         if isinstance(error, ResponseError):
             for name, value in error.headers.items():
                 self.set_header(name, value)
         if status_code == pages.METHOD_NOT_ALLOWED.status:
-            self.set_header("Allow", ", ".join(METHODS))  # RFC 9110 15.5.6 demands it
+            self.set_header("Allow", ", ".join(METHODS))  # RFC 9110 15.5.6
         if pages.prefers_html(self.request.headers.get("Accept", "")):
             self.send_text("text/html", pages.render_html(page))
         else:
             self.send_text("text/plain", pages.render_text(page).encode())
 
     def send_text(self, media_type: str, body: bytes) -> None:
-        """Finish with a whole text in UTF-8."""
+        """Finish the response with `body`, a text in UTF-8."""
         self.set_header("Content-Type", f"{media_type}; charset=utf-8")
         self.transfer.bytes_sent = 0 if self.request.method == "HEAD" else len(body)
         self.finish(body)
@@ -79,31 +78,29 @@ class BaseHandler(RequestHandler):
         value: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        """One line for what went wrong on our side, with a traceback only for what nobody foresaw.
+        """Log a server error in one line, with a traceback only for an unexpected exception.
 
-        Tornado's own would write the link, and with it the key to the directory.
+        Tornado's own method would log the link, and so the hash.
         """
-        summary = access_log.request_line(self.request)
+        request_line = access_log.request_line(self.request)
         if isinstance(value, ResponseError) and value.log_text:
-            log.error("%s: %s", summary, value.log_text)
+            log.error("%s: %s", request_line, value.log_text)
         elif not isinstance(value, HTTPError):
             text = "".join(traceback.format_exception(typ, value, tb))
-            log.error("%s: %s", summary, access_log.redact(text, self.request))
-
-
-def _default_reason(status: int) -> str:
-    return "internal" if status >= 500 else "bad request"
+            log.error("%s: %s", request_line, access_log.redact(text, self.request))
 
 
 class NotFoundHandler(BaseHandler):
-    """Every address that leads nowhere."""
+    """Handler of unknown paths."""
 
     def prepare(self) -> None:
         raise ResponseError(pages.NOT_FOUND, reason="not found")
 
 
 class HealthHandler(BaseHandler):
-    access_logged = False  # who probes, probes every few seconds
+    """Handler of `/healthz`, the liveness probe."""
+
+    access_logged = False  # because probes come every few seconds
 
     def get(self) -> None:
         self.set_header("Cache-Control", "no-store")
@@ -113,8 +110,10 @@ class HealthHandler(BaseHandler):
 
 
 class HomeHandler(BaseHandler):
-    def initialize(self, service: Services, demo_url: str | None, upstream: str) -> None:
-        self._service = service
+    """Handler of `/`, the home page."""
+
+    def initialize(self, services: Services, demo_url: str | None, upstream: str) -> None:
+        self._services = services
         self._demo_url = demo_url
         self._upstream = upstream
 
@@ -125,9 +124,13 @@ class HomeHandler(BaseHandler):
             pages.home_page(
                 example_url=pages.example_url(self.request.protocol, self.request.host),
                 demo_url=self._demo_url,
-                formats=[(backend.name, backend.extension) for backend in self._service.backends],
+                formats=[(backend.name, backend.extension) for backend in self._services.backends],
                 upstream=self._upstream,
             ),
         )
 
     head = get
+
+
+def _default_reason(status: int) -> str:
+    return "internal" if status >= 500 else "bad request"

@@ -1,4 +1,7 @@
-"""Turns errors into answers. Nothing of an error's text gets into an answer: it is for the log."""
+"""The mapping of errors to error pages and HTTP status codes.
+
+The text of an error goes to the log, never into a response.
+"""
 
 from collections.abc import Mapping
 
@@ -15,9 +18,9 @@ from tornado_archiver.errors import (
 from tornado_archiver.web import pages
 from tornado_archiver.web.pages import ErrorPage
 
-_BY_STATUS = {
-    notice.status: notice
-    for notice in (
+_PAGES_BY_STATUS = {
+    page.status: page
+    for page in (
         pages.BAD_REQUEST,
         pages.NOT_FOUND,
         pages.METHOD_NOT_ALLOWED,
@@ -26,25 +29,26 @@ _BY_STATUS = {
     )
 }
 
-_NOTICES = {
+_PAGES_BY_ERROR = {
     SourceNotFoundError: pages.NOT_FOUND,
     LinkExpiredError: pages.EXPIRED,
     TooManyDownloadsError: pages.BUSY,
     ArchiveTooLargeError: pages.TOO_LARGE,
     StorageUnavailableError: pages.UNAVAILABLE,
 }
-# What happens every day, and is nothing for the log of errors
+# Expected, so they are not logged as errors
 _CLIENT_ERRORS = (SourceNotFoundError, LinkExpiredError, TooManyDownloadsError)
 
-# What an archive that is there may be refused with
-PAGES_WITH_FACTS = {
-    notice.status: notice for notice in (pages.PRECONDITION_FAILED, pages.RANGE_NOT_SATISFIABLE)
-}
+# Responses for an archive that exists, so they carry its headers
+PAGES_WITH_FACTS = {page.status: page for page in (pages.PRECONDITION_FAILED, pages.RANGE_NOT_SATISFIABLE)}
 
 
 class ResponseError(HTTPError):
-    """An answer without an archive. `log_text` is for the log: None when it is the visitor's doing.
-    `reason` is the word for it in the log and the metrics. `headers` go out with it."""
+    """An error response.
+
+    `log_text` is logged as an error, None for a client error. `headers` are added to the response. `reason`
+    is the label of the log and the metrics.
+    """
 
     def __init__(
         self,
@@ -54,23 +58,23 @@ class ResponseError(HTTPError):
         reason: str = "",
     ) -> None:
         super().__init__(page.status)
-        self.notice = page
+        self.page = page
         self.log_text = log_text
         self.headers = headers or {}
         self.reason = reason
 
 
 def to_http_error(error: ArchiverError) -> ResponseError:
-    """The answer when an archive cannot be had, before its first byte."""
-    page = next((page for kind, page in _NOTICES.items() if isinstance(error, kind)), pages.FAILED)
-    logged = None if isinstance(error, _CLIENT_ERRORS) else str(error)
+    """Return the error response for an error before the first byte of the body."""
+    page = next((page for kind, page in _PAGES_BY_ERROR.items() if isinstance(error, kind)), pages.FAILED)
+    log_text = None if isinstance(error, _CLIENT_ERRORS) else str(error)
     # RFC 9110 10.2.3
     headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooManyDownloadsError) else None
-    return ResponseError(page, logged, headers, error.reason)
+    return ResponseError(page, log_text, headers, error.reason)
 
 
 def page_for(error: BaseException | None, status: int) -> ErrorPage:
-    """What to tell the visitor about an answer of that status that `error` (if any) led to."""
+    """Return the page for a response with that status; `error` is its cause, if known."""
     if isinstance(error, ResponseError):
-        return error.notice
-    return _BY_STATUS.get(status) or (pages.BAD_REQUEST if status < 500 else pages.FAILED)
+        return error.page
+    return _PAGES_BY_STATUS.get(status) or (pages.BAD_REQUEST if status < 500 else pages.FAILED)

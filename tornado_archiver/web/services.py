@@ -1,5 +1,7 @@
-"""What a request needs: where sources come from, who packs them, who may come in and how fast. Built once, in
-`main`."""
+"""The services of the request handlers: storage, backends, admission, rate limiter and link keys.
+
+`server.bootstrap` creates them once per generation.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,16 +15,19 @@ from tornado_archiver.links.signing import LinkSigner
 from tornado_archiver.source import Manifest, Storage
 from tornado_archiver.sources.member_names import MAX_NAME_BYTES, portable_file_name
 
-# Less than a file system takes, because clients add to the name: browsers ` (1)` and `.crdownload`, aria2
-# `.aria2`. wget keeps 19 bytes free for such (CHOMP_BUFFER in its url.c), and cuts off the suffix otherwise.
+# Less than file systems allow, because clients append to the name: browsers ` (1)` and `.crdownload`, aria2
+# `.aria2`. wget reserves 19 bytes (CHOMP_BUFFER in its url.c) and truncates the suffix otherwise.
 _MAX_FILE_NAME_BYTES = MAX_NAME_BYTES - 19
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`backends`: every one that a link may ask for, the default first. `link_keys`: with them, a link needs
-    a signature. `download_name`: template of the file name without suffix, with `{hash}`.
-    `scan_timeout_s`: the longest scan of a directory, 0 for no limit."""
+    """The services that handlers share.
+
+    `backends`: those of all offered formats, the default first. `link_keys`: if set, links must be signed.
+    `download_name`: template of the file name without suffix, with `{hash}`. `scan_timeout_s`: time limit of
+    a directory scan in seconds, 0 for no limit.
+    """
 
     storage: Storage
     backends: Sequence[Backend]
@@ -46,12 +51,12 @@ class Services:
             ) from None
 
     def get_backend(self, name: str | None) -> Backend | None:
-        """The backend of that name, the default one for None; None when it is not offered."""
+        """Return the backend with that name, the default one for None. Return None for an unknown name."""
         if name is None:
             return self.backends[0]
-        return next((get_backend for get_backend in self.backends if get_backend.name == name), None)
+        return next((backend for backend in self.backends if backend.name == name), None)
 
-    def download_filename(self, source_hash: str, get_backend: Backend) -> str:
-        """What the download is saved as, on any system."""
+    def download_filename(self, source_hash: str, backend: Backend) -> str:
+        """Return a file name for the download that is valid on every system."""
         stem = self.download_name.format(hash=source_hash)
-        return portable_file_name(stem, get_backend.extension, _MAX_FILE_NAME_BYTES)
+        return portable_file_name(stem, backend.extension, _MAX_FILE_NAME_BYTES)

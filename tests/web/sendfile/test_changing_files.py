@@ -30,7 +30,7 @@ def test_a_file_that_shrinks_in_a_slice_breaks_the_download_off(
                 all_of(visitor)
         assert eventually(lambda: "ERROR" in server.log())
         (line,) = [line for line in server.log().splitlines() if "ERROR" in line]
-        assert re.search(r"GET /archive/album/: cut after \d+ bytes: .*(shrank|changed)", line)
+        assert re.search(r"GET /archive/album/: aborted after \d+ bytes: .*(shrank|changed)", line)
         assert eventually(lambda: process.num_fds() <= descriptors)
 
 
@@ -47,5 +47,5 @@ async def test_a_disk_that_fails_in_a_slice_is_no_visitor_who_left(
     with pytest.raises(ConnectionResetError):
         await ask(base_url, request(LINK, headers="Connection: close\r\n"))
     (told,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
-    assert re.search(r"cut after \d+ bytes: a file cannot be sent: Input/output error", told)
+    assert re.search(r"aborted after \d+ bytes: a file cannot be sent: Input/output error", told)
     assert "failed (source unreadable)" in caplog.text

@@ -1,4 +1,7 @@
-"""The admin's pages, in a process of their own: they answer while the workers are busy."""
+"""The application of the admin endpoints, which runs in a separate process.
+
+So it responds while all workers are busy.
+"""
 
 import socket
 from collections.abc import Sequence
@@ -25,7 +28,7 @@ from tornado_archiver.web.client import ProxyHeaders
 async def serve_admin(
     app: "AdminApplication", sockets: Sequence[socket.socket], orders: WorkerSignals
 ) -> None:
-    """Serve until told to stop. Whoever asks gets his answer at once, so nobody is waited for."""
+    """Serve until a stop signal. Responses are short, so running ones are not drained."""
     server = HTTPServer(app)
     server.add_sockets(sockets)
     await orders.wait_stop(server.stop)
@@ -33,7 +36,7 @@ async def serve_admin(
 
 
 class AdminApplication(Application):
-    """`metrics` and `scoreboard` are those that all workers share."""
+    """The admin endpoints. `metrics` and `scoreboard` are shared with all workers."""
 
     def __init__(self, metrics: Metrics, scoreboard: Scoreboard, readiness: Readiness) -> None:
         reporter = {"reporter": StatusReporter(metrics, scoreboard)}
@@ -47,7 +50,7 @@ class AdminApplication(Application):
                 ("/", StatusHandler, reporter),
             ],
             default_handler_class=NotFoundHandler,
-            log_function=lambda handler: None,  # a page that asks every second would fill the log
+            log_function=lambda handler: None,  # because the status page requests data every second
             proxies=ProxyHeaders((), warns=False),
             metrics=metrics,
         )

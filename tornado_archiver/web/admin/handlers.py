@@ -1,4 +1,4 @@
-"""What the admin sees, on an address of its own: nothing of it is for the public."""
+"""The handlers of the admin endpoints: readiness, metrics and status. They are not public."""
 
 import re
 from base64 import b64encode
@@ -16,13 +16,15 @@ _INLINE = re.compile(rb"<(style|script)>(.*?)</\1>", re.DOTALL)
 
 
 class AdminHandler(BaseHandler):
+    """Base class of the admin endpoints, whose responses must not be cached."""
+
     def set_default_headers(self) -> None:
         super().set_default_headers()
         self.set_header("Cache-Control", "no-store")
 
 
 class ReadinessHandler(AdminHandler):
-    """`/readyz`: 200, or 503 with a line for each reason."""
+    """Handler of `/readyz`: 200, or 503 with one line for each problem."""
 
     def initialize(self, readiness: Readiness) -> None:
         self._readiness = readiness
@@ -37,7 +39,7 @@ class ReadinessHandler(AdminHandler):
 
 
 class MetricsHandler(AdminHandler):
-    """`/metrics`, for Prometheus"""
+    """Handler of `/metrics`, in the Prometheus format."""
 
     def initialize(self, prometheus: PrometheusPage) -> None:
         self._prometheus = prometheus
@@ -50,7 +52,7 @@ class MetricsHandler(AdminHandler):
 
 
 class StatusHandler(AdminHandler):
-    """`/status`, for people"""
+    """Handler of `/status`, the status page."""
 
     def initialize(self, reporter: StatusReporter) -> None:
         self._reporter = reporter
@@ -64,7 +66,7 @@ class StatusHandler(AdminHandler):
 
 
 class StatusJsonHandler(AdminHandler):
-    """`/status.json`, the same for programs"""
+    """Handler of `/status.json`, the data of the status page."""
 
     def initialize(self, reporter: StatusReporter) -> None:
         self._reporter = reporter
@@ -76,7 +78,7 @@ class StatusJsonHandler(AdminHandler):
 
 
 def _content_security_policy(page: bytes) -> str:
-    """Allows what stands in the page itself, by its hash, and nothing that somebody might get into it."""
+    """Return a policy that allows the inline styles and scripts of `page` only, by their hashes."""
     allowed: dict[str, list[str]] = {"style": [], "script": []}
     for kind, text in _INLINE.findall(page):
         allowed[kind.decode()].append(f"'sha256-{b64encode(sha256(text).digest()).decode()}'")

@@ -1,4 +1,4 @@
-"""Where visitors come in, one at a time: Tornado's own accepts all that are there, up to 128."""
+"""Accepting connections one at a time, because Tornado would accept up to 128 in one worker."""
 
 import asyncio
 import errno
@@ -11,55 +11,55 @@ from tornado_archiver.limits.workers import ConnectionCount
 
 log = logging.getLogger(__name__)
 
-_ACCEPT_DELAY_S = 0.002  # for a worker with a smaller share, which has been woken up as well
+_ACCEPT_DELAY_S = 0.002  # so that a worker with fewer connections, which was woken up too, can accept
 _ACCEPT_RETRY_DELAY_S = 1
 _RESOURCE_ERRNOS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class Acceptor:
-    """Hands every connection to `on_connection` until it is closed, with the sockets that it comes from."""
+    """Passes each accepted connection to `on_connection`. Owns `sockets`: `close` closes them."""
 
     def __init__(
         self,
         sockets: Sequence[socket.socket],
-        share: ConnectionCount,
+        connection_count: ConnectionCount,
         on_connection: Callable[[socket.socket, Any], None],
     ) -> None:
         self._sockets = sockets
-        self._share = share
-        self._enter = on_connection
+        self._connection_count = connection_count
+        self._on_connection = on_connection
         self._loop = asyncio.get_running_loop()
-        for listening in sockets:
-            self._loop.add_reader(listening, self._on_readable, listening)
+        for listener in sockets:
+            self._loop.add_reader(listener, self._on_readable, listener)
 
     def close(self) -> None:
-        self._share.stop_counting()
-        for listening in self._sockets:
-            self._loop.remove_reader(listening)
-            listening.close()
+        self._connection_count.stop_counting()
+        for listener in self._sockets:
+            self._loop.remove_reader(listener)
+            listener.close()
 
-    def _on_readable(self, listening: socket.socket) -> None:
-        if self._share.is_above_minimum():
-            self._pause(listening, _ACCEPT_DELAY_S)
+    def _on_readable(self, listener: socket.socket) -> None:
+        if self._connection_count.is_above_minimum():
+            self._pause(listener, _ACCEPT_DELAY_S)
         else:
-            self._accept(listening)
+            self._accept(listener)
 
-    def _pause(self, listening: socket.socket, seconds: float) -> None:
-        self._loop.remove_reader(listening)
-        self._loop.call_later(seconds, self._resume, listening)
+    def _pause(self, listener: socket.socket, seconds: float) -> None:
+        self._loop.remove_reader(listener)
+        self._loop.call_later(seconds, self._resume, listener)
 
-    def _resume(self, listening: socket.socket) -> None:
-        if listening.fileno() >= 0:
-            self._loop.add_reader(listening, self._on_readable, listening)
-            self._accept(listening)  # who is still there has not been taken by the others
+    def _resume(self, listener: socket.socket) -> None:
+        if listener.fileno() >= 0:
+            self._loop.add_reader(listener, self._on_readable, listener)
+            self._accept(listener)  # a connection that still waits was not accepted by another worker
 
-    def _accept(self, listening: socket.socket) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         try:
-            connection, address = listening.accept()
+            connection, address = listener.accept()
         except OSError as error:
-            # all others mean that another worker was faster, or tell what was wrong with that connection
+            # other errors mean that another worker was faster, or that the connection has failed
             if error.errno in _RESOURCE_ERRNOS:
-                log.error("nobody can come in for %d s: %s", _ACCEPT_RETRY_DELAY_S, error.strerror)
-                self._pause(listening, _ACCEPT_RETRY_DELAY_S)
+                log.error("accept failed: %s; retrying in %d s", error.strerror, _ACCEPT_RETRY_DELAY_S)
+                self._pause(listener, _ACCEPT_RETRY_DELAY_S)
             return
-        self._enter(connection, address)
+        self._on_connection(connection, address)

@@ -1,4 +1,4 @@
-"""Serving, and ending in peace: what runs may end, as far as there is time."""
+"""The HTTP server of a worker and its graceful shutdown."""
 
 import asyncio
 import logging
@@ -21,18 +21,22 @@ from tornado_archiver.web.net.sendfile import SendfileServer, SendfileStream
 log = logging.getLogger(__name__)
 
 _STOP_TIMEOUT_S = 5
-_NEW_CONNECTION_GRACE_S = 2  # more than a machine that is short of time needs to hear of it
+_NEW_CONNECTION_GRACE_S = 2  # enough for a busy host to receive the request
 _POLL_S = 0.1
 _NO_TIMEOUT_S = 10**9
 _USER_TIMEOUT_MARGIN_S = 6
 _MAX_USER_TIMEOUT_MS = 2**31 - 1
-_MAX_BODY_BYTES = 64 * 1024  # nobody has anything to send here
+_MAX_BODY_BYTES = 64 * 1024  # because no request needs a body
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """What a connection may take: seconds to say what it wants and seconds without taking what it was sent
-    (0: as long as it likes), bytes for the head of a request, and seconds to end when the service does."""
+    """Limits of each connection.
+
+    `idle_timeout_s`: for receiving a request. `stall_timeout_s`: without progress of a response. 0 turns
+    either off. `max_header_bytes`: of the header section. `drain_timeout_s`: for running downloads at
+    shutdown.
+    """
 
     idle_timeout_s: float
     stall_timeout_s: float
@@ -47,12 +51,12 @@ async def serve(
     orders: WorkerSignals,
     bounds: ConnectionLimits,
 ) -> None:
-    """Serve until told to stop, let run what runs, cut it when told so or when its time is over."""
+    """Serve until a stop signal, then drain, then abort the remaining downloads."""
     server = DrainingServer(
         app,
         max_body_size=_MAX_BODY_BYTES,
         max_header_size=bounds.max_header_bytes,
-        # for both a connection that waits for its next request and one that sends its head by drops
+        # for idle connections, and for header sections that arrive slowly
         idle_connection_timeout=bounds.idle_timeout_s or _NO_TIMEOUT_S,
         body_timeout=bounds.idle_timeout_s or None,
     )
@@ -70,44 +74,46 @@ async def serve(
 
 
 def _set_tcp_user_timeout(sockets: Sequence[socket.socket], stall_timeout_s: float) -> None:
-    """`StallMonitor` aborts stalled downloads; TCP_USER_TIMEOUT covers every other response, a few seconds
-    later (tcp(7)). The connections that these sockets accept inherit it."""
+    """Set the timeout of unacknowledged data (tcp(7)); accepted connections inherit it.
+
+    StallMonitor aborts stalled downloads. TCP_USER_TIMEOUT covers all other responses, a few seconds later.
+    """
     milliseconds = round((stall_timeout_s + _USER_TIMEOUT_MARGIN_S) * 1000) if stall_timeout_s else 0
-    for listening in sockets:
-        if listening.family != socket.AF_UNIX:
-            listening.setsockopt(
+    for listener in sockets:
+        if listener.family != socket.AF_UNIX:
+            listener.setsockopt(
                 socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, min(milliseconds, _MAX_USER_TIMEOUT_MS)
             )
 
 
-async def _wait_first(*awaited: Coroutine[Any, Any, None]) -> None:
-    tasks = [asyncio.ensure_future(one) for one in awaited]
+async def _wait_first(*coroutines: Coroutine[Any, Any, None]) -> None:
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in tasks:
         task.cancel()
 
 
 async def _wait_for_tasks() -> None:
-    """Gives the requests that were cut the time to put away their programs and threads."""
+    """Give aborted requests time to clean up their subprocesses and threads."""
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     if tasks:
         await asyncio.wait(tasks, timeout=_STOP_TIMEOUT_S)
 
 
 class DrainingServer(SendfileServer):
-    """A server that can leave without breaking anything off."""
+    """An HTTP server that can drain: finish running responses and close idle connections."""
 
     def initialize(self, *args: Any, **kwargs: Any) -> None:
         super().initialize(*args, **kwargs)
-        self._response_counts: dict[HTTP1ServerConnection, int] = {}  # how many each connection has had
-        self._open = 0  # connections, with those that Tornado is only about to tell of
+        self._response_counts: dict[HTTP1ServerConnection, int] = {}  # of each connection
+        self._open = 0  # connections, including those that Tornado has not reported yet
         self._connection_closed = asyncio.Event()
 
-    def start_accepting(self, sockets: Sequence[socket.socket], share: ConnectionCount) -> None:
-        """Let visitors in."""
-        self._share = share
+    def start_accepting(self, sockets: Sequence[socket.socket], connection_count: ConnectionCount) -> None:
+        """Accept connections from these sockets. `start_draining` closes them."""
+        self._connection_count = connection_count
         self._set_open_connections(0)
-        self._door = Acceptor(sockets, share, self._on_connection)
+        self._acceptor = Acceptor(sockets, connection_count, self._on_connection)
 
     def _on_connection(self, connection: socket.socket, address: Any) -> None:
         self._set_open_connections(self._open + 1)
@@ -115,10 +121,10 @@ class DrainingServer(SendfileServer):
 
     def _set_open_connections(self, connections: int) -> None:
         self._open = connections
-        self._share.set(connections)
+        self._connection_count.set(connections)
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
-        """Tornado calls this whenever a connection begins to wait for a request."""
+        """Count the responses. Tornado calls it when a connection starts to wait for a request."""
         connection = cast(HTTP1ServerConnection, server_conn)
         self._response_counts[connection] = self._response_counts.get(connection, -1) + 1
         return super().start_request(server_conn, request_conn)
@@ -131,30 +137,33 @@ class DrainingServer(SendfileServer):
 
     @property
     def active_requests(self) -> int:
-        """How many connections have asked for something that they have not got all of."""
+        """The number of connections with an unfinished response."""
         streams = (connection.stream for connection in self._response_counts)
         return sum(not stream.reading() and not stream.closed() for stream in streams)
 
     def start_draining(self) -> None:
-        """Let nobody in, and answer no connection more than once."""
-        self._door.close()
+        """Stop accepting connections, and close each connection after its next response."""
+        self._acceptor.close()
         self.conn_params.no_keep_alive = True
 
     async def wait_idle(self) -> None:
-        """Returns when there are no connections any more. Those that have their answers are closed, which
-        whoever keeps one has to expect (RFC 9112 9.3.1); a new one has a moment for its only request."""
+        """Wait until all connections are closed.
+
+        Idle connections are closed at once, which clients must expect (RFC 9112 9.3.1). A new connection has
+        _NEW_CONNECTION_GRACE_S seconds for its first request.
+        """
         loop = asyncio.get_running_loop()
-        enough = loop.time() + _NEW_CONNECTION_GRACE_S
+        deadline = loop.time() + _NEW_CONNECTION_GRACE_S
         while self._open:
-            self._close_idle(new_ones=loop.time() >= enough)
+            self._close_idle(include_new=loop.time() >= deadline)
             self._connection_closed.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_POLL_S):
                     await self._connection_closed.wait()
 
-    def _close_idle(self, new_ones: bool) -> None:
-        for connection, answers in list(self._response_counts.items()):
+    def _close_idle(self, include_new: bool) -> None:
+        for connection, responses in list(self._response_counts.items()):
             stream = cast(SendfileStream, connection.stream)
-            # a container takes its network with it, and what the kernel has still to send
-            if stream.reading() and (answers or new_ones) and not stream.unacked_bytes():
+            # unacknowledged bytes would be lost if the container stops with its network namespace
+            if stream.reading() and (responses or include_new) and not stream.unacked_bytes():
                 stream.close()

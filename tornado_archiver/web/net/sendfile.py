@@ -1,6 +1,7 @@
-"""A connection whose file slices the kernel sends by itself: the bytes never pass through Python.
+"""Connections that send file slices with sendfile(2), so that the bytes do not pass through Python.
 
-Only plain sockets can; TLS has to see the bytes (tornado then gives its own stream, and the handler reads).
+Only for plain sockets, because TLS encrypts in user space: such a connection keeps Tornado's stream, and the
+handler reads the files.
 """
 
 import asyncio
@@ -22,8 +23,8 @@ from tornado_archiver.errors import SourceChangedError, SourceUnreadableError
 from tornado_archiver.source import Chunk, FileSlice
 from tornado_archiver.telemetry.transfer import Transfer
 
-# What the kernel takes ahead of what it has sent (tcp(7)). Left to itself, it holds 4 MB for each visitor who
-# does not read; that no download was slower with less, docs/load-tests.md shows.
+# Limit of unsent bytes in the kernel (tcp(7)). By default it buffers 4 MB for each client that does not read.
+# No download was slower with this limit: docs/load-tests.md
 _NOTSENT_LOWAT = 256 * 1024
 _MAX_DISCARD, _READ_BYTES = 1024 * 1024, 64 * 1024
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, for 0 seconds
@@ -33,7 +34,7 @@ _RESPONSE_431 = b"HTTP/1.1 431 Request Header Fields Too Large\r\n" + _HEADERS  
 _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\n"
 _TORNADO_BAD_REQUEST = _BAD_REQUEST + b"\r\n"
 
-# How a connection ends; whatever else sendfile(2) says is about the file
+# Errors of the connection; all other errors of sendfile(2) are errors of the file
 _DISCONNECT_ERRORS = (ConnectionError, TimeoutError)
 
 
@@ -42,14 +43,14 @@ def _disk_error(error: OSError) -> SourceUnreadableError:
 
 
 def abort(stream: IOStream) -> None:
-    """Close with a TCP reset, which nobody takes for the end of a body."""
+    """Close with a TCP reset, so that the client does not take it for the end of the body."""
     if not stream.closed():
         stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         stream.close()
 
 
 class SendfileServer(HTTPServer):
-    """An HTTPServer with such connections, where they are plain ones."""
+    """An HTTPServer that uses SendfileStream for plain connections."""
 
     def handle_stream(self, stream: IOStream, address: Any) -> None:
         if type(stream) is IOStream:
@@ -60,18 +61,17 @@ class SendfileServer(HTTPServer):
 
 
 class SendfileStream(IOStream):
-    """An IOStream with `write_chunk`, for chunks that go past its buffer; to a head that is too large it
-    answers so."""
+    """An IOStream with `write_chunk`, which bypasses its buffer. Sends a 431 for a large header section."""
 
     _waiting: "asyncio.Future[None] | None" = None
-    written = 0  # bytes that the kernel took of this connection, heads included, to see what is acknowledged
+    written = 0  # bytes that the kernel has accepted, headers included, to find out what is acknowledged
 
     def unacked_bytes(self) -> int:
-        """How many of them the other side has not acknowledged (SIOCOUTQ, tcp(7))."""
+        """Return the number of written bytes that the client has not acknowledged (SIOCOUTQ, tcp(7))."""
         if self.closed():
             return 0
-        answer = fcntl.ioctl(self.fileno(), termios.TIOCOUTQ, bytes(4))
-        return int.from_bytes(answer, sys.byteorder)
+        count = fcntl.ioctl(self.fileno(), termios.TIOCOUTQ, bytes(4))
+        return int.from_bytes(count, sys.byteorder)
 
     def write_to_fd(self, data: memoryview) -> int:
         count = super().write_to_fd(data)
@@ -84,12 +84,13 @@ class SendfileStream(IOStream):
     async def write_chunk(
         self, chunk: Chunk, transfer: Transfer, timeout_s: Callable[[], float | None]
     ) -> bool:
-        """Send the chunk, after all that was given to `write` has gone out, and count in `transfer` what the
-        kernel takes. Return False when it takes nothing for `timeout_s()` seconds, asked before each wait;
-        None is for no limit.
+        """Send the chunk. The buffer of `write` must be empty.
 
-        Raise StreamClosedError, SourceChangedError, SourceUnreadableError. The stream is not closed here:
-        Tornado would cancel the caller before it could see the error.
+        `transfer` counts the bytes that the kernel accepts. `timeout_s` is called before each wait and returns
+        its limit in seconds, None for no limit. Return False after such a timeout.
+
+        Raise StreamClosedError, SourceChangedError, SourceUnreadableError. The caller closes the stream;
+        closing it here would cancel the caller before it could read the error.
         """
         try:
             if isinstance(chunk, bytes):
@@ -106,35 +107,37 @@ class SendfileStream(IOStream):
     async def _send_bytes(
         self, data: bytes, flags: int, transfer: Transfer, timeout_s: Callable[[], float | None]
     ) -> bool:
-        left = memoryview(data)
-        while left:
-            count = await self._send_when_writable(partial(self.socket.send, left, flags), timeout_s)
+        rest = memoryview(data)
+        while rest:
+            count = await self._send_when_writable(partial(self.socket.send, rest, flags), timeout_s)
             if count is None:
                 return False
             transfer.bytes_sent += count
-            left = left[count:]
+            rest = rest[count:]
         return True
 
     async def _send_file(
         self, file_slice: FileSlice, transfer: Transfer, timeout_s: Callable[[], float | None]
     ) -> bool:
-        at, out, file = file_slice.start, self.socket.fileno(), file_slice.fd
-        while at < file_slice.stop:
-            send = partial(os.sendfile, out, file, at, file_slice.stop - at)
+        offset, socket_fd = file_slice.start, self.socket.fileno()
+        while offset < file_slice.stop:
+            send = partial(os.sendfile, socket_fd, file_slice.fd, offset, file_slice.stop - offset)
             count = await self._send_when_writable(send, timeout_s)
             if count is None:
                 return False
             if not count:
                 raise SourceChangedError("a file shrank while it was sent")
             transfer.bytes_sent += count
-            at += count
+            offset += count
         return True
 
     async def _send_when_writable(
         self, send: Callable[[], int], timeout_s: Callable[[], float | None]
     ) -> int | None:
-        """Return the result of `send` as soon as the socket takes something, None when it takes nothing in
-        time. Raise StreamClosedError."""
+        """Return the result of `send` when the socket is writable, None after a timeout.
+
+        Raise StreamClosedError.
+        """
         while not self.closed():
             try:
                 count = send()
@@ -150,14 +153,14 @@ class SendfileStream(IOStream):
         raise StreamClosedError(real_error=self.error)
 
     async def writable(self) -> None:
-        """Return when the socket takes more. Raise StreamClosedError."""
+        """Wait until the socket is writable. Raise StreamClosedError."""
         if not self.closed():
             await self._writable()
         if self.closed():
             raise StreamClosedError(real_error=self.error)
 
     def _writable(self) -> Awaitable[None]:
-        # Tornado watches this descriptor for reading only while it has nothing to write itself
+        # Tornado registers only a reader for this descriptor while its write buffer is empty
         loop = asyncio.get_running_loop()
         self._waiting = loop.create_future()
         loop.add_writer(self.fileno(), self._on_writable)
@@ -176,17 +179,20 @@ class SendfileStream(IOStream):
         super().close(exc_info)
 
     def _send_431(self) -> None:
-        """Tornado would close without a word, which proxies take for a failure of ours: Caddy asks nobody for
-        a while then, whoever the next visitors are."""
+        """Send a 431 before the connection is closed.
+
+        Tornado closes without a response. Proxies count that as a server failure: Caddy then stops forwarding
+        requests of all clients for a while.
+        """
         with suppress(OSError):
-            for _ in range(_MAX_DISCARD // _READ_BYTES):  # unread, it would make a reset of the close
+            for _ in range(_MAX_DISCARD // _READ_BYTES):  # because closing with unread bytes sends a reset
                 if not self.socket.recv(_READ_BYTES):
                     break
         with suppress(OSError):
             self.socket.send(_RESPONSE_431)
 
     def close_fd(self) -> None:
-        """Called by Tornado only. The number may be another visitor's in a moment: nothing may watch it."""
+        """Remove the writer first, because the next connection may reuse the descriptor. Tornado calls it."""
         if self._waiting is not None:
             self._on_writable()
         super().close_fd()
