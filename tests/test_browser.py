@@ -70,7 +70,7 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
         yield context.new_page()
 
 
-def test_the_demo_album_is_one_click_away(page: Page, tmp_path: Path) -> None:
+def test_browser_downloads_the_demo_album_with_one_click(page: Page, tmp_path: Path) -> None:
     page.goto("/")
     with page.expect_download() as started:
         page.get_by_role("link", name="Download the demo album").click()
@@ -82,9 +82,7 @@ def test_the_demo_album_is_one_click_away(page: Page, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("backend", ["zip", "tar.gz"])
-def test_an_archive_that_breaks_off_is_a_failed_download(
-    browser: Browser, tmp_path: Path, backend: str
-) -> None:
+def test_browser_reports_an_aborted_archive_as_failed(browser: Browser, tmp_path: Path, backend: str) -> None:
     tool("zip")
     album = linked_noise(tmp_path / "photos" / "album", files=64, size=1024 * 1024)
     slowly = ("--enable-response-delay", "--response-delay", "0.05")
@@ -100,7 +98,7 @@ def test_an_archive_that_breaks_off_is_a_failed_download(
         assert started.value.failure()
 
 
-def test_a_missing_archive_is_told_on_a_page(page: Page) -> None:
+def test_browser_shows_an_error_page_for_a_missing_archive(page: Page) -> None:
     answer = page.goto("/archive/nothing-here/")
     assert answer is not None
     assert answer.status == 404
@@ -109,7 +107,7 @@ def test_a_missing_archive_is_told_on_a_page(page: Page) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/archive/nothing-here/"], ids=["home", "missing"])
-def test_a_phone_shows_a_page_without_scrolling_sideways(browser: Browser, url: str, path: str) -> None:
+def test_page_on_a_phone_does_not_scroll_sideways(browser: Browser, url: str, path: str) -> None:
     with browser.new_context(base_url=url, viewport=PHONE, is_mobile=True) as context:
         page = context.new_page()
         page.goto(path)
@@ -118,7 +116,7 @@ def test_a_phone_shows_a_page_without_scrolling_sideways(browser: Browser, url: 
 
 @pytest.mark.parametrize("path", ["/", "/archive/nothing-here/"], ids=["home", "missing"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_page_is_as_dark_as_the_visitor_likes(
+def test_page_follows_the_preferred_color_scheme(
     browser: Browser, url: str, path: str, scheme: Literal["light", "dark"]
 ) -> None:
     with browser.new_context(base_url=url, color_scheme=scheme) as context:
@@ -137,7 +135,7 @@ def brightness(page: Page, of: str) -> float:
 
 
 @pytest.mark.parametrize("path", ["/", "/archive/nothing-here/"], ids=["home", "missing"])
-def test_a_page_asks_for_nothing_else_and_complains_of_nothing(page: Page, path: str) -> None:
+def test_page_loads_nothing_else_and_logs_no_errors(page: Page, path: str) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     said: list[str] = []

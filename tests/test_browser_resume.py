@@ -99,7 +99,7 @@ def assert_whole(saved: Path | None, photos: Path) -> None:
     assert contents_of_zip(saved) == contents(photos / ALBUM)
 
 
-def test_how_much_is_to_come_is_known_at_once(downloads: Downloads, photos: Path) -> None:
+def test_browser_shows_the_download_size_at_once(downloads: Downloads, photos: Path) -> None:
     with running_server(photos) as server:
         downloads.click(server.url(LINK))
         first = downloads.wait_until(lambda progress: True)
@@ -111,7 +111,7 @@ def test_how_much_is_to_come_is_known_at_once(downloads: Downloads, photos: Path
 # Somebody holds the address meanwhile: Chromium asks again by itself, with Range and If-Range
 
 
-def test_the_worker_is_killed_and_nobody_notices(downloads: Downloads, photos: Path) -> None:
+def test_browser_resumes_after_a_worker_was_killed(downloads: Downloads, photos: Path) -> None:
     with running_server(photos, *SLOWLY) as server:
         downloads.click(server.url(LINK))
         downloads.wait_until_under_way()
@@ -122,7 +122,7 @@ def test_the_worker_is_killed_and_nobody_notices(downloads: Downloads, photos: P
 
 
 @pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
-def test_the_service_is_restarted_by_systemd_and_nobody_notices(
+def test_browser_resumes_after_a_restart_by_systemd(
     downloads: Downloads, photos: Path, stop: signal.Signals
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as held:
@@ -138,7 +138,7 @@ def test_the_service_is_restarted_by_systemd_and_nobody_notices(
 
 
 @pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
-def test_another_server_has_the_rest_and_nobody_notices(
+def test_browser_resumes_from_another_server(
     downloads: Downloads, photos: Path, tmp_path: Path, stop: signal.Signals
 ) -> None:
     """Two behind nginx."""
@@ -161,7 +161,7 @@ def test_another_server_has_the_rest_and_nobody_notices(
 
 
 @pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
-def test_the_service_is_restarted_and_the_person_resumes(
+def test_browser_resumes_by_hand_after_a_restart(
     downloads: Downloads, photos: Path, stop: signal.Signals
 ) -> None:
     with running_server(photos, *SLOWLY) as server:
@@ -178,7 +178,9 @@ def test_the_service_is_restarted_and_the_person_resumes(
     assert_whole(downloads.saved(), photos)
 
 
-def test_another_archive_since_then_starts_again(downloads: Downloads, photos: Path, tmp_path: Path) -> None:
+def test_browser_restarts_the_download_of_a_changed_archive(
+    downloads: Downloads, photos: Path, tmp_path: Path
+) -> None:
     """Never half of the one and half of the other."""
     changing = tmp_path / "photos"
     shutil.copytree(photos, changing)

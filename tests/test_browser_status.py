@@ -59,7 +59,7 @@ def page(browser: Browser, admin: Admin, said: list[str]) -> Iterator[Page]:
         yield page
 
 
-def test_a_download_moves_on_the_page(page: Page, admin: Admin, said: list[str]) -> None:
+def test_status_page_shows_progress(page: Page, admin: Admin, said: list[str]) -> None:
     page.goto("/status")
     expect(page.get_by_text("No active downloads.")).to_be_visible()
     with downloading(admin):
@@ -77,7 +77,9 @@ def test_a_download_moves_on_the_page(page: Page, admin: Admin, said: list[str])
     assert said == []
 
 
-def test_a_full_page_does_not_scroll_sideways(page: Page, admin: Admin, said: list[str]) -> None:
+def test_status_page_with_many_downloads_does_not_scroll_sideways(
+    page: Page, admin: Admin, said: list[str]
+) -> None:
     with (
         knock(admin.server, "/healthz") as part,
         knock(admin.server, f"{LINK}?format=tar.gz") as packed,
@@ -99,7 +101,7 @@ def test_a_full_page_does_not_scroll_sideways(page: Page, admin: Admin, said: li
     assert said == []
 
 
-def test_a_page_that_gets_no_answer_says_so(page: Page, admin: Admin) -> None:
+def test_status_page_without_connection_shows_a_notice(page: Page, admin: Admin) -> None:
     page.goto("/status")
     expect(page.locator("#lost")).to_be_hidden()
     page.route("**/status", lambda route: route.abort())
@@ -108,7 +110,7 @@ def test_a_page_that_gets_no_answer_says_so(page: Page, admin: Admin) -> None:
     expect(page.locator("#lost")).to_be_hidden(timeout=SOON_MS)
 
 
-def test_nothing_but_its_own_script_runs_on_the_page(page: Page) -> None:
+def test_status_page_runs_no_injected_script(page: Page) -> None:
     page.goto("/status")
     with page.expect_console_message(lambda message: "Content Security Policy" in message.text):
         page.evaluate("""() => {
@@ -119,7 +121,7 @@ def test_nothing_but_its_own_script_runs_on_the_page(page: Page) -> None:
     assert page.title() == "Status of Tornado Archiver"
 
 
-def test_without_scripts_the_page_asks_again_too(browser: Browser, admin: Admin) -> None:
+def test_status_page_without_scripts_reloads(browser: Browser, admin: Admin) -> None:
     with browser.new_context(base_url=f"http://127.0.0.1:{admin.port}", java_script_enabled=False) as context:
         page = context.new_page()
         with page.expect_request("**/status"):

@@ -67,12 +67,12 @@ def home(demo_url: str | None = DEMO, formats: tuple[tuple[str, str], ...] = (ZI
         pytest.param(",;,=;q", False, id="rubbish"),
     ],
 )
-def test_who_gets_a_page(accept: str, expected: bool) -> None:
+def test_prefers_html_follows_the_accept_header(accept: str, expected: bool) -> None:
     assert pages.prefers_html(accept) is expected
 
 
 @pytest.mark.parametrize("notice", NOTICES, ids=lambda notice: notice.title)
-def test_notice_as_html(notice: ErrorPage) -> None:
+def test_error_page_as_html(notice: ErrorPage) -> None:
     page = pages.render_html(notice).decode()
     assert f"<title>{escape(notice.title)}</title>" in page
     assert f"<h1>{escape(notice.title)}</h1>" in page
@@ -81,38 +81,38 @@ def test_notice_as_html(notice: ErrorPage) -> None:
 
 
 @pytest.mark.parametrize("notice", NOTICES, ids=lambda notice: notice.title)
-def test_notice_as_text(notice: ErrorPage) -> None:
+def test_error_page_as_text(notice: ErrorPage) -> None:
     text = pages.render_text(notice)
     assert text == f"{notice.title}\n{notice.message}\n"
     assert text.count("\n") == 2
     assert len(text) < 250
 
 
-def test_notices_have_the_status_they_are_named_for() -> None:
+def test_error_pages_have_the_status_of_their_name() -> None:
     statuses = [notice.status for notice in NOTICES]
     assert statuses == [400, 404, 405, 410, 412, 413, 416, 503, 500, 503, 400, 505, 505]
 
 
-def test_markup_in_a_notice_is_shown_and_not_run() -> None:
+def test_error_page_escapes_markup() -> None:
     page = pages.render_html(ErrorPage(400, "<b>bold</b>", "<script>alert('&')</script>")).decode()
     assert "<script" not in page
     assert "<b>" not in page
     assert "&lt;script&gt;alert(&#x27;&amp;&#x27;)&lt;/script&gt;" in page.replace("&#39;", "&#x27;")
 
 
-def test_unknown_format_lists_the_offered_ones_and_the_default() -> None:
+def test_unknown_format_page_lists_the_formats_and_the_default() -> None:
     message = pages.unknown_format(["zip", "tar.gz"]).message
     assert "zip, tar.gz" in message
     assert message.endswith("gives zip.")
 
 
-def test_old_protocol_names_the_formats_that_work() -> None:
+def test_old_protocol_page_lists_working_formats() -> None:
     assert 'stored-zip, tar ("?format=stored-zip"' in pages.old_protocol(["stored-zip", "tar"]).message
     assert "format" not in pages.old_protocol([]).message
 
 
 @pytest.mark.parametrize("name", sorted(os.listdir(TEMPLATES)))
-def test_templates_need_nothing_from_elsewhere(name: str) -> None:
+def test_templates_load_no_external_resources(name: str) -> None:
     with open(os.path.join(TEMPLATES, name), encoding="utf-8") as file:
         source = file.read()
     assert set(re.findall(r"https?://[\w./:-]*", source)) <= {"http://www.w3.org/2000/svg"}
@@ -122,7 +122,7 @@ def test_templates_need_nothing_from_elsewhere(name: str) -> None:
     assert not re.findall(ways, source)
 
 
-def test_home_tells_what_a_link_looks_like_and_how_nginx_sends_it_here() -> None:
+def test_home_page_shows_a_link_and_the_nginx_configuration() -> None:
     page = home()
     assert "http://photos.test:7777/archive/&lt;hash&gt;/" in page
     assert "&lt;photos-dir&gt;/&lt;hash&gt;" in page
@@ -131,23 +131,23 @@ def test_home_tells_what_a_link_looks_like_and_how_nginx_sends_it_here() -> None
     assert 'proxy_set_header Via "$server_protocol nginx";' in page
 
 
-def test_home_offers_the_demo_album_when_there_is_one() -> None:
+def test_home_page_with_demo_album_links_to_it() -> None:
     assert f'href="{DEMO}"' in home()
 
 
-def test_home_without_the_demo_album_names_no_album() -> None:
+def test_home_page_without_demo_album_has_no_album_link() -> None:
     page = home(demo_url=None)
     assert "demo" not in page
     assert not re.search(r"\b[0-9a-f]{32}\b", page)
 
 
-def test_home_with_one_format_does_not_explain_how_to_choose() -> None:
+def test_home_page_with_one_format_has_no_format_table() -> None:
     page = home()
     assert "?format=" not in page
     assert "<code>.zip</code>" in page
 
 
-def test_home_with_several_formats_lists_them_and_names_the_default() -> None:
+def test_home_page_with_several_formats_lists_them_and_the_default() -> None:
     page = home(formats=(TAR_GZ, ZIP))
     assert "<strong>tar.gz</strong>" in page
     assert page.index("?format=tar.gz") < page.index("?format=zip")
@@ -155,7 +155,7 @@ def test_home_with_several_formats_lists_them_and_names_the_default() -> None:
     assert "<code>.zip</code>" in page
 
 
-def test_home_escapes_the_host_it_was_reached_as() -> None:
+def test_home_page_escapes_the_host() -> None:
     url = pages.example_url("http", '"><script>alert(1)</script>')
     page = pages.home_page(example_url=url, demo_url=None, formats=[ZIP], upstream="http://127.0.0.1:7777")
     assert b"<script" not in page
@@ -176,5 +176,5 @@ def test_example_url_keeps_host_and_port() -> None:
         ("::1", "http://[::1]:7777"),
     ],
 )
-def test_upstream_url_can_be_sent_a_request(address: str, expected: str) -> None:
+def test_upstream_url_accepts_a_request(address: str, expected: str) -> None:
     assert pages.upstream_url(address, 7777) == expected

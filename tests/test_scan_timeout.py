@@ -39,7 +39,7 @@ async def scan(timeout_s: float, source_hash: str = "album", answer_after_s: flo
     return await service_of(slow, timeout_s).scan(source_hash)
 
 
-def test_scan_that_does_not_end_in_time_is_storage_unavailable() -> None:
+def test_scan_that_exceeds_the_timeout_raises_storage_unavailable() -> None:
     with pytest.raises(StorageUnavailableError, match=r"scan did not end within 0\.01 s"):
         asyncio.run(scan(0.01, answer_after_s=3600))
 

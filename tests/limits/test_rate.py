@@ -125,7 +125,7 @@ def test_throttle_calls_on_timeout_while_the_backend_hangs(chunks: list[Chunk]) 
     assert told == [("nothing came from the backend for 0.1 s", False)]
 
 
-def test_throttle_that_is_cancelled_while_it_waits_gives_its_tokens_back() -> None:
+def test_throttle_cancelled_while_waiting_returns_its_tokens() -> None:
     scoreboard = Scoreboard()
     bucket = scoreboard.token_bucket(10**6)
     bucket.reserve(10**8)  # so that no more tokens come before the cancellation, however late that is

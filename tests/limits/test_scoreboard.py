@@ -46,7 +46,7 @@ def test_release_admits_the_oldest_waiting_download() -> None:
     assert scoreboard.slots() == []
 
 
-def test_client_at_its_limit_does_not_block_the_clients_behind_it() -> None:
+def test_client_at_its_limit_does_not_block_later_clients() -> None:
     scoreboard = Scoreboard(Limits(total=3, per_client=1))
     greedy, waiting, other = scoreboard.enqueue("a"), scoreboard.enqueue("a"), scoreboard.enqueue("b")
     assert scoreboard.is_running(greedy)
@@ -56,7 +56,7 @@ def test_client_at_its_limit_does_not_block_the_clients_behind_it() -> None:
     assert scoreboard.is_running(waiting)
 
 
-def test_enqueue_of_one_client_beyond_its_share_of_the_queue_is_busy() -> None:
+def test_enqueue_above_the_queue_share_of_a_client_raises() -> None:
     scoreboard = Scoreboard(Limits(total=10, per_client=2))
     for _ in range(4):  # two run, two wait
         scoreboard.enqueue("a")
@@ -66,7 +66,7 @@ def test_enqueue_of_one_client_beyond_its_share_of_the_queue_is_busy() -> None:
     assert scoreboard.is_running(scoreboard.enqueue("b"))
 
 
-def test_enqueue_on_a_full_queue_is_busy() -> None:
+def test_enqueue_on_full_queue_raises() -> None:
     scoreboard = Scoreboard(Limits(total=1))
     for number in range(MAX_WAITING + 1):
         scoreboard.enqueue(str(number))
@@ -76,7 +76,7 @@ def test_enqueue_on_a_full_queue_is_busy() -> None:
     scoreboard.enqueue("one more")
 
 
-def test_enqueue_on_a_full_scoreboard_is_busy() -> None:
+def test_enqueue_on_full_scoreboard_raises() -> None:
     scoreboard = Scoreboard(capacity=2)
     scoreboard.enqueue("a")
     scoreboard.enqueue("b")
@@ -133,7 +133,7 @@ def test_slots_show_what_was_set() -> None:
     assert before <= slot.started_at <= time.monotonic()
 
 
-def test_slot_that_is_used_again_shows_nothing_of_the_download_before() -> None:
+def test_reused_slot_has_no_data_of_the_previous_download() -> None:
     scoreboard = Scoreboard()
     slot_index = scoreboard.enqueue("a")
     scoreboard.set_labels(slot_index, {"archive": "x"}, 10)
@@ -144,7 +144,7 @@ def test_slot_that_is_used_again_shows_nothing_of_the_download_before() -> None:
     assert (slot.bytes_sent, slot.content_length, slot.labels) == (0, None, {})
 
 
-def test_labels_of_any_length_are_whole_or_absent() -> None:
+def test_labels_of_any_length_are_complete_or_absent() -> None:
     scoreboard = Scoreboard()
     slot_index = scoreboard.enqueue("a")
     for length in range(400, 600):

@@ -31,7 +31,7 @@ def test_worker_table_lists_the_workers_that_registered() -> None:
     assert workers.gauges() == {os.getpid(): 3, again: 5}
 
 
-def test_connection_count_above_the_minimum_is_that_of_a_worker_with_more_than_another() -> None:
+def test_connection_count_with_more_than_another_is_above_minimum() -> None:
     first, second, third = connection_counts(3)
     first.set(2)
     second.set(1)

@@ -41,7 +41,7 @@ def options(stall_timeout: str) -> list[str]:
     return ["--follow-symlinks", "--max-entries", "0", "--stall-timeout", stall_timeout]
 
 
-def test_scan_of_client_that_leaves_stops(photos: Path) -> None:
+def test_scan_is_cancelled_when_the_client_disconnects(photos: Path) -> None:
     with running_server(photos, *options("5m")) as server:
         with knock(server, ENDLESS):
             assert eventually(lambda: is_busy(server.worker))
@@ -49,7 +49,7 @@ def test_scan_of_client_that_leaves_stops(photos: Path) -> None:
         assert fetch(server.port, "/archive/small/").startswith(b"PK")
 
 
-def test_scan_that_times_out_stops(photos: Path) -> None:
+def test_scan_is_cancelled_after_the_timeout(photos: Path) -> None:
     with running_server(photos, *options("1s")) as server:
         command = [tool("curl"), "-sS", "--noproxy", "*", "--max-time", "60", "-o", "/dev/null"]
         command += ["-w", "%{http_code}", server.url(ENDLESS)]

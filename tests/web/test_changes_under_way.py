@@ -50,7 +50,7 @@ def told(server: Server, album: Path) -> list[str]:
 @pytest.mark.parametrize("options", [(), ("--http1.0",), ("-r", "1000000-")], ids=["whole", "old", "range"])
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("fault", faults.FAULTS)
-def test_a_change_under_way_breaks_the_download_off(
+def test_source_change_aborts_the_download(
     server: Server,
     album: Path,
     tmp_path: Path,
@@ -86,7 +86,7 @@ def rewritten_at_its_end(file: Path) -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("size", [40 * MIB, 60 * MIB], ids=["stored", "framed"])
 @pytest.mark.parametrize("change", [grown, shrunk, rewritten_at_its_end])
-def test_a_change_of_the_file_being_sent_breaks_the_download_off(
+def test_change_of_the_file_being_sent_aborts_the_download(
     server: Server, scratch: Path, change: Callable[[Path], None], size: int, backend: str
 ) -> None:
     album = linked_noise(scratch / uuid.uuid4().hex, files=1, size=size)
@@ -97,7 +97,7 @@ def test_a_change_of_the_file_being_sent_breaks_the_download_off(
     assert eventually(lambda: told(server, album))
 
 
-def test_a_change_of_what_is_not_in_the_range_breaks_a_resumed_zip_off(server: Server, album: Path) -> None:
+def test_change_outside_the_range_aborts_a_resumed_zip(server: Server, album: Path) -> None:
     """What stands in the zip's directory about the first file would no longer be true."""
     first = album / "0000.jpg"
     first.unlink()

@@ -8,7 +8,7 @@ from tornado_archiver.web.net.chunk_size import ChunkSize
 KERNEL_BYTES = 256 * 1024  # what the kernel takes at once from a client that reads nothing
 
 
-def test_fast_client_gets_large_chunks_soon() -> None:
+def test_chunk_size_of_fast_client_grows() -> None:
     size, sent = ChunkSize(), 0
     while size.bytes < MAX_CHUNK_BYTES:
         sent += size.bytes
@@ -17,7 +17,7 @@ def test_fast_client_gets_large_chunks_soon() -> None:
 
 
 @pytest.mark.parametrize("bytes_per_s", [1000, 100_000, 500_000])
-def test_slow_client_keeps_small_chunks(bytes_per_s: int) -> None:
+def test_chunk_size_of_slow_client_stays_small(bytes_per_s: int) -> None:
     """The kernel takes the first ones at once, and then as many as the client has read, in turns."""
     size, room = ChunkSize(), KERNEL_BYTES
     for _ in range(1000):
@@ -27,7 +27,7 @@ def test_slow_client_keeps_small_chunks(bytes_per_s: int) -> None:
         assert size.bytes == MIN_CHUNK_BYTES
 
 
-def test_client_that_becomes_slow_gets_small_chunks_at_once() -> None:
+def test_chunk_size_of_client_that_becomes_slow_shrinks_at_once() -> None:
     size = ChunkSize()
     for _ in range(100):
         size.sent(MAX_CHUNK_BYTES, 0.001)
@@ -42,7 +42,7 @@ def test_chunks_stay_below_the_limit_of_a_throttled_download() -> None:
     assert size.bytes == 100_000
 
 
-def test_medium_client_gets_what_it_takes_at_once() -> None:
+def test_chunk_size_of_medium_client_matches_its_rate() -> None:
     size = ChunkSize()
     for _ in range(100):
         size.sent(size.bytes, size.bytes / 4_000_000)

@@ -42,7 +42,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.mark.parametrize("backend", FORMATS)
 @pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("case", LONG)
-def test_archive_of_a_long_name_is_saved(
+def test_archive_with_long_name_is_saved(
     server: Server, tmp_path: Path, client: str, case: str, backend: str
 ) -> None:
     program, *options = CLIENTS[client].split()
@@ -55,7 +55,7 @@ def test_archive_of_a_long_name_is_saved(
         (tmp_path / f"{saved.name}{mark}").touch()
 
 
-def test_archive_of_a_long_ascii_name_is_saved_by_wget(server: Server, tmp_path: Path) -> None:
+def test_archive_with_long_ascii_name_is_saved_by_wget(server: Server, tmp_path: Path) -> None:
     """It cuts other names while they are percent-encoded, at a third of their length."""
     url = server.url(f"/archive/{LONG['one byte a character']}/")
     subprocess.run([tool("wget"), "-q", "--content-disposition", url], cwd=tmp_path, check=True, timeout=60)

@@ -78,7 +78,7 @@ def has_ended_well(server: Server) -> bool:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_running_download_is_finished(patient: Server, backend: str, number: signal.Signals) -> None:
+def test_sigterm_finishes_a_running_download(patient: Server, backend: str, number: signal.Signals) -> None:
     with stalled_curl(patient, f"{LINK}?format={backend}") as visitor:
         patient.process.send_signal(number)
         # before anybody knocks, who might be counted
@@ -89,7 +89,7 @@ def test_a_running_download_is_finished(patient: Server, backend: str, number: s
     assert has_ended_well(patient)
 
 
-def test_when_the_time_is_over_it_is_cut(photos: Path) -> None:
+def test_drain_timeout_aborts_the_download(photos: Path) -> None:
     with (
         running_server(photos, "--drain-timeout", "1") as server,
         stalled_curl(server, LINK) as visitor,
@@ -99,7 +99,7 @@ def test_when_the_time_is_over_it_is_cut(photos: Path) -> None:
         assert exit_code(visitor) in BROKEN_OFF
 
 
-def test_no_time_at_all_cuts_at_once(photos: Path) -> None:
+def test_drain_timeout_of_zero_aborts_at_once(photos: Path) -> None:
     with running_server(photos, "--drain-timeout", "0") as server, stalled_curl(server, LINK) as visitor:
         stop(server)
         assert has_ended_well(server)
@@ -111,7 +111,7 @@ def test_no_time_at_all_cuts_at_once(photos: Path) -> None:
     [lambda server: server.process.terminate(), press_ctrl_c],
     ids=["SIGTERM", "Ctrl-C"],
 )
-def test_a_second_time_means_at_once(patient: Server, tell: Callable[[Server], None]) -> None:
+def test_second_signal_aborts_at_once(patient: Server, tell: Callable[[Server], None]) -> None:
     with stalled_curl(patient, LINK) as visitor:
         tell(patient)
         assert eventually(lambda: is_refusing(patient))
@@ -121,7 +121,7 @@ def test_a_second_time_means_at_once(patient: Server, tell: Callable[[Server], N
         assert exit_code(visitor) in BROKEN_OFF
 
 
-def test_everybody_may_be_told_as_systemd_does(patient: Server) -> None:
+def test_sigterm_to_whole_process_group(patient: Server) -> None:
     """SIGTERM to the workers themselves as well, and more than once."""
     with stalled_curl(patient, LINK) as visitor:
         worker = patient.worker
@@ -132,7 +132,7 @@ def test_everybody_may_be_told_as_systemd_does(patient: Server) -> None:
     assert has_ended_well(patient)
 
 
-def test_who_does_not_hear_is_killed(photos: Path) -> None:
+def test_unresponsive_worker_is_killed(photos: Path) -> None:
     with running_server(photos, "--drain-timeout", "0") as server:
         worker = server.worker
         worker.suspend()
@@ -155,14 +155,14 @@ def answered(server: Server) -> Iterator[socket.socket]:
         yield visitor
 
 
-def test_connections_at_rest_are_closed(patient: Server) -> None:
+def test_idle_connections_are_closed_while_draining(patient: Server) -> None:
     with stalled_curl(patient, LINK) as other, answered(patient) as visitor:
         stop(patient)
         assert rest_of(visitor) == b""
         assert exit_code(other) == 0
 
 
-def test_a_kept_connection_is_closed_behind_its_answer(patient: Server) -> None:
+def test_keep_alive_connection_is_closed_after_its_response_while_draining(patient: Server) -> None:
     with knock(patient, LINK) as visitor:
         head, _, body = read_head(visitor).partition(b"\r\n\r\n")
         stop(patient)
@@ -174,7 +174,7 @@ def test_a_kept_connection_is_closed_behind_its_answer(patient: Server) -> None:
     assert has_ended_well(patient)
 
 
-def test_who_has_just_come_in_is_answered(patient: Server) -> None:
+def test_new_connection_gets_a_response_while_draining(patient: Server) -> None:
     with (
         stalled_curl(patient, LINK) as other,
         socket.create_connection(("127.0.0.1", patient.port), timeout=20) as visitor,
@@ -187,7 +187,7 @@ def test_who_has_just_come_in_is_answered(patient: Server) -> None:
         assert exit_code(other) == 0
 
 
-def test_who_has_come_in_and_asks_nothing_is_not_waited_for(patient: Server) -> None:
+def test_new_connection_without_request_does_not_delay_the_exit(patient: Server) -> None:
     with socket.create_connection(("127.0.0.1", patient.port), timeout=20) as visitor:
         assert eventually(lambda: len(patient.worker.net_connections()) >= 2)
         patient.process.terminate()
@@ -217,7 +217,7 @@ def reload(server: Server, told: str) -> None:
     assert eventually(lambda: told in server.log())
 
 
-def test_new_settings_are_for_new_visitors(reloading: Server, config: Path) -> None:
+def test_reload_applies_settings_to_new_requests(reloading: Server, config: Path) -> None:
     """The others get what they have asked for, and all the time for it: this drain-timeout is 1 s."""
     old = reloading.worker
     with stalled_curl(reloading, LINK) as visitor:
@@ -230,7 +230,7 @@ def test_new_settings_are_for_new_visitors(reloading: Server, config: Path) -> N
     assert len(reloading.workers) == 1
 
 
-def test_bad_settings_change_nothing(reloading: Server, config: Path) -> None:
+def test_reload_with_invalid_settings_keeps_the_old_ones(reloading: Server, config: Path) -> None:
     worker = reloading.worker
     config.write_text("backend = rar\n")
     reload(reloading, "reload failed")
@@ -241,7 +241,7 @@ def test_bad_settings_change_nothing(reloading: Server, config: Path) -> None:
     assert reloading.worker == worker
 
 
-def test_the_number_of_workers_may_change(reloading: Server, config: Path) -> None:
+def test_reload_changes_the_number_of_workers(reloading: Server, config: Path) -> None:
     for count in (3, 1):
         config.write_text(f"workers = {count}\n")
         reloading.process.send_signal(signal.SIGHUP)
@@ -249,7 +249,7 @@ def test_the_number_of_workers_may_change(reloading: Server, config: Path) -> No
     assert fetch(reloading.port, "/")
 
 
-def test_the_log_may_be_turned_on(reloading: Server, config: Path) -> None:
+def test_reload_turns_the_access_log_on(reloading: Server, config: Path) -> None:
     config.write_text("enable-logging = yes\n")
     old = reloading.worker
     reload(reloading, "settings reloaded")
@@ -258,13 +258,13 @@ def test_the_log_may_be_turned_on(reloading: Server, config: Path) -> None:
     assert eventually(lambda: "GET /archive/small/ 200" in reloading.log())
 
 
-def test_another_address_takes_a_restart(reloading: Server, config: Path) -> None:
+def test_reload_with_other_address_warns(reloading: Server, config: Path) -> None:
     config.write_text("host = 127.0.0.2\n")
     reload(reloading, "changing host to 127.0.0.2 requires a restart")
     assert fetch(reloading.port, "/")
 
 
-def test_who_retires_can_still_be_stopped(reloading: Server) -> None:
+def test_quiescing_worker_can_be_stopped(reloading: Server) -> None:
     old = reloading.worker
     with stalled_curl(reloading, LINK) as visitor:
         reload(reloading, "draining")
@@ -274,7 +274,7 @@ def test_who_retires_can_still_be_stopped(reloading: Server) -> None:
         assert exit_code(visitor) in BROKEN_OFF
 
 
-def test_settings_may_be_read_again_for_years(reloading: Server) -> None:
+def test_many_reloads_do_not_leak(reloading: Server) -> None:
     supervisor = psutil.Process(reloading.process.pid)
 
     def renew() -> None:

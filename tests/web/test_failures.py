@@ -82,9 +82,7 @@ def removed(root: Path, outside: Path) -> None:
 
 @pytest.mark.parametrize("http_version", HTTP_VERSIONS)
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_download_that_was_only_slow_ends_well(
-    server: Server, album: Path, backend: str, http_version: str
-) -> None:
+def test_slow_download_is_complete(server: Server, album: Path, backend: str, http_version: str) -> None:
     with stalled_curl(server, link(album, backend), http_version) as visitor:
         assert exit_code(visitor) == 0
 
@@ -94,7 +92,7 @@ def test_a_download_that_was_only_slow_ends_well(
 @pytest.mark.parametrize(
     "fault", [faults.deleted, faults.rewritten, faults.grown, faults.shrunk, faults.replaced_by_link, removed]
 )
-def test_a_change_under_way_breaks_the_download_off(
+def test_source_change_aborts_the_download(
     server: Server,
     album: Path,
     tmp_path: Path,
@@ -126,7 +124,7 @@ def rewrite_the_end(file: Path) -> None:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("change", [grow, shrink, rewrite_the_end])
-def test_a_change_of_the_file_being_packed_breaks_the_download_off(
+def test_change_of_the_file_being_packed_aborts_the_download(
     server: Server, photos: Path, change: Callable[[Path], None], backend: str
 ) -> None:
     album = linked_noise(photos / uuid.uuid4().hex, files=1, size=64 * 1024 * 1024)
@@ -136,7 +134,7 @@ def test_a_change_of_the_file_being_packed_breaks_the_download_off(
 
 
 @pytest.mark.parametrize("http_version", HTTP_VERSIONS)
-def test_a_packer_that_dies_breaks_the_download_off(server: Server, album: Path, http_version: str) -> None:
+def test_killed_packer_aborts_the_download(server: Server, album: Path, http_version: str) -> None:
     with stalled_curl(server, link(album), http_version) as visitor:
         (packer,) = zips_of(server)
         packer.kill()
@@ -154,7 +152,7 @@ def assert_one_line_says_why(server: Server, album: Path, why: str) -> None:
     assert "/" not in line.replace(shown, "").replace(str(LAST), "")
 
 
-def test_the_next_visitor_after_a_failure_is_served(server: Server, album: Path) -> None:
+def test_request_after_a_failure_is_served(server: Server, album: Path) -> None:
     with stalled_curl(server, link(album)) as visitor:
         (album / LAST).unlink()
         assert exit_code(visitor) in BROKEN_OFF
@@ -166,7 +164,7 @@ def test_the_next_visitor_after_a_failure_is_served(server: Server, album: Path)
 
 @pytest.mark.parametrize("http_version", HTTP_VERSIONS)
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_stopping_breaks_downloads_off_and_leaves_nothing(
+def test_stop_aborts_downloads_and_releases_resources(
     own_server: Server, album: Path, backend: str, http_version: str
 ) -> None:
     with stalled_curl(own_server, link(album, backend), http_version) as visitor:
@@ -179,7 +177,7 @@ def test_stopping_breaks_downloads_off_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_stopping_does_not_wait_for_connections_at_rest(own_server: Server, number: signal.Signals) -> None:
+def test_stop_does_not_wait_for_idle_connections(own_server: Server, number: signal.Signals) -> None:
     with knock(own_server, "/") as visitor:
         read_head(visitor)
         own_server.process.send_signal(number)
@@ -190,7 +188,9 @@ def test_stopping_does_not_wait_for_connections_at_rest(own_server: Server, numb
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_without_descriptors_it_fails_honestly(own_server: Server, photos: Path, backend: str) -> None:
+def test_exhausted_descriptors_fail_without_incomplete_archives(
+    own_server: Server, photos: Path, backend: str
+) -> None:
     """However many there are left: a status, a broken connection or a whole archive, and nothing stays."""
     odd = photos / "odd"  # names that the zip program has to be helped with, which takes more descriptors
     trees.write(odd / "in" / "a:b.jpg", b"odd")

@@ -38,20 +38,20 @@ def visit(server: Server) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(curl(server), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def test_it_keeps_no_visitor(server: Server) -> None:
+def test_hanging_disk_aborts_the_download(server: Server) -> None:
     with visit(server) as visitor:
         assert visitor.wait(timeout=40) in BROKEN_OFF
     assert eventually(lambda: "nothing came from the backend for 3 s" in server.log())
     assert server.log().count("nothing came") == 1
 
 
-def test_others_are_served_meanwhile(server: Server) -> None:
+def test_hanging_disk_does_not_block_other_downloads(server: Server) -> None:
     visitors = [visit(server) for _ in range(THREADS_BY_DEFAULT + 2)]
     assert all(visitor.wait(timeout=40) in BROKEN_OFF for visitor in visitors)
     assert fetch(server.port, HEALTHY).startswith(b"PK")
 
 
-def test_it_keeps_nobody_who_is_still_to_be_promised_something(photos: Path, server: Server) -> None:
+def test_hanging_scan_returns_503(photos: Path, server: Server) -> None:
     """A file that not everybody may read is tried before the head."""
     (photos / "hanging/0000.jpg").chmod(0o600)
     status = subprocess.check_output(curl(server, "-o", "/dev/null", "-w", "%{http_code}"))

@@ -61,7 +61,7 @@ def via(client: str) -> str:
 # ---- how many
 
 
-def test_one_too_many_is_told_to_come_again(photos: Path) -> None:
+def test_download_above_the_limit_returns_503(photos: Path) -> None:
     options = ("--max-downloads", "2", "--enable-logging", *AT_ONCE)
     with running_server(photos, *options) as server, ExitStack() as holders:
         stalled(holders, server, 2)
@@ -74,7 +74,7 @@ def test_one_too_many_is_told_to_come_again(photos: Path) -> None:
         assert asked(server, "/").status == 200, "only archives are counted"
 
 
-def test_who_waits_gets_the_next_place(photos: Path) -> None:
+def test_queued_download_gets_the_next_slot(photos: Path) -> None:
     options = ("--max-downloads", "1", "--queue-timeout", "1m")
     with running_server(photos, *options) as server, ExitStack() as holders:
         stalled(holders, server)
@@ -87,7 +87,7 @@ def test_who_waits_gets_the_next_place(photos: Path) -> None:
             assert parsed(rest_of(waiting)).status == 200
 
 
-def test_who_waited_in_vain_is_told(photos: Path) -> None:
+def test_queue_timeout_returns_503(photos: Path) -> None:
     options = ("--max-downloads", "1", "--queue-timeout", "300ms")
     with running_server(photos, *options) as server, ExitStack() as holders:
         stalled(holders, server)
@@ -96,7 +96,7 @@ def test_who_waited_in_vain_is_told(photos: Path) -> None:
         assert time.monotonic() - began > 0.2
 
 
-def test_who_waited_is_told_of_no_change_after_the_answer(photos: Path) -> None:
+def test_queued_download_has_a_date_after_last_modified(photos: Path) -> None:
     options = ("--max-downloads", "1", "--queue-timeout", "1m")
     with running_server(photos, *options) as server, ExitStack() as holders:
         stalled(holders, server)
@@ -108,7 +108,7 @@ def test_who_waited_is_told_of_no_change_after_the_answer(photos: Path) -> None:
     assert parsedate_to_datetime(head["Last-Modified"]) <= parsedate_to_datetime(head["Date"])
 
 
-def test_who_leaves_the_queue_is_forgotten(photos: Path) -> None:
+def test_client_that_disconnects_leaves_the_queue(photos: Path) -> None:
     options = ("--max-downloads", "1", "--queue-timeout", "1m", "--enable-logging")
     with running_server(photos, *options) as server, ExitStack() as holders:
         stalled(holders, server)
@@ -120,7 +120,7 @@ def test_who_leaves_the_queue_is_forgotten(photos: Path) -> None:
 
 
 @pytest.mark.parametrize("path", [LINK, "/archive/unknown/", LINK + "?format=nonsense"])
-def test_every_place_is_given_back(photos: Path, path: str) -> None:
+def test_every_slot_is_released(photos: Path, path: str) -> None:
     options = ("--max-downloads", "1", "--queue-timeout", "1m")
     with running_server(photos, *options) as server:
         for method in ("HEAD", "GET", "GET"):
@@ -129,7 +129,7 @@ def test_every_place_is_given_back(photos: Path, path: str) -> None:
         assert asked(server, SMALL).status == 200
 
 
-def test_a_client_has_a_share_of_its_own(photos: Path) -> None:
+def test_limit_per_client_does_not_affect_other_clients(photos: Path) -> None:
     options = ("--max-downloads-per-client", "2", *AT_ONCE)
     with running_server(photos, *options) as server, ExitStack() as holders:
         stalled(holders, server, 2, via("192.0.2.1"))
@@ -139,7 +139,7 @@ def test_a_client_has_a_share_of_its_own(photos: Path) -> None:
         assert asked(server, SMALL).status == 200
 
 
-def test_limits_hold_over_all_workers_and_their_deaths(photos: Path) -> None:
+def test_limits_apply_to_all_workers_and_survive_their_exit(photos: Path) -> None:
     options = ("--workers", "3", "--max-downloads", "2", *AT_ONCE)
     with running_server(photos, *options) as server, ExitStack() as holders:
         stalled(holders, server, 2)
@@ -154,7 +154,7 @@ def test_limits_hold_over_all_workers_and_their_deaths(photos: Path) -> None:
 
 @pytest.mark.parametrize("limit", ["--rate-limit", "--total-rate-limit"])
 @pytest.mark.parametrize("backend", ["stored-zip", "tar.gz"])
-def test_a_limited_download_is_slow_and_whole(photos: Path, backend: str, limit: str) -> None:
+def test_throttled_download_is_slow_and_complete(photos: Path, backend: str, limit: str) -> None:
     with running_server(photos, "--formats", backend, limit, "200kB") as server:
         began = time.monotonic()
         path = f"{SMALL}?format={backend}"
@@ -170,7 +170,7 @@ def test_a_limited_download_is_slow_and_whole(photos: Path, backend: str, limit:
 
 @pytest.mark.parametrize("limit", [("--max-entries", "2"), ("--max-bytes", "299999")])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_more_than_one_archive_may_hold_is_refused(photos: Path, limit: tuple[str, str], method: str) -> None:
+def test_archive_above_the_size_limit_returns_413(photos: Path, limit: tuple[str, str], method: str) -> None:
     with running_server(photos, *limit) as server:
         answer = asked(server, SMALL, method=method)
         assert answer.status == 413
@@ -179,7 +179,7 @@ def test_more_than_one_archive_may_hold_is_refused(photos: Path, limit: tuple[st
 
 
 @pytest.mark.parametrize("limit", [("--max-entries", "3"), ("--max-bytes", "300000")])
-def test_as_much_as_may_be_is_packed(photos: Path, limit: tuple[str, str]) -> None:
+def test_archive_at_the_size_limit_is_packed(photos: Path, limit: tuple[str, str]) -> None:
     with running_server(photos, *limit) as server:
         assert asked(server, SMALL).status == 200
 
@@ -188,7 +188,7 @@ def test_as_much_as_may_be_is_packed(photos: Path, limit: tuple[str, str]) -> No
 
 
 @pytest.mark.parametrize("backend", ["stored-zip", "tar.gz"])
-def test_who_takes_nothing_is_cut(photos: Path, backend: str) -> None:
+def test_stalled_client_is_aborted(photos: Path, backend: str) -> None:
     options = ("--stall-timeout", "2s", "--enable-logging", "--formats", backend)
     with running_server(photos, *options) as server:
         command = [tool("curl"), "-sS", "--noproxy", "*", "-o", "-", server.url(f"{LINK}?format={backend}")]
@@ -199,7 +199,7 @@ def test_who_takes_nothing_is_cut(photos: Path, backend: str) -> None:
         assert re.search(r" 200 \d+ .*bytes [\d.]+ s send_timeout", server.log())
 
 
-def test_who_takes_a_little_at_a_time_is_not(photos: Path) -> None:
+def test_slow_client_is_not_aborted(photos: Path) -> None:
     with (
         running_server(photos, "--stall-timeout", "4s", "--enable-logging") as server,
         knock(server, LINK) as visitor,
@@ -211,7 +211,7 @@ def test_who_takes_a_little_at_a_time_is_not(photos: Path) -> None:
         assert "send_timeout" not in server.log()
 
 
-def test_a_program_that_stands_still_is_given_up(photos: Path) -> None:
+def test_stalled_subprocess_is_aborted(photos: Path) -> None:
     options = ("--backend", "zip", "--stall-timeout", "4s", "--enable-logging")
     with running_server(photos, *options) as server, stalled_curl(server, LINK) as visitor:
         (program,) = zips_of(server)
@@ -222,7 +222,7 @@ def test_a_program_that_stands_still_is_given_up(photos: Path) -> None:
         assert eventually(lambda: not program.is_running())
 
 
-def test_who_waits_for_us_is_not(photos: Path) -> None:
+def test_client_of_slow_source_is_not_aborted(photos: Path) -> None:
     slowly = {"ENABLE_RESPONSE_DELAY": "1", "RESPONSE_DELAY": "4"}
     with running_server(photos, "--stall-timeout", "2s", env=slowly) as server:
         assert asked(server, SMALL).status == 200
@@ -235,18 +235,18 @@ def impatient(photos: Path) -> Iterator[Server]:
 
 
 @pytest.mark.parametrize("said", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: photos.test\r\nX: "])
-def test_who_says_nothing_whole_is_hung_up_on(impatient: Server, said: bytes) -> None:
+def test_incomplete_request_is_closed_after_the_idle_timeout(impatient: Server, said: bytes) -> None:
     with knock(impatient, said) as visitor:
         assert rest_of(visitor) == b""
 
 
-def test_who_has_been_answered_and_says_no_more_is_hung_up_on(impatient: Server) -> None:
+def test_idle_keep_alive_connection_is_closed(impatient: Server) -> None:
     with knock(impatient, SMALL) as visitor:
         assert parsed(rest_of(visitor)).status == 200
 
 
 @pytest.mark.parametrize("path", ["/" + "a" * 5000, LINK + "?" + "a" * 5000])
-def test_who_says_too_much_is_told(impatient: Server, path: str) -> None:
+def test_oversized_header_returns_431(impatient: Server, path: str) -> None:
     for asked_for, headers in ((path, ""), (SMALL, f"X-Long: {'a' * 12_000}\r\n")):
         with knock(impatient, asked_for, headers=headers) as visitor:
             answer = parsed(rest_of(visitor))
@@ -264,13 +264,13 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("said", MALFORMED.values(), ids=MALFORMED.keys())
-def test_malformed_request_for_an_archive_is_refused_and_not_indexed(impatient: Server, said: str) -> None:
+def test_malformed_request_returns_400_and_is_not_indexed(impatient: Server, said: str) -> None:
     with knock(impatient, said.encode()) as visitor:
         answer = parsed(rest_of(visitor))
     assert (answer.status, answer.headers, answer.body) == (400, ("X-Robots-Tag: noindex, nofollow",), b"")
 
 
-def test_a_long_line_in_a_body_is_no_long_head(impatient: Server) -> None:
+def test_long_line_in_a_body_does_not_return_431(impatient: Server) -> None:
     said = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1" * 500
     with knock(impatient, said) as visitor:
         assert b" 431 " not in rest_of(visitor)

@@ -13,14 +13,14 @@ from tests.web.visitors import knock, read_head
 __all__ = ["photos"]  # the fixture
 
 
-def test_nobody_else_is_believed(photos: Path) -> None:
+def test_untrusted_forwarded_header_is_ignored(photos: Path) -> None:
     options = ("--max-downloads-per-client", "1", "--trusted-proxies", "10.0.0.0/8", *AT_ONCE)
     with running_server(photos, *options) as server, ExitStack() as holders:
         stalled(holders, server, 1, via("192.0.2.1"))
         assert asked(server, SMALL, via("192.0.2.2")).status == 503
 
 
-def test_a_proxy_that_nobody_named_is_told_of_once(photos: Path) -> None:
+def test_untrusted_proxy_is_logged_once(photos: Path) -> None:
     with running_server(photos, "--trusted-proxies", "10.0.0.0/8") as server:
         for _ in range(3):
             asked(server, SMALL, via("192.0.2.1"))
@@ -28,7 +28,7 @@ def test_a_proxy_that_nobody_named_is_told_of_once(photos: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["{}:51000", '"{}:51000"', "[::ffff:{}]:51000", "{}:51000, "])
-def test_clients_behind_a_proxy_that_sends_ports_are_counted_each(photos: Path, form: str) -> None:
+def test_forwarded_header_with_ports_identifies_each_client(photos: Path, form: str) -> None:
     options = ("--max-downloads-per-client", "1", *AT_ONCE)
     with running_server(photos, *options) as server, ExitStack() as holders:
         stalled(holders, server, 1, via(form.format("192.0.2.1")))
@@ -38,14 +38,14 @@ def test_clients_behind_a_proxy_that_sends_ports_are_counted_each(photos: Path, 
 
 
 @pytest.mark.parametrize("network", ["::ffff:127.0.0.1", "::ffff:127.0.0.0/104", "127.0.0.1/32"])
-def test_trusted_proxy_in_any_spelling_is_believed(photos: Path, network: str) -> None:
+def test_trusted_proxy_in_any_notation_is_trusted(photos: Path, network: str) -> None:
     options = ("--max-downloads-per-client", "1", "--trusted-proxies", network, *AT_ONCE)
     with running_server(photos, *options) as server, ExitStack() as holders:
         stalled(holders, server, 1, via("192.0.2.1"))
         assert asked(server, SMALL, via("192.0.2.2")).status == 200
 
 
-def test_client_in_several_header_lines_is_the_last(photos: Path) -> None:
+def test_forwarded_header_in_several_lines_uses_the_last(photos: Path) -> None:
     options = ("--max-downloads-per-client", "1", *AT_ONCE)
     with running_server(photos, *options) as server, ExitStack() as holders:
         stalled(holders, server, 1, via("192.0.2.1"))
@@ -53,7 +53,7 @@ def test_client_in_several_header_lines_is_the_last(photos: Path) -> None:
         assert asked(server, SMALL, via("192.0.2.1") + via("192.0.2.2:443")).status == 200
 
 
-def test_proxy_that_names_its_clients_by_other_text_is_warned_of_once(photos: Path) -> None:
+def test_forwarded_header_without_address_is_logged_once(photos: Path) -> None:
     secret = "5f2c1e0b9a7d4c3e8f6a1b2c3d4e5f60"
     with running_server(photos) as server:
         for node in (f"é{secret}", secret, "unknown"):
@@ -65,7 +65,7 @@ def test_proxy_that_names_its_clients_by_other_text_is_warned_of_once(photos: Pa
         assert "é" not in warnings[0], "escaped, as it could be a control character of a terminal"
 
 
-def test_a_request_keeps_the_name_that_a_proxy_gave_it(photos: Path) -> None:
+def test_request_id_of_trusted_proxy_is_kept(photos: Path) -> None:
     # haproxy's, as its manual shows it; base64
     names = ("abc-123_x.y", "7F000001:8296_7F00001E:1F90_4F7B0A69_0003:790E", "a+b/c~d@e==")
     with running_server(photos, "--enable-logging") as server:
@@ -75,12 +75,12 @@ def test_a_request_keeps_the_name_that_a_proxy_gave_it(photos: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a b", "a" * 65, "ä", "<b>", "a\r\nX-Request-ID: b", "%0a", "a;b"])
-def test_a_name_that_could_be_anything_is_not_kept(photos: Path, name: str) -> None:
+def test_request_id_with_invalid_characters_is_replaced(photos: Path, name: str) -> None:
     with running_server(photos) as server:
         assert re.search(r"X-Request-Id: [0-9a-f]{16}\r\n", raw_head(server, f"X-Request-ID: {name}\r\n"))
 
 
-def test_a_stranger_cannot_name_a_request(photos: Path) -> None:
+def test_request_id_of_untrusted_client_is_replaced(photos: Path) -> None:
     with running_server(photos, "--trusted-proxies", "10.0.0.0/8") as server:
         assert "X-Request-Id: mine" not in raw_head(server, "X-Request-ID: mine\r\n")
 

@@ -45,7 +45,7 @@ def link(album: str, backend: str) -> str:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_visitor_who_stops_reading_stops_the_packing(server: Server, backend: str) -> None:
+def test_client_that_stops_reading_pauses_the_packer(server: Server, backend: str) -> None:
     idle = memory(server)
     with knock(server, link("large", backend)) as visitor:
         read_head(visitor)
@@ -80,7 +80,7 @@ def cpu_time_s(server: Server) -> float:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_visitors_who_stop_reading_do_not_keep_others_waiting(server: Server, backend: str) -> None:
+def test_clients_that_stop_reading_do_not_delay_others(server: Server, backend: str) -> None:
     with ExitStack() as stalled:
         for _ in range(MORE_THAN_THREADS):
             read_head(stalled.enter_context(knock(server, link("large", backend))))
@@ -92,7 +92,7 @@ def test_visitors_who_stop_reading_do_not_keep_others_waiting(server: Server, ba
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_visitors_who_leave_leave_nothing_behind(server: Server, backend: str) -> None:
+def test_disconnected_clients_release_resources(server: Server, backend: str) -> None:
     process = server.worker
     descriptors = process.num_fds()
     leave(server, backend, times=200)
@@ -103,7 +103,7 @@ def test_visitors_who_leave_leave_nothing_behind(server: Server, backend: str) -
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_visitor_who_leaves_during_a_pause_is_not_waited_for(photos: Path, backend: str) -> None:
+def test_client_that_disconnects_during_a_pause_is_released(photos: Path, backend: str) -> None:
     pauses = {"ENABLE_RESPONSE_DELAY": "1", "RESPONSE_DELAY": "3600"}
     with running_server(photos, "--backend", backend, env=pauses) as server:
         process = server.worker

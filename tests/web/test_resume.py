@@ -59,7 +59,7 @@ def slow_server(photos: Path) -> Iterator[Server]:
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_a_visitor_comes_back_for_the_rest(
+def test_client_resumes_an_interrupted_download(
     slow_server: Server, archive: bytes, tmp_path: Path, client: Client
 ) -> None:
     saved = tmp_path / "saved.zip"
@@ -72,7 +72,7 @@ def test_a_visitor_comes_back_for_the_rest(
 
 @pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
 @pytest.mark.parametrize("client", CLIENTS)
-def test_a_visitor_comes_back_after_the_service_was_restarted(
+def test_client_resumes_after_a_restart(
     photos: Path, archive: bytes, tmp_path: Path, client: Client, stop: signal.Signals
 ) -> None:
     saved = tmp_path / "saved.zip"
@@ -88,7 +88,7 @@ def test_a_visitor_comes_back_after_the_service_was_restarted(
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_a_visitor_comes_back_after_the_worker_died(
+def test_client_resumes_after_a_worker_was_killed(
     photos: Path, archive: bytes, tmp_path: Path, client: Client
 ) -> None:
     saved = tmp_path / "saved.zip"
@@ -100,7 +100,7 @@ def test_a_visitor_comes_back_after_the_worker_died(
         assert_it_goes_on(command, saved, archive)
 
 
-def test_wget_by_itself_sees_a_restart_through(photos: Path, archive: bytes, tmp_path: Path) -> None:
+def test_wget_resumes_automatically_after_a_restart(photos: Path, archive: bytes, tmp_path: Path) -> None:
     """Its own tries, one command: the visitor notices nothing."""
     saved, patience = tmp_path / "saved.zip", ["--tries=60", "--waitretry=1", "--retry-connrefused"]
     with (
@@ -115,7 +115,7 @@ def test_wget_by_itself_sees_a_restart_through(photos: Path, archive: bytes, tmp
     assert saved.read_bytes() == archive
 
 
-def test_what_was_put_together_opens(archive: bytes, photos: Path, tmp_path: Path) -> None:
+def test_resumed_archive_opens(archive: bytes, photos: Path, tmp_path: Path) -> None:
     (tmp_path / "saved.zip").write_bytes(archive)
     assert contents_of_zip(tmp_path / "saved.zip") == contents(photos / ALBUM)
 
@@ -133,7 +133,7 @@ def two_servers(photos: Path, tmp_path: Path) -> Iterator[tuple[str, list[Server
 
 
 @pytest.mark.parametrize("client", [curl, wget])
-def test_another_server_has_the_rest(
+def test_client_resumes_from_another_server(
     two_servers: tuple[str, list[Server]], archive: bytes, tmp_path: Path, client: Client
 ) -> None:
     (url, servers), saved = two_servers, tmp_path / "saved.zip"
@@ -147,7 +147,7 @@ def test_another_server_has_the_rest(
     assert eventually(lambda: any(map(says_206, servers)))
 
 
-def test_aria2c_by_itself_gets_on_with_the_server_that_is_left(
+def test_aria2c_continues_automatically_with_the_remaining_server(
     two_servers: tuple[str, list[Server]], archive: bytes, tmp_path: Path
 ) -> None:
     """It has parts from both when one of them is killed: the visitor notices nothing."""
@@ -184,7 +184,7 @@ def added(album: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [rewritten, rewritten_at_its_start, added])
-def test_never_half_of_one_archive_and_half_of_another(
+def test_resume_never_mixes_two_archives(
     changing: Path, archive: bytes, tmp_path: Path, change: Callable[[Path], None]
 ) -> None:
     saved = tmp_path / "saved.zip"
@@ -207,9 +207,7 @@ def test_never_half_of_one_archive_and_half_of_another(
     assert contents_of_zip(saved) == contents(changing)
 
 
-def test_the_same_archive_goes_on_under_the_same_condition(
-    slow_server: Server, archive: bytes, tmp_path: Path
-) -> None:
+def test_resume_of_unchanged_archive_continues(slow_server: Server, archive: bytes, tmp_path: Path) -> None:
     saved, url = tmp_path / "saved.zip", slow_server.url(LINK)
     with under_way(curl(url, saved), saved):
         pass

@@ -76,7 +76,7 @@ def curl(*args: str | Path) -> "subprocess.CompletedProcess[bytes]":
 
 @pytest.mark.parametrize("name", [ALBUM, ODD])
 @pytest.mark.parametrize("key", [KEY, OLD_KEY], ids=["first key", "old key"])
-def test_a_signed_link_gives_the_archive(
+def test_signed_link_returns_the_archive(
     server: Server, photos: Path, tmp_path: Path, name: str, key: str
 ) -> None:
     done = curl("--fail", "-o", tmp_path / "a.zip", server.url(link(name, key=key)))
@@ -84,14 +84,24 @@ def test_a_signed_link_gives_the_archive(
     assert contents_of_zip(tmp_path / "a.zip") == contents(photos / name)
 
 
-def test_head_and_get_are_alike(server: Server) -> None:
+def test_signed_link_head_has_the_headers_of_get(server: Server) -> None:
     with_body = answer(server, link(ODD))
     assert with_body.status == 200
     assert answer(server, link(ODD), method="HEAD") == Answer(200, with_body.headers, b"")
 
 
-def test_a_link_that_the_command_made_opens(server: Server, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tornado_archiver", "link", ODD, "--expires", "1h", "--format", "tar"]
+def test_link_of_the_command_opens(server: Server, tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "tornado_archiver",
+        "sign-link",
+        ODD,
+        "--expires",
+        "1h",
+        "--format",
+        "tar",
+    ]
     environment = plain_environment({"PYTHONPATH": str(PROJECT), "ARCHIVER_LINK_SECRET": KEY})
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     got = answer(server, done.stdout.strip())
@@ -100,20 +110,20 @@ def test_a_link_that_the_command_made_opens(server: Server, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("place", ["first", "last"])
-def test_the_format_can_be_chosen(server: Server, place: str) -> None:
+def test_signed_link_with_format_returns_that_format(server: Server, place: str) -> None:
     wanted = link(ODD) + "&format=tar" if place == "last" else link(ODD).replace("?", "?format=tar&")
     got = answer(server, wanted)
     assert got.status == 200
     assert "Content-Type: application/x-tar" in got.headers
 
 
-def test_parts_of_an_archive_can_be_had(server: Server) -> None:
+def test_signed_link_with_range_returns_206(server: Server) -> None:
     whole = answer(server, link(ODD)).body
     got = answer(server, link(ODD), headers="Range: bytes=100-199\r\n")
     assert (got.status, got.body) == (206, whole[100:200])
 
 
-def test_a_download_goes_on_with_another_link(server: Server, photos: Path, tmp_path: Path) -> None:
+def test_download_resumes_with_another_signed_link(server: Server, photos: Path, tmp_path: Path) -> None:
     saved = tmp_path / "a.zip"
     assert curl("--fail", "-r", "0-4999999", "-o", saved, server.url(link())).returncode == 0
     assert saved.stat().st_size == 5_000_000
@@ -121,13 +131,13 @@ def test_a_download_goes_on_with_another_link(server: Server, photos: Path, tmp_
     assert contents_of_zip(saved) == contents(photos / ALBUM)
 
 
-def test_both_links_have_one_validator(server: Server) -> None:
+def test_signed_links_of_one_archive_have_the_same_etag(server: Server) -> None:
     (etag,) = (field for field in answer(server, link(ODD)).headers if field.startswith("Etag: "))
     if_range = f"If-Range: {etag.removeprefix('Etag: ')}\r\nRange: bytes=0-9\r\n"
     assert answer(server, link(ODD, FAR + 1), headers=if_range).status == 206
 
 
-def test_a_download_that_began_in_time_may_finish(photos: Path, tmp_path: Path) -> None:
+def test_download_that_started_in_time_finishes_after_expiry(photos: Path, tmp_path: Path) -> None:
     slowly = {"ARCHIVER_LINK_SECRET": KEY, "ENABLE_RESPONSE_DELAY": "yes", "RESPONSE_DELAY": "0.4"}
     with running_server(photos, env=slowly) as server:
         expires = int(time.time()) + 5
@@ -139,7 +149,7 @@ def test_a_download_that_began_in_time_may_finish(photos: Path, tmp_path: Path) 
         assert late.stdout == b"410"
 
 
-def test_without_a_key_every_link_opens(photos: Path) -> None:
+def test_unsigned_link_without_keys_opens(photos: Path) -> None:
     with running_server(photos) as server:
         for path in (
             f"/archive/{ALBUM}/",
@@ -179,7 +189,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("path", WRONG.values(), ids=WRONG)
-def test_a_wrong_link_is_a_directory_that_does_not_exist(server: Server, path: str) -> None:
+def test_link_with_bad_signature_returns_the_404_of_an_unknown_hash(server: Server, path: str) -> None:
     for accept in (BROWSER, "*/*"):
         headers = f"Accept: {accept}\r\nRange: bytes=0-9\r\n"
         unknown = answer(server, link(UNKNOWN), headers=headers)
@@ -188,7 +198,7 @@ def test_a_wrong_link_is_a_directory_that_does_not_exist(server: Server, path: s
     assert answer(server, path, method="HEAD") == answer(server, link(UNKNOWN), method="HEAD")
 
 
-def test_a_signature_does_not_make_a_directory(server: Server) -> None:
+def test_signed_link_to_unknown_hash_returns_404(server: Server) -> None:
     unsigned = answer(server, f"/archive/{UNKNOWN}/")
     assert unsigned.status == 404
     for name in (UNKNOWN, "..", ".hidden", JUNK, f"../{ALBUM}", ""):
@@ -198,7 +208,7 @@ def test_a_signature_does_not_make_a_directory(server: Server) -> None:
 # A link that has expired
 
 
-def test_a_terminal_is_told_that_the_link_has_expired(server: Server) -> None:
+def test_expired_link_returns_text_to_terminals(server: Server) -> None:
     got = answer(server, link(expires=LONG_AGO))
     assert got.status == 410
     assert got.body.startswith(b"This link has expired\n")
@@ -206,21 +216,21 @@ def test_a_terminal_is_told_that_the_link_has_expired(server: Server) -> None:
     assert {"Content-Type: text/plain; charset=utf-8", "Cache-Control: no-store"} <= set(got.headers)
 
 
-def test_a_browser_is_shown_a_page(server: Server) -> None:
+def test_expired_link_returns_html_to_browsers(server: Server) -> None:
     got = answer(server, link(expires=LONG_AGO), headers=f"Accept: {BROWSER}\r\n")
     assert got.status == 410
     assert b"<h1>This link has expired</h1>" in got.body
     assert {"Content-Type: text/html; charset=utf-8", "Cache-Control: no-store"} <= set(got.headers)
 
 
-def test_head_and_ranges_have_expired_as_well(server: Server) -> None:
+def test_expired_link_returns_410_to_head_and_ranges(server: Server) -> None:
     whole = answer(server, link(expires=LONG_AGO))
     assert answer(server, link(expires=LONG_AGO), method="HEAD") == Answer(410, whole.headers, b"")
     for headers in ("Range: bytes=0-9\r\n", "If-None-Match: *\r\n", 'If-Match: "x"\r\n'):
         assert answer(server, link(expires=LONG_AGO), headers=headers) == whole
 
 
-def test_an_expired_link_says_nothing_about_the_directory(server: Server) -> None:
+def test_expired_link_does_not_reveal_the_directory(server: Server) -> None:
     assert answer(server, link(UNKNOWN, LONG_AGO)) == answer(server, link(expires=LONG_AGO))
 
 
@@ -232,7 +242,7 @@ from tornado_archiver.errors import BackendError
 from tornado_archiver.source import Manifest
 
 class Broken(Backend):
-    name, media_type, suffix = "broken", "application/x-broken", ".broken"
+    name, media_type, extension = "broken", "application/x-broken", ".broken"
 
     async def open(self, manifest: Manifest) -> Archive:
         raise BackendError("the plugin is broken")
@@ -251,7 +261,7 @@ def plugins(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
-def test_no_answer_and_no_line_of_the_log_holds_a_key_or_a_signature(
+def test_responses_and_log_do_not_contain_keys_or_signatures(
     photos: Path, plugins: Path, log_format: str
 ) -> None:
     environment = {"ARCHIVER_LINK_SECRET": f"{KEY},{OLD_KEY}", "PYTHONPATH": str(plugins)}

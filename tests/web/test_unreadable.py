@@ -94,14 +94,14 @@ def members(backend: str, archive: bytes) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_the_archive_has_what_can_be_read_and_lists_the_rest(
+def test_archive_has_readable_files_and_lists_the_others(
     server: Server, backend: str, expected: dict[str, bytes]
 ) -> None:
     assert members(backend, fetch(server.port, link(backend))) == expected
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_other_programs_find_nothing_wrong_with_it(server: Server, backend: str, tmp_path: Path) -> None:
+def test_archive_with_report_passes_other_programs(server: Server, backend: str, tmp_path: Path) -> None:
     archive = tmp_path / "archive"
     archive.write_bytes(fetch(server.port, link(backend)))
     command = [tool("unzip"), "-tqq"] if "zip" in backend else [tool("tar"), "-tf"]
@@ -110,7 +110,7 @@ def test_other_programs_find_nothing_wrong_with_it(server: Server, backend: str,
 
 
 @pytest.mark.parametrize("backend", RESUMABLE)
-def test_its_length_is_true_and_its_ranges_are_slices(server: Server, backend: str) -> None:
+def test_archive_with_report_has_correct_length_and_ranges(server: Server, backend: str) -> None:
     answer, whole = ask(server, link(backend))
     assert int(answer.headers["Content-Length"]) == len(whole)
     at = whole.index(b"These files")
@@ -121,7 +121,9 @@ def test_its_length_is_true_and_its_ranges_are_slices(server: Server, backend: s
 
 
 @pytest.mark.parametrize("backend", RESUMABLE)
-def test_it_goes_on_after_a_restart(server: Server, photos: Path, backend: str, tmp_path: Path) -> None:
+def test_archive_with_report_resumes_after_a_restart(
+    server: Server, photos: Path, backend: str, tmp_path: Path
+) -> None:
     answer, whole = ask(server, link(backend))
     saved = tmp_path / "saved"
     saved.write_bytes(whole[: MIB + 123])
@@ -134,7 +136,7 @@ def test_it_goes_on_after_a_restart(server: Server, photos: Path, backend: str, 
     assert saved.read_bytes() == whole
 
 
-def test_who_may_read_everything_after_all_gets_another_archive(server: Server, photos: Path) -> None:
+def test_archive_changes_when_all_files_become_readable(server: Server, photos: Path) -> None:
     if not os.access(photos / ALBUM / "secret.txt", os.R_OK):
         pytest.skip("only root may read it")
     part, _ = ask(server, link("stored-zip"))
@@ -146,7 +148,7 @@ def test_who_may_read_everything_after_all_gets_another_archive(server: Server, 
     assert members("stored-zip", archive) == contents(photos / ALBUM)
 
 
-def test_the_log_lists_it_once_without_the_key(photos: Path) -> None:
+def test_unreadable_files_are_logged_once_without_the_hash(photos: Path) -> None:
     with unprivileged_server(photos, "report") as server:
         fetch(server.port, link("tar"))
         (line,) = (line for line in server.log().splitlines() if "left out" in line)
@@ -156,7 +158,7 @@ def test_the_log_lists_it_once_without_the_key(photos: Path) -> None:
     assert str(photos) not in line
 
 
-def test_an_album_without_anything_readable_is_an_error(server: Server, photos: Path) -> None:
+def test_album_without_readable_files_returns_500(server: Server, photos: Path) -> None:
     album = photos / uuid.uuid4().hex
     trees.write(album / "1.jpg", b"one", mode=0)
     assert_refused(server, album)
@@ -179,7 +181,7 @@ def assert_refused(server: Server, album: Path, backend: str = "stored-zip") -> 
 
 @pytest.mark.parametrize("name", ["b.jpg", "b"])
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_what_cannot_be_read_is_told_before_the_first_byte(
+def test_unreadable_file_returns_500_before_the_first_byte(
     strict_server: Server, photos: Path, backend: str, name: str
 ) -> None:
     album = photos / uuid.uuid4().hex
@@ -201,7 +203,7 @@ def noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("http_version", ["--http1.1", "--http1.0"])
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("policy", ["abort", "report"])
-def test_what_becomes_unreadable_under_way_breaks_the_download_off(
+def test_file_that_becomes_unreadable_aborts_the_download(
     request: pytest.FixtureRequest,
     photos: Path,
     noise: Path,

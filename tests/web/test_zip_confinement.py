@@ -89,13 +89,15 @@ def got_after(server: Server, album: Path, change: Callable[[], object]) -> byte
 # A link in place of a directory
 
 
-def test_a_twin_outside_is_not_read(server: Server, album: Path, tmp_path: Path) -> None:
+def test_zip_does_not_read_a_same_named_file_outside(server: Server, album: Path, tmp_path: Path) -> None:
     """Of the same names, sizes and times."""
     got = got_after(server, album, lambda: faults.folder_replaced_by_link(album, tmp_path / "outside"))
     assert faults.SECRET not in got
 
 
-def test_without_landlock_it_is_and_the_archive_is_cut(photos: Path, album: Path, tmp_path: Path) -> None:
+def test_zip_without_landlock_reads_it_and_the_archive_is_aborted(
+    photos: Path, album: Path, tmp_path: Path
+) -> None:
     """What the rules are for; and the log says that there are none."""
     with running_server(photos, *STORED, launcher=WITHOUT_LANDLOCK) as server:
         got = got_after(server, album, lambda: faults.folder_replaced_by_link(album, tmp_path / "outside"))
@@ -104,7 +106,9 @@ def test_without_landlock_it_is_and_the_archive_is_cut(photos: Path, album: Path
 
 
 @pytest.mark.parametrize("is_confined", [True, False])
-def test_a_twin_that_is_gone_in_time(photos: Path, noise: Path, tmp_path: Path, is_confined: bool) -> None:
+def test_same_named_file_removed_in_time_is_read_only_without_landlock(
+    photos: Path, noise: Path, tmp_path: Path, is_confined: bool
+) -> None:
     """The folder is back in its place, untouched, before all is compared: without rules, nothing tells."""
     album = photos / uuid.uuid4().hex
     for folder in (album / "z", album / "zz"):
@@ -141,7 +145,7 @@ def is_at_rest(program: psutil.Process) -> bool:
 
 
 @pytest.mark.parametrize("name", ["passwd", "group"])
-def test_the_systems_files_are_not_read(server: Server, photos: Path, noise: Path, name: str) -> None:
+def test_zip_does_not_read_system_files(server: Server, photos: Path, noise: Path, name: str) -> None:
     album = surrounded(noise, photos)
     trees.write(album / "z" / name, b"mine\n")
 
@@ -153,7 +157,7 @@ def test_the_systems_files_are_not_read(server: Server, photos: Path, noise: Pat
     assert Path("/etc", name).read_bytes() not in got
 
 
-def test_another_album_is_not_read(server: Server, album: Path, photos: Path) -> None:
+def test_zip_does_not_read_another_album(server: Server, album: Path, photos: Path) -> None:
     got = got_after(server, album, lambda: faults.folder_replaced_by_link(album, photos / "another"))
     assert faults.SECRET not in got
 
@@ -177,13 +181,13 @@ def mixed(photos: Path, *, odd: bool) -> Path:
 
 
 @pytest.mark.parametrize("odd", [False, True])
-def test_a_confined_program_packs_all(server: Server, photos: Path, tmp_path: Path, odd: bool) -> None:
+def test_sandboxed_zip_packs_all(server: Server, photos: Path, tmp_path: Path, odd: bool) -> None:
     album = mixed(photos, odd=odd)
     expected = {name.replace(":", "\uff1a"): content for name, content in contents(album).items()}
     assert packed(server, album, tmp_path) == expected
 
 
-def test_followed_links_are_packed(photos: Path, tmp_path: Path) -> None:
+def test_sandboxed_zip_packs_followed_symlinks(photos: Path, tmp_path: Path) -> None:
     album = mixed(photos, odd=False)
     (album / "z").symlink_to("a")
     (album / "z.txt").symlink_to("a/b/deep.txt")
@@ -192,7 +196,7 @@ def test_followed_links_are_packed(photos: Path, tmp_path: Path) -> None:
     assert found["z/b/deep.txt"] == found["z.txt"] == b"deep"
 
 
-def test_the_report_is_packed(photos: Path, tmp_path: Path) -> None:
+def test_sandboxed_zip_packs_the_report(photos: Path, tmp_path: Path) -> None:
     album = mixed(photos, odd=False)
     (album / "1.txt").chmod(0)
     arguments = *STORED, "--on-unreadable", "report"
@@ -203,7 +207,7 @@ def test_the_report_is_packed(photos: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("launcher", ["no rights", "no landlock"])
-def test_who_it_runs_as_and_where(photos: Path, tmp_path: Path, launcher: str) -> None:
+def test_zip_without_rights_or_landlock_packs_all(photos: Path, tmp_path: Path, launcher: str) -> None:
     commands = {
         "no rights": [] if os.geteuid() else [tool("setpriv"), "--bounding-set=-all", "--inh-caps=-all"],
         "no landlock": WITHOUT_LANDLOCK,
@@ -225,7 +229,7 @@ def wrapper(directory: Path, script: str) -> dict[str, str]:
     return {"PATH": f"{directory}:{os.environ['PATH']}"}
 
 
-def test_a_wrapper_elsewhere_works(photos: Path, tmp_path: Path) -> None:
+def test_zip_wrapper_in_another_directory_works(photos: Path, tmp_path: Path) -> None:
     environment = wrapper(tmp_path / "tools", f'. {tmp_path}/tools/beside; exec "$ZIP" "$@"')
     (tmp_path / "tools/beside").write_text(f"ZIP={tool('zip')}\n")
     album = mixed(photos, odd=False)
@@ -233,7 +237,7 @@ def test_a_wrapper_elsewhere_works(photos: Path, tmp_path: Path) -> None:
         assert packed(server, album, tmp_path) == contents(album)
 
 
-def test_one_that_needs_more_is_told_at_the_start(photos: Path, tmp_path: Path) -> None:
+def test_zip_that_needs_more_rights_is_logged_at_the_start(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_text("true\n")
     environment = wrapper(tmp_path / "tools", f'. {tmp_path}/elsewhere; exec {tool("zip")} "$@"')
     ended = subprocess.run(

@@ -29,7 +29,7 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
-async def test_a_link_gives_the_directory_as_a_download(
+async def test_archive_link_downloads_the_directory(
     http_client: AsyncHTTPClient, base_url: str, backend: str, slash: str
 ) -> None:
     answer = await get(http_client, f"{base_url}/archive/{ALBUM}{slash}")
@@ -49,7 +49,7 @@ async def test_a_link_gives_the_directory_as_a_download(
     assert members(answer.body, backend) == {"1.jpg": b"a picture"}
 
 
-async def test_head_tells_what_get_would(http_client: AsyncHTTPClient, base_url: str, backend: str) -> None:
+async def test_head_has_the_headers_of_get(http_client: AsyncHTTPClient, base_url: str, backend: str) -> None:
     url = f"{base_url}/archive/{ALBUM}/"
     head, whole = await get(http_client, url, method="HEAD"), await get(http_client, url)
     assert head.code == 200
@@ -59,7 +59,7 @@ async def test_head_tells_what_get_would(http_client: AsyncHTTPClient, base_url:
     assert head.headers.get("Content-Length") == length
 
 
-async def test_head_packs_nothing(base_url: str, photos: Path) -> None:
+async def test_head_does_not_pack(base_url: str, photos: Path) -> None:
     """The second answer comes when all is done that the first one asked for."""
     linked_noise(photos / "large", files=64, size=1024 * 1024)
     two = request("/archive/large/", method="HEAD") + request("/", headers=SHORT_LIVED)
@@ -71,7 +71,7 @@ async def test_head_packs_nothing(base_url: str, photos: Path) -> None:
     assert not set(psutil.Process().children()) - servers_of_others
 
 
-async def test_a_keep_alive_connection_serves_an_archive_after_a_head(base_url: str) -> None:
+async def test_keep_alive_connection_serves_an_archive_after_head(base_url: str) -> None:
     """What HEAD leaves on the connection is nothing, so the next answer starts where it should."""
     link = f"/archive/{ALBUM}/"
     answer = await ask(base_url, request(link, method="HEAD") + request(link, headers=SHORT_LIVED))
@@ -81,7 +81,7 @@ async def test_a_keep_alive_connection_serves_an_archive_after_a_head(base_url: 
 @pytest.mark.parametrize("backend", ["zip", "tar.gz"])
 @pytest.mark.parametrize("headers", ["", "Connection: keep-alive\r\n"], ids=["plain", "keep-alive"])
 @pytest.mark.parametrize("version", ["1.0", "1.2"])
-async def test_the_end_of_an_archive_is_seen_by_a_client_of_another_version(
+async def test_archive_end_is_detected_by_client_of_other_http_version(
     base_url: str, backend: str, version: str, headers: str
 ) -> None:
     """Chunks are for HTTP/1.1 only: where the length is not known, the end of the connection is the end of
@@ -103,7 +103,7 @@ async def test_the_end_of_an_archive_is_seen_by_a_client_of_another_version(
     ],
     ids=["ascii", "other"],
 )
-async def test_the_download_is_named_after_the_template(
+async def test_download_name_follows_the_template(
     http_client: AsyncHTTPClient, base_url: str, backend: str, expected: str
 ) -> None:
     answer = await get(http_client, f"{base_url}/archive/{ALBUM}/", method="HEAD")
@@ -115,7 +115,7 @@ async def test_the_download_is_named_after_the_template(
 
 @pytest.mark.parametrize("settings", [{"formats": tuple(MEDIA_TYPES)}], ids=["all"])
 @pytest.mark.parametrize("wanted", MEDIA_TYPES)
-async def test_a_link_may_ask_for_any_format_offered(
+async def test_format_argument_selects_any_offered_format(
     http_client: AsyncHTTPClient, base_url: str, wanted: str
 ) -> None:
     answer = await get(http_client, f"{base_url}/archive/{ALBUM}/?format={wanted}")
@@ -125,7 +125,7 @@ async def test_a_link_may_ask_for_any_format_offered(
 
 @pytest.mark.parametrize("backend", ["tar.gz"])
 @pytest.mark.parametrize("wanted", ["zip", "rar", "", "TAR.GZ", "%3Cscript%3E", "zip%00"])
-async def test_another_format_is_refused_with_those_offered(
+async def test_unknown_format_returns_400_with_the_offered_formats(
     http_client: AsyncHTTPClient, base_url: str, wanted: str
 ) -> None:
     answer = await get(http_client, f"{base_url}/archive/{ALBUM}/?format={wanted}")
@@ -136,7 +136,7 @@ async def test_another_format_is_refused_with_those_offered(
 
 
 @pytest.mark.parametrize("backend", ["tar.gz"])
-async def test_a_format_that_is_no_text_is_refused(http_client: AsyncHTTPClient, base_url: str) -> None:
+async def test_format_that_is_not_utf8_returns_400(http_client: AsyncHTTPClient, base_url: str) -> None:
     answer = await get(http_client, f"{base_url}/archive/{ALBUM}/?format=%ff")
     assert answer.code == 400
     assert answer.body.startswith(b"This link is not complete\n")

@@ -39,7 +39,7 @@ async def ask_via(base_url: str, *via: str, path: str = LINK, method: str = "GET
     ],
     ids=str,
 )
-async def test_an_archive_of_unknown_length_behind_an_old_hop_is_refused(
+async def test_streaming_archive_via_old_protocol_returns_505(
     base_url: str, via: list[str], method: str
 ) -> None:
     answer = await ask_via(base_url, *via, method=method)
@@ -66,16 +66,16 @@ async def test_an_archive_of_unknown_length_behind_an_old_hop_is_refused(
         "(,)",
     ],
 )
-async def test_an_archive_of_unknown_length_behind_other_hops_is_sent(
-    base_url: str, backend: str, via: str
-) -> None:
+async def test_streaming_archive_via_current_protocol_is_sent(base_url: str, backend: str, via: str) -> None:
     answer = await ask_via(base_url, via)
     assert answer.status == 200
     assert answer.body.endswith(b"\r\n0\r\n\r\n")
 
 
 @UNKNOWN_LENGTH
-async def test_a_proxy_of_http_1_0_with_newer_clients_gets_the_archive(base_url: str, backend: str) -> None:
+async def test_streaming_archive_to_http_1_0_proxy_with_newer_client_is_sent(
+    base_url: str, backend: str
+) -> None:
     """nginx speaks it unless told otherwise, and passes on the reset of a broken archive as what it is."""
     answer = await ask(base_url, request(LINK, version="1.0", headers="Via: 1.1 nginx\r\n"))
     assert members(answer.body, backend) == {"1.jpg": b"a picture"}
@@ -83,7 +83,7 @@ async def test_a_proxy_of_http_1_0_with_newer_clients_gets_the_archive(base_url:
 
 @pytest.mark.parametrize("backend", KNOWN_LENGTH)
 @pytest.mark.parametrize("wanted", ["", "Range: bytes=0-\r\n", "Range: bytes=0-0,9-9\r\n"])
-async def test_an_archive_of_known_length_is_sent_whatever_the_hop(base_url: str, wanted: str) -> None:
+async def test_seekable_archive_via_any_protocol_is_sent(base_url: str, wanted: str) -> None:
     assert (await ask_via(base_url, "1.0 nginx", more=wanted)).status == (206 if wanted else 200)
 
 
@@ -97,12 +97,12 @@ async def test_an_archive_of_known_length_is_sent_whatever_the_hop(base_url: str
     ids=["some", "none"],
 )
 @pytest.mark.parametrize("accept", [BROWSER, "*/*"])
-async def test_the_refusal_names_the_formats_that_work(base_url: str, told: bytes, accept: str) -> None:
+async def test_old_protocol_page_lists_the_seekable_formats(base_url: str, told: bytes, accept: str) -> None:
     body = (await ask_via(base_url, "1.0 nginx", more=f"Accept: {accept}\r\n")).body
     assert told in body
     assert (b"<html" in body) == (accept == BROWSER)
 
 
 @UNKNOWN_LENGTH
-async def test_an_unknown_link_behind_an_old_hop_is_not_found(base_url: str) -> None:
+async def test_unknown_link_via_old_protocol_returns_404(base_url: str) -> None:
     assert (await ask_via(base_url, "1.0 nginx", path="/archive/unknown/")).status == 404

@@ -49,7 +49,7 @@ def fields(answer: Answer, name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("case", ARCHIVE_RESPONSES)
-async def test_archive_response_of_any_status_has_to_be_revalidated(base_url: str, case: str) -> None:
+async def test_archive_response_of_any_status_requires_revalidation(base_url: str, case: str) -> None:
     status, wanted = ARCHIVE_RESPONSES[case]
     answer = await ask(base_url, wanted)
     assert answer.status == status

@@ -31,7 +31,7 @@ DAY_S = 86_400
         ("tomorrow", 200),
     ],
 )
-async def test_a_range_of_an_archive_that_may_have_changed(
+async def test_range_with_if_range_is_sent_for_a_matching_validator(
     base_url: str, whole: bytes, if_range: str, status: int
 ) -> None:
     field = await filled_in(base_url, f"If-Range: {if_range}\r\n")
@@ -40,7 +40,7 @@ async def test_a_range_of_an_archive_that_may_have_changed(
 
 
 @pytest.mark.usefixtures("http_server")
-async def test_if_range_without_a_range_is_nothing(base_url: str, whole: bytes) -> None:
+async def test_if_range_without_range_is_ignored(base_url: str, whole: bytes) -> None:
     answer = await get(base_url, await filled_in(base_url, "If-Range: {etag}\r\n"))
     assert (answer.status, answer.body == whole) == (200, True)
 
@@ -74,7 +74,7 @@ CONDITIONS = {
 
 @pytest.mark.usefixtures("http_server")
 @pytest.mark.parametrize("condition", CONDITIONS)
-async def test_conditions(base_url: str, whole: bytes, condition: str) -> None:
+async def test_precondition_returns_the_status(base_url: str, whole: bytes, condition: str) -> None:
     """HEAD and GET alike; a range is looked at only when the conditions hold."""
     status, fields = CONDITIONS[condition], await filled_in(base_url, condition + "\r\n")
     answer = await get(base_url, fields)
@@ -114,7 +114,7 @@ async def filled_in(base_url: str, fields: str) -> str:
 
 @pytest.mark.usefixtures("http_server")
 @pytest.mark.parametrize("wanted", ["0-0", "99999999-", "0-0,2-2"])
-async def test_head_knows_no_ranges(base_url: str, whole: bytes, wanted: str) -> None:
+async def test_head_ignores_ranges(base_url: str, whole: bytes, wanted: str) -> None:
     plain = await get(base_url, method="HEAD")
     assert (plain.status, head_of(plain)["Content-Length"], plain.body) == (200, str(len(whole)), b"")
     assert plain.headers == (await get(base_url)).headers

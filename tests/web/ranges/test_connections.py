@@ -42,7 +42,7 @@ BEFORE = {
 @pytest.mark.usefixtures("http_server")
 @pytest.mark.parametrize("at_once", [False, True], ids=["in turn", "pipelined"])
 @pytest.mark.parametrize("before", BEFORE)
-async def test_a_connection_serves_a_second_request(
+async def test_keep_alive_connection_serves_a_second_request(
     base_url: str, whole: bytes, before: str, at_once: bool
 ) -> None:
     first, status = BEFORE[before]
@@ -97,7 +97,9 @@ def tls_server(
 
 
 @pytest.mark.usefixtures("tls_server")
-async def test_all_of_it_over_tls(http_port: int, whole: bytes, certificate: tuple[Path, Path]) -> None:
+async def test_archive_over_tls_is_complete(
+    http_port: int, whole: bytes, certificate: tuple[Path, Path]
+) -> None:
     client = AsyncHTTPClient()
     for range_field, status, expected in (
         ({}, 200, whole),

@@ -51,7 +51,7 @@ def removed(album: Path) -> None:
 
 @pytest.mark.usefixtures("http_server")
 @pytest.mark.parametrize("change", [added, renamed, moved, touched, made_executable, resized, removed])
-async def test_a_change_makes_another_archive(
+async def test_source_change_changes_the_etag(
     base_url: str, photos: Path, change: Callable[[Path], None]
 ) -> None:
     before = head_of(await get(base_url, method="HEAD"))["Etag"]
@@ -70,7 +70,7 @@ async def test_a_change_makes_another_archive(
 
 @pytest.mark.usefixtures("http_server")
 @pytest.mark.parametrize("backend", ["stored-zip"], indirect=True)
-async def test_what_is_not_packed_makes_no_other_archive(base_url: str, photos: Path) -> None:
+async def test_change_of_skipped_files_keeps_the_etag(base_url: str, photos: Path) -> None:
     before = head_of(await get(base_url, method="HEAD"))["Etag"]
     litter = photos / ALBUM / "Thumbs.db"
     litter.touch()
@@ -81,7 +81,7 @@ async def test_what_is_not_packed_makes_no_other_archive(base_url: str, photos: 
 
 
 @pytest.mark.usefixtures("http_server")
-async def test_the_formats_do_not_share_an_etag(
+async def test_formats_have_different_etags(
     io_loop: IOLoop, photos: Path, base_url: str, backend: str
 ) -> None:
     (other,) = set(PLANNED) - {backend}
@@ -90,7 +90,7 @@ async def test_the_formats_do_not_share_an_etag(
     assert f'"{archive.info.etag}"' != head_of(await get(base_url, method="HEAD"))["Etag"]
 
 
-def test_two_servers_give_the_same_archive(photos: Path, tmp_path: Path, backend: str) -> None:
+def test_two_servers_return_the_same_archive(photos: Path, tmp_path: Path, backend: str) -> None:
     """Also from a copy of the directory, on another disk or host, in another time zone."""
     shutil.copytree(photos / ALBUM, tmp_path / "copy" / ALBUM)
     there = {"TZ": "Asia/Yekaterinburg", "LC_ALL": "C", "PYTHONHASHSEED": "1"}

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.gen_test(timeout=30)
 
 
 @pytest.mark.usefixtures("http_server")
-async def test_an_archive_says_how_long_it_is_and_which(base_url: str, backend: str, whole: bytes) -> None:
+async def test_archive_has_content_length_and_etag(base_url: str, backend: str, whole: bytes) -> None:
     answer = await get(base_url)
     head = head_of(answer)
     assert re.fullmatch(r'"[0-9a-f]{32}"', head.pop("Etag")), "strong, and safe in any header"
@@ -46,7 +46,7 @@ async def test_an_archive_says_how_long_it_is_and_which(base_url: str, backend: 
 
 @pytest.mark.usefixtures("http_server")
 @pytest.mark.parametrize("backend", ["stored-zip"], indirect=True)
-async def test_what_comes_is_the_directory(base_url: str, photos: Path) -> None:
+async def test_archive_contains_the_directory(base_url: str, photos: Path) -> None:
     assert contents_of_zip(io.BytesIO((await get(base_url)).body)) == contents(photos / ALBUM)
 
 
@@ -75,7 +75,7 @@ RANGES: dict[str, Callable[[int], tuple[int, int]]] = {
 
 @pytest.mark.usefixtures("http_server")
 @pytest.mark.parametrize("wanted", RANGES)
-async def test_one_range(base_url: str, backend: str, whole: bytes, wanted: str) -> None:
+async def test_single_range_returns_206(base_url: str, backend: str, whole: bytes, wanted: str) -> None:
     first, last = RANGES[wanted](len(whole))
     answer = await get(base_url, f"Range: bytes={wanted}\r\n")
     head = head_of(answer)
@@ -90,7 +90,7 @@ def without_range(head: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.mark.usefixtures("http_server")
-async def test_the_last_byte_by_its_number_and_none_behind_it(base_url: str, whole: bytes) -> None:
+async def test_range_of_the_last_byte_and_beyond(base_url: str, whole: bytes) -> None:
     n = len(whole)
     answer = await get(base_url, f"Range: bytes={n - 1}-{n - 1}\r\n")
     assert (answer.status, answer.body) == (206, whole[-1:])
@@ -124,7 +124,7 @@ async def test_the_last_byte_by_its_number_and_none_behind_it(base_url: str, who
         "0-0",
     ],
 )
-async def test_a_malformed_range_gives_the_whole(base_url: str, whole: bytes, field: str) -> None:
+async def test_malformed_range_returns_the_complete_archive(base_url: str, whole: bytes, field: str) -> None:
     answer = await get(base_url, f"Range: {field}\r\n")
     assert (answer.status, answer.body == whole) == (200, True)
     assert "Content-Range" not in head_of(answer)
@@ -149,7 +149,7 @@ async def test_a_malformed_range_gives_the_whole(base_url: str, whole: bytes, fi
     ],
     ids=["bytes", "backwards", "suffix", "twice", "one does not exist", "ten"],
 )
-async def test_several_ranges_come_as_parts_in_the_order_asked_for(
+async def test_several_ranges_return_parts_in_requested_order(
     base_url: str, backend: str, whole: bytes, wanted: str, expected: list[tuple[int, int | None]]
 ) -> None:
     answer = await get(base_url, f"Range: bytes={wanted}\r\n")
@@ -174,9 +174,7 @@ def parts_of(answer: Answer) -> list[email.message.Message]:
 
 
 @pytest.mark.usefixtures("http_server")
-async def test_of_several_ranges_the_only_one_that_exists_comes_by_itself(
-    base_url: str, whole: bytes
-) -> None:
+async def test_several_ranges_with_one_satisfiable_return_a_single_part(base_url: str, whole: bytes) -> None:
     answer = await get(base_url, "Range: bytes=5-9,99999999-\r\n")
     assert (answer.status, answer.body) == (206, whole[5:10])
     assert head_of(answer)["Content-Range"] == f"bytes 5-9/{len(whole)}"
@@ -186,6 +184,6 @@ async def test_of_several_ranges_the_only_one_that_exists_comes_by_itself(
 @pytest.mark.parametrize(
     "wanted", [",".join(["0-0"] * 11), "0-,0-", "0-1799000,0-1799000"], ids=["eleven", "twice", "overlap"]
 )
-async def test_more_than_is_reasonable_gives_the_whole(base_url: str, whole: bytes, wanted: str) -> None:
+async def test_too_many_ranges_return_the_complete_archive(base_url: str, whole: bytes, wanted: str) -> None:
     answer = await get(base_url, f"Range: bytes={wanted}\r\n")
     assert (answer.status, answer.body == whole) == (200, True)

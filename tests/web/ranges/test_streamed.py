@@ -11,7 +11,7 @@ pytestmark = pytest.mark.gen_test(timeout=30)
 
 @pytest.mark.usefixtures("http_server")
 @pytest.mark.parametrize("backend", STREAMED, indirect=True)
-async def test_a_streamed_archive_has_no_ranges(base_url: str) -> None:
+async def test_streaming_archive_ignores_ranges(base_url: str) -> None:
     """The same head with and without a Range, up to the last chunk."""
     plain = await get(base_url)
     head = head_of(plain)
@@ -29,5 +29,5 @@ async def test_a_streamed_archive_has_no_ranges(base_url: str) -> None:
 @pytest.mark.parametrize(
     "condition", ['If-None-Match: "a"', f"If-Modified-Since: {formatdate(4e9, usegmt=True)}"]
 )
-async def test_a_streamed_archive_cannot_be_known_already(base_url: str, condition: str) -> None:
+async def test_streaming_archive_has_no_validator(base_url: str, condition: str) -> None:
     assert (await get(base_url, condition + "\r\n")).status == 200

@@ -16,9 +16,7 @@ from tornado_archiver.testing import trees
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("left", [0, 2 * MIB])
-def test_a_file_that_shrinks_in_a_slice_breaks_the_download_off(
-    tmp_path: Path, backend: str, left: int
-) -> None:
+def test_file_that_shrinks_in_a_slice_aborts_the_download(tmp_path: Path, backend: str, left: int) -> None:
     trees.write(tmp_path / "album" / "1.jpg", trees.noise(30 * MIB))
     with running_server(tmp_path, "--backend", backend) as server:
         process = server.worker
@@ -36,7 +34,7 @@ def test_a_file_that_shrinks_in_a_slice_breaks_the_download_off(
 
 @pytest.mark.gen_test(timeout=60)
 @pytest.mark.usefixtures("http_server")
-async def test_a_disk_that_fails_in_a_slice_is_no_visitor_who_left(
+async def test_disk_error_in_a_slice_is_failed(
     base_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object) -> int:

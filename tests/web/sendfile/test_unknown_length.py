@@ -41,7 +41,7 @@ class Concatenation(Backend):
 @pytest.mark.gen_test(timeout=60)
 @pytest.mark.usefixtures("http_server")
 @pytest.mark.parametrize("maker", [Concatenation(BackendOptions())], ids=["concatenation"])
-async def test_slices_in_a_body_of_unknown_length(
+async def test_file_slices_in_a_body_of_unknown_length_are_sent(
     base_url: str, http_client: AsyncHTTPClient, photos: Path
 ) -> None:
     answer = await http_client.fetch(base_url + LINK)

@@ -22,7 +22,7 @@ def memory(server: Server) -> int:
 
 @pytest.mark.parametrize("backend", FORMATS)
 @pytest.mark.parametrize("album", ALBUMS)
-def test_client_that_never_reads_takes_little_memory(server: Server, album: str, backend: str) -> None:
+def test_client_that_never_reads_uses_little_memory(server: Server, album: str, backend: str) -> None:
     path = path_of(album, backend)
     with ExitStack() as clients:
         for _ in range(CLIENTS // 3):  # scans and layouts leave free memory in the process
@@ -37,9 +37,7 @@ def test_client_that_never_reads_takes_little_memory(server: Server, album: str,
 
 @pytest.mark.parametrize("backend", FORMATS)
 @pytest.mark.parametrize("album", ["thumbnails", "film"])
-def test_client_that_read_fast_and_stopped_gives_its_memory_back(
-    server: Server, album: str, backend: str
-) -> None:
+def test_client_that_stops_reading_frees_its_memory(server: Server, album: str, backend: str) -> None:
     """When it stopped, a chunk of 1 MiB was in hand, and the next one prepared."""
     path = path_of(album, backend)
     with ExitStack() as clients:

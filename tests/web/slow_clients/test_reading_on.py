@@ -31,7 +31,7 @@ IN_MEMORY.append(("film", "stored-zip"))
 
 
 @pytest.mark.parametrize(("album", "backend"), IN_MEMORY)
-def test_archive_is_whole_after_a_standstill(server: Server, album: str, backend: str) -> None:
+def test_archive_is_complete_after_a_stall(server: Server, album: str, backend: str) -> None:
     path = path_of(album, backend)
     whole = fetch(server.port, path)
     data = rest_of(server, path, album)
@@ -40,7 +40,7 @@ def test_archive_is_whole_after_a_standstill(server: Server, album: str, backend
     assert archive == whole[READ_BYTES:]
 
 
-def test_ranges_are_whole_after_a_standstill(server: Server) -> None:
+def test_ranges_are_complete_after_a_stall(server: Server) -> None:
     """Of several ranges, each goes on where it stood."""
     whole, middle = fetch(server.port, path_of("film", "stored-zip")), 30 * MIB
     with ExitStack() as clients:
@@ -72,7 +72,7 @@ def rewritten(path: Path) -> None:
 @pytest.mark.parametrize(
     ("size", "backend"), [(100 * KIB, "stored-zip"), (100 * KIB, "tar"), (80 * MIB, "stored-zip")]
 )
-def test_album_that_changes_during_a_standstill_is_aborted(tmp_path: Path, size: int, backend: str) -> None:
+def test_album_that_changes_during_a_stall_is_aborted(tmp_path: Path, size: int, backend: str) -> None:
     """Every file is rewritten, so the one whose first part was sent is among them."""
     for number in range(max(2, 8 * MIB // size)):
         trees.write(tmp_path / "album" / f"{number:03}.jpg", trees.noise(min(size, MIB), number))
@@ -86,7 +86,7 @@ def test_album_that_changes_during_a_standstill_is_aborted(tmp_path: Path, size:
             all_of(client)
 
 
-def test_file_of_which_a_part_was_sent_is_not_mixed_with_another(tmp_path: Path) -> None:
+def test_partly_sent_file_is_not_mixed_with_another(tmp_path: Path) -> None:
     """The chunk that was prepared when the client stopped holds the next files, and opens one of them."""
     album, start = tmp_path / "album", b"o" * MIB
     for name, size in (

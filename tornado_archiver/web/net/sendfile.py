@@ -86,8 +86,8 @@ class SendfileStream(IOStream):
     ) -> bool:
         """Send the chunk. The buffer of `write` must be empty.
 
-        `transfer` counts the bytes that the kernel accepts. `timeout_s` is called before each wait and returns
-        its limit in seconds, None for no limit. Return False after such a timeout.
+        `transfer` counts the bytes that the kernel accepts. `timeout_s` is called before each wait and
+        returns its limit in seconds, None for no limit. Return False after such a timeout.
 
         Raise StreamClosedError, SourceChangedError, SourceUnreadableError. The caller closes the stream;
         closing it here would cancel the caller before it could read the error.

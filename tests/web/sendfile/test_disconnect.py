@@ -19,7 +19,7 @@ from tests.web.visitors import knock, request
 
 @pytest.mark.parametrize("politely", [True, False], ids=["closing", "resetting"])
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_visitor_who_leaves_in_a_slice_leaves_nothing(
+def test_disconnect_in_a_slice_releases_resources(
     server: Server, archives: dict[str, bytes], backend: str, politely: bool
 ) -> None:
     """What the next ones get, on the descriptors that have become free, is right."""
@@ -51,7 +51,7 @@ def is_idle(process: psutil.Process) -> bool:
 
 @pytest.mark.gen_test(timeout=60)
 @pytest.mark.usefixtures("http_server")
-async def test_nobody_watches_a_descriptor_that_is_free(base_url: str) -> None:
+async def test_closed_descriptor_has_no_writer(base_url: str) -> None:
     loop = asyncio.get_running_loop()
     for leave_early in (True, False):
         before = open_descriptors()
@@ -82,7 +82,7 @@ async def stalled(base_url: str) -> socket.socket:
     return visitor
 
 
-def test_stopping_breaks_a_slice_off(photos: Path) -> None:
+def test_stop_aborts_a_slice(photos: Path) -> None:
     with running_server(photos) as server, knock(server, LINK) as visitor:
         assert eventually(lambda: at_rest(visitor))
         server.process.send_signal(signal.SIGTERM)

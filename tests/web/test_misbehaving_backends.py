@@ -76,7 +76,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     ("name", "kind"),
     [("text", "str"), ("view", "memoryview"), ("number", "int"), ("nothing", "NoneType")],
 )
-def test_what_is_no_chunk_breaks_the_download_off(server: Server, name: str, kind: str) -> None:
+def test_invalid_chunk_aborts_the_download(server: Server, name: str, kind: str) -> None:
     with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
         fetch(server.port, f"/archive/{ALBUM}/?format={name}")
     words = f"aborted after 4 bytes: the backend yielded a {kind}, not bytes or a FileSlice"
@@ -90,7 +90,7 @@ def test_what_is_no_chunk_breaks_the_download_off(server: Server, name: str, kin
         ("long", "aborted after 4 bytes: the backend yielded more bytes than its length of 14"),
     ],
 )
-def test_another_length_than_promised_breaks_the_download_off(server: Server, name: str, words: str) -> None:
+def test_wrong_length_aborts_the_download(server: Server, name: str, words: str) -> None:
     with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
         fetch(server.port, f"/archive/{ALBUM}/?format={name}")
     assert eventually(lambda: words in server.log())
@@ -115,7 +115,7 @@ async def returned() -> bytes:
     return b"good"
 
 
-def test_chunks_come_from_an_async_generator() -> None:
+def test_chunks_of_accepts_async_generators() -> None:
     chunks = generated()
     assert chunks_of(Given(chunks), None) is chunks
 
@@ -129,6 +129,6 @@ def test_chunks_come_from_an_async_generator() -> None:
         (print, "NoneType"),
     ],
 )
-def test_what_cannot_be_put_away_is_refused(give: Callable[[], object], kind: str) -> None:
+def test_chunks_of_other_iterables_raises(give: Callable[[], object], kind: str) -> None:
     with pytest.raises(BackendError, match=f"returned a {kind}, not an async generator"):
         chunks_of(Given(give()), None)

@@ -64,7 +64,7 @@ NOT_THERE = {
 
 @pytest.mark.parametrize("backend", ["tar.gz"])
 @pytest.mark.parametrize("path", NOT_THERE.values(), ids=NOT_THERE.keys())
-async def test_whatever_is_not_there_looks_like_an_unknown_hash(base_url: str, path: str) -> None:
+async def test_missing_archive_returns_the_404_of_an_unknown_hash(base_url: str, path: str) -> None:
     """Byte for byte: an answer that differed would tell what is on the disk."""
     for accept in (f"Accept: {BROWSER}\r\n", "Accept: */*\r\n", ""):
         unknown = await ask(base_url, request("/archive/unknown/", headers=accept + SHORT_LIVED))
@@ -73,7 +73,7 @@ async def test_whatever_is_not_there_looks_like_an_unknown_hash(base_url: str, p
 
 
 @pytest.mark.parametrize("backend", ["tar.gz"])
-async def test_a_missing_archive_is_a_page_for_browsers_and_text_for_others(base_url: str) -> None:
+async def test_missing_archive_returns_html_to_browsers_and_text_to_others(base_url: str) -> None:
     path = "/archive/unknown/"
     page = await ask(base_url, request(path, headers=f"Accept: {BROWSER}\r\n{SHORT_LIVED}"))
     text = await ask(base_url, request(path, headers=SHORT_LIVED))
@@ -99,7 +99,7 @@ async def test_a_missing_archive_is_a_page_for_browsers_and_text_for_others(base
         ("into-junk", 404),
     ],
 )
-async def test_followed_links_still_end_at_the_photos_root(
+async def test_followed_symlink_outside_the_photos_root_returns_404(
     http_client: AsyncHTTPClient, base_url: str, name: str, status: int
 ) -> None:
     assert (await get(http_client, f"{base_url}/archive/{name}/")).code == status
@@ -112,7 +112,7 @@ async def test_followed_links_still_end_at_the_photos_root(
 @pytest.mark.parametrize(
     "name", [".hidden", "%23recycle", "@EADIR", "lost+found", "%24RECYCLE.BIN", "to-hidden", "into-junk"]
 )
-async def test_junk_in_the_photos_directory_is_not_found_whatever_the_settings_include(
+async def test_junk_directory_returns_404_with_every_setting(
     http_client: AsyncHTTPClient, base_url: str, name: str
 ) -> None:
     """On a NAS it holds every deleted album under its hash."""
@@ -120,7 +120,9 @@ async def test_junk_in_the_photos_directory_is_not_found_whatever_the_settings_i
 
 
 @pytest.mark.parametrize("backend", ["tar.gz"])
-async def test_head_of_what_is_not_there(http_client: AsyncHTTPClient, base_url: str) -> None:
+async def test_head_of_missing_archive_has_the_headers_of_get(
+    http_client: AsyncHTTPClient, base_url: str
+) -> None:
     url = f"{base_url}/archive/unknown/"
     head, whole = await get(http_client, url, method="HEAD"), await get(http_client, url)
     assert (head.code, head_of(head), head.body) == (404, head_of(whole), b"")

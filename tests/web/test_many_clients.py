@@ -52,7 +52,7 @@ def links(*albums: str, backends: Sequence[str] = BACKENDS) -> list[str]:
 
 
 @pytest.mark.timeout(600)  # it takes half a minute of both processors
-def test_two_hundred_slow_downloads_are_whole_while_others_come_and_go(photos: Path) -> None:
+def test_two_hundred_slow_downloads_are_complete_while_others_connect_and_disconnect(photos: Path) -> None:
     options = ("--max-downloads-per-client", "0", *FORMATS)
     with running_server(photos, *options) as server:
         expected = [digest_of_whole(server, photos, backend) for backend in BACKENDS]
@@ -88,7 +88,7 @@ def unpacked(backend: str, body: bytes) -> dict[str, bytes]:
 
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize(("backends", "most_growth"), [(PLANNED, 4 * MIB), (BACKENDS, 64 * MIB)])
-def test_of_thousands_who_leave_nothing_is_left(
+def test_thousands_of_disconnecting_clients_release_their_resources(
     photos: Path, backends: tuple[str, ...], most_growth: int
 ) -> None:
     """The growth of memory is what is left of the chunks, until Python's collector next looks, of those who

@@ -18,7 +18,9 @@ VISITORS = 200
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_slow_visitor_gets_all_of_it(server: Server, archives: dict[str, bytes], backend: str) -> None:
+def test_slow_client_gets_the_complete_archive(
+    server: Server, archives: dict[str, bytes], backend: str
+) -> None:
     with knock(server, f"{LINK}?format={backend}") as visitor:
         data = bytearray(read_head(visitor))
         wanted = data.index(b"\r\n\r\n") + 4 + len(archives[backend])
@@ -29,7 +31,9 @@ def test_a_slow_visitor_gets_all_of_it(server: Server, archives: dict[str, bytes
     assert body_of(bytes(data)) == archives[backend]
 
 
-def test_two_visitors_at_different_paces_do_not_mix(server: Server, archives: dict[str, bytes]) -> None:
+def test_two_clients_at_different_rates_get_complete_archives(
+    server: Server, archives: dict[str, bytes]
+) -> None:
     """One stalls in the middle of a slice while the other gets everything."""
     with knock(server, LINK) as slow:
         assert eventually(lambda: at_rest(slow))
@@ -43,7 +47,7 @@ def test_two_visitors_at_different_paces_do_not_mix(server: Server, archives: di
 
 @pytest.mark.parametrize("keep_alive", ["", "Connection: keep-alive\r\n"], ids=["plain", "keep-alive"])
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_an_old_client_gets_all_of_it_and_knows(
+def test_http_1_0_client_gets_the_complete_archive(
     server: Server, archives: dict[str, bytes], backend: str, keep_alive: str
 ) -> None:
     """HTTP/1.0, asked twice on one connection where it may stay open."""
@@ -61,7 +65,7 @@ def test_an_old_client_gets_all_of_it_and_knows(
     assert data == b""
 
 
-def test_many_visitors_with_a_range_each(server: Server, archives: dict[str, bytes]) -> None:
+def test_many_clients_get_their_ranges(server: Server, archives: dict[str, bytes]) -> None:
     whole, chosen = archives["stored-zip"], random.Random(5)
     starts = [chosen.randrange(len(whole)) for _ in range(VISITORS)]
     ranges = [(start, min(len(whole), start + chosen.randrange(1, 2 * MIB))) for start in starts]
@@ -77,7 +81,7 @@ def test_many_visitors_with_a_range_each(server: Server, archives: dict[str, byt
     assert asyncio.run(all_of_them()) == [True] * VISITORS
 
 
-def test_a_pause_between_chunks(photos: Path, archives: dict[str, bytes]) -> None:
+def test_pause_between_chunks_keeps_the_archive_complete(photos: Path, archives: dict[str, bytes]) -> None:
     pauses = {"ENABLE_RESPONSE_DELAY": "1", "RESPONSE_DELAY": "0.2"}
     with running_server(photos, env=pauses) as slow:
         started = time.monotonic()

@@ -26,7 +26,7 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("backend", ["tar.gz"])
-async def test_without_the_photos_root_it_is_unavailable_for_now(
+async def test_missing_photos_root_returns_503(
     http_client: AsyncHTTPClient, base_url: str, photos: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     shutil.rmtree(photos)
@@ -54,7 +54,7 @@ class Failing(Storage):
     indirect=True,
 )
 @pytest.mark.parametrize("accept", [BROWSER, "*/*"], ids=["browser", "script"])
-async def test_a_failure_tells_the_visitor_nothing_and_the_log_all(
+async def test_server_error_is_logged_and_not_in_the_response(
     base_url: str, accept: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     asked = request(f"/archive/{ALBUM}/", headers=f"Accept: {accept}\r\n{SHORT_LIVED}")
@@ -75,7 +75,7 @@ def leaks(answer: Answer) -> list[str]:
 @pytest.mark.parametrize("backend", ["tar.gz"])
 @pytest.mark.parametrize("storage", [partial(Failing, RuntimeError)], ids=["bug"], indirect=True)
 @pytest.mark.parametrize("written", [ALBUM, "%35" + ALBUM[1:]], ids=["plain", "encoded"])
-async def test_the_log_of_a_failure_keeps_the_hash_to_itself(
+async def test_server_error_log_does_not_contain_the_hash(
     base_url: str, written: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     await ask(base_url, request(f"/archive/{written}/", headers=SHORT_LIVED))
@@ -98,7 +98,7 @@ class Slow(Storage):
 
 @pytest.mark.parametrize("storage", [Slow], indirect=True)
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_a_visitor_who_leaves_before_the_answer_is_no_failure(
+async def test_disconnect_before_the_response_is_client_closed(
     base_url: str, storage: Slow, method: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)

@@ -15,7 +15,7 @@ pytestmark = [
 @pytest.mark.parametrize("backend", ["tar.gz"])
 @pytest.mark.parametrize("path", ["/", f"/archive/{ALBUM}/", "/archive/unknown/", "/nothing"])
 @pytest.mark.parametrize("method", "POST PUT DELETE PATCH OPTIONS TRACE PROPFIND BREW get".split())
-async def test_other_methods_are_refused(base_url: str, method: str, path: str) -> None:
+async def test_unsupported_method_returns_405(base_url: str, method: str, path: str) -> None:
     answer = await ask(base_url, request(path, method=method, headers=SHORT_LIVED))
     assert answer.status == 405
     assert "Allow: GET, HEAD" in answer.headers
@@ -25,21 +25,21 @@ async def test_other_methods_are_refused(base_url: str, method: str, path: str) 
 @pytest.mark.parametrize("backend", ["tar"])
 @pytest.mark.parametrize("start", ["http://photos.test", "HTTPS://other.test:8080"])
 @pytest.mark.parametrize("path", ["", "/", f"/archive/{ALBUM}", f"/archive/{ALBUM}/?format=tar"])
-async def test_an_absolute_target_is_answered_as_its_path(base_url: str, start: str, path: str) -> None:
+async def test_absolute_form_target_is_handled_as_its_path(base_url: str, start: str, path: str) -> None:
     """RFC 9112 3.2.2."""
     usual = await ask(base_url, request(path or "/", headers=SHORT_LIVED))
     assert usual.status == 200
     assert await ask(base_url, request(start + path, headers=SHORT_LIVED)) == usual
 
 
-async def test_a_body_with_the_request_does_no_harm(base_url: str, backend: str) -> None:
+async def test_request_body_is_ignored(base_url: str, backend: str) -> None:
     asked = request(f"/archive/{ALBUM}/", version="1.0", headers="Content-Length: 4\r\n") + b"body"
     answer = await ask(base_url, asked)
     assert members(answer.body, backend) == {"1.jpg": b"a picture"}
 
 
 @pytest.mark.parametrize("backend", ["tar.gz"])
-async def test_the_home_page_names_no_album(http_client: AsyncHTTPClient, base_url: str) -> None:
+async def test_home_page_does_not_list_albums(http_client: AsyncHTTPClient, base_url: str) -> None:
     answer = await get(http_client, f"{base_url}/", headers={"Accept": BROWSER})
     assert answer.code == 200
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
