@@ -1,4 +1,4 @@
-"""Admission control: starts downloads as far as the limits allow, and queues the others."""
+"""Admission control: a slot for each download within the limits, a queue for the others."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ _POLL_S = 0.05  # because the process that releases a slot cannot wake the event
 
 
 class AdmissionControl:
-    """`queue_timeout_s`: seconds that a download waits in the queue, at most."""
+    """Grants slots of the scoreboard. `queue_timeout_s`: the longest wait in the queue, in seconds."""
 
     def __init__(self, scoreboard: Scoreboard, queue_timeout_s: float) -> None:
         self.scoreboard = scoreboard
@@ -20,9 +20,9 @@ class AdmissionControl:
 
     @asynccontextmanager
     async def slot(self, client: str, labels: dict[str, str]) -> AsyncIterator[int]:
-        """Hold a slot of the scoreboard that runs; until it does, it is listed with `labels` as waiting.
+        """Wait for a running slot and release it after the block; `labels` are for the status page.
 
-        Raise TooManyDownloadsError when the queue is full or the wait too long.
+        Raise TooManyDownloadsError when the queue is full or the wait exceeds `queue_timeout_s`.
         """
         slot = self.scoreboard.enqueue(client)
         self.scoreboard.set_labels(slot, labels)

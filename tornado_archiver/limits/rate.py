@@ -1,4 +1,4 @@
-"""Rate limits: of one download, of all together, and a delay for trying out slow ones."""
+"""Rate limits with token buckets: of one download and of all, and a delay that simulates slow downloads."""
 
 import asyncio
 import ctypes
@@ -25,10 +25,10 @@ class BucketFields(ctypes.Structure):
 
 
 class TokenBucket:
-    """`bytes_per_s` tokens flow in, of which it holds as many as _BURST_S brings.
+    """A token bucket that refills with `bytes_per_s` tokens and holds those of _BURST_S seconds.
 
     All processes share one whose state `fields` is in the scoreboard, under its lock `locked`. Generations
-    with different rates share it too: each reserves at its own rate.
+    with different rates share it too: each reserves at its rate.
     """
 
     def __init__(
@@ -57,8 +57,11 @@ class TokenBucket:
 
 @dataclass(frozen=True, slots=True)
 class RateLimiter:
-    """`rate_limit`: bytes per second of one download, 0 for no limit. `total`: the bucket of all downloads.
-    `delay_s`: the pause after each chunk. `chunk_timeout_s`: the longest wait for a chunk, 0 for no limit."""
+    """Throttles downloads.
+
+    `rate_limit`: bytes per second of one download, 0 for no limit. `total`: the bucket of all downloads.
+    `delay_s`: the pause after each chunk. `chunk_timeout_s`: the longest wait for a chunk, 0 for no limit.
+    """
 
     rate_limit: int = 0
     total: TokenBucket | None = None
@@ -67,8 +70,10 @@ class RateLimiter:
 
     @property
     def max_chunk_bytes(self) -> int:
-        """The most memory for a chunk that waits for its tokens: what one download is allowed to send at
-        once, as far as that is known."""
+        """The maximum memory of a chunk that waits for its tokens.
+
+        It is the amount that one download may send at once, as far as that is known.
+        """
         if self.total:
             return MIN_CHUNK_BYTES
         if self.rate_limit:
@@ -78,7 +83,7 @@ class RateLimiter:
     def throttle(
         self, chunks: Chunks, on_timeout: Callable[[BackendError], None] = lambda error: None
     ) -> Chunks:
-        """Return the same bytes at the limited rate. Raise BackendError when a chunk does not come in time.
+        """Return the same bytes at the limited rate. Raise BackendError if a chunk exceeds its timeout.
 
         `on_timeout` is called with that error before the wait is cancelled, because a thread that hangs in a
         dead mount delays the cancellation indefinitely.
@@ -95,7 +100,7 @@ class RateLimiter:
 
 
 async def _with_timeout(chunks: Chunks, seconds: float, on_timeout: Callable[[BackendError], None]) -> Chunks:
-    """Limit the wait, because a program that was stopped or hangs in a dead mount would never end."""
+    """Limit the wait for a chunk, because a process that is stopped or hangs in a dead mount never ends."""
     loop, error = asyncio.get_running_loop(), BackendError(f"nothing came from the backend for {seconds:g} s")
     async with aclosing(chunks):
         while True:
@@ -124,7 +129,7 @@ async def _throttled(chunks: Chunks, bucket: TokenBucket) -> Chunks:
 async def _acquire(bucket: TokenBucket, size: int) -> None:
     try:
         await asyncio.sleep(bucket.reserve(size))
-    except asyncio.CancelledError:  # otherwise clients that disconnect would slow down all others
+    except asyncio.CancelledError:  # because clients that disconnect would slow down all others
         bucket.cancel(size)
         raise
 

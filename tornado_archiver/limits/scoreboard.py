@@ -1,8 +1,9 @@
-"""The scoreboard: the downloads that wait or run, the workers and the total rate, in memory of all processes.
+"""The scoreboard: shared memory with running and queued downloads, the workers and the total rate.
 
-After Apache's (include/scoreboard.h). It is created before the workers are forked, so a limit holds over all
-workers, and the admin process reads the downloads of all. A slot belongs to the process that took it; when
-that dies, the supervisor calls `release_process`. Code that counts and then writes holds the lock.
+Modelled on Apache (include/scoreboard.h). It is created before the workers are forked, so a limit applies to
+all workers together, and the admin process reads the downloads of all. A slot belongs to the process that
+took it; when that exits, the supervisor calls `release_process`. Code that counts and then writes holds the
+lock.
 """
 
 import ctypes
@@ -52,7 +53,7 @@ class Slot:
 
 
 class Scoreboard:
-    """For one thread of each process. `workers` is a table in the same memory, under the same lock."""
+    """The scoreboard, for use by one thread of each process. `workers` shares its memory and lock."""
 
     def __init__(self, limits: Limits | None = None, capacity: int = CAPACITY) -> None:
         self._shared = SharedStruct(_layout(capacity))
@@ -84,7 +85,7 @@ class Scoreboard:
         return TokenBucket(bytes_per_s, self._struct.bucket, self._shared.locked)
 
     def enqueue(self, client: str) -> int:
-        """Take a slot and return its index; it runs already or waits.
+        """Take a slot and return its index. It is running or waiting.
 
         Raise TooManyDownloadsError when all slots are taken, or too many downloads wait: in
         all, or of this client.
@@ -101,7 +102,7 @@ class Scoreboard:
             return slot
 
     def is_running(self, slot: int) -> bool:
-        """Return whether the download was admitted, which any process that releases a slot may have done."""
+        """Return whether the download was admitted, by whichever process released a slot."""
         return bool(self._struct.states[slot] == _RUNNING)
 
     def release(self, slot: int) -> None:
@@ -111,7 +112,7 @@ class Scoreboard:
             self._admit_waiting()
 
     def release_process(self, pid: int) -> list[Slot]:
-        """Free the slots of a process that has exited, remove it from the workers, and return what it ran."""
+        """Free and return the slots of an exited process, and remove it from the workers."""
         self.workers.unregister(pid)
         with self._shared.locked():
             slots = [self._snapshot(slot) for slot in self._used() if self._struct.pids[slot] == pid]
@@ -121,14 +122,14 @@ class Scoreboard:
         return slots
 
     def set_labels(self, slot: int, labels: dict[str, str], content_length: int | None = None) -> None:
-        """Set what is known of a download. Labels that are too long are left out."""
+        """Set the labels and length of a download. Labels that are too long are dropped."""
         text = json.dumps(labels).encode()
         with self._shared.locked():
             self._struct.content_length[slot] = _UNKNOWN if content_length is None else content_length
             self._struct.labels[slot].value = text if len(text) <= _LABELS_BYTES else b""
 
     def set_bytes_sent(self, slot: int, bytes_sent: int) -> int:
-        """Set how much of the body was sent; return by how much that is more than before."""
+        """Set the bytes sent of the body; return the increase since the last call."""
         new = bytes_sent - int(self._struct.bytes_sent[slot])
         self._struct.bytes_sent[slot] = bytes_sent
         return new
@@ -152,7 +153,7 @@ class Scoreboard:
         struct.states[slot] = _WAITING
 
     def _used(self) -> list[int]:
-        # slots are taken from the front, so those behind the last used one are not read
+        # slots are taken from the front, so those after the last used one are not read
         states = bytes(self._struct.states).rstrip(bytes([_FREE]))
         return [slot for slot, state in enumerate(states) if state != _FREE]
 
@@ -210,7 +211,7 @@ def _parse_labels(text: bytes) -> dict[str, str]:
 
 
 def _layout(capacity: int) -> type[ctypes.Structure]:
-    """One array for each field of a slot, because a count over all slots is one call then."""
+    """Return the struct: one array for each field of a slot, so that counting slots is one call."""
     return type(
         "Scoreboard",
         (ctypes.Structure,),
@@ -236,5 +237,5 @@ def _layout(capacity: int) -> type[ctypes.Structure]:
 
 
 def _client_hash(client: str) -> int:
-    """The same number in every process, unlike hash()."""
+    """Return the same number in every process, unlike hash()."""
     return int.from_bytes(blake2b(client.encode(), digest_size=8).digest())

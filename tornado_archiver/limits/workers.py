@@ -1,4 +1,4 @@
-"""The workers of all generations with a gauge of each, and the open connections of those that accept."""
+"""The worker table with a gauge of each worker, and the open connections of accepting workers."""
 
 import ctypes
 import os
@@ -21,7 +21,7 @@ class WorkerFields(ctypes.Structure):
 
 
 class WorkerTable:
-    """The part `fields` of the scoreboard, under its lock `locked`. For one thread of each process."""
+    """The workers in `fields` of the scoreboard, under its lock `locked`. For one thread of each process."""
 
     def __init__(self, fields: Any, locked: Callable[[], AbstractContextManager[None]]) -> None:
         self._fields = fields
@@ -43,12 +43,12 @@ class WorkerTable:
                 self._fields.pids[index] = _EMPTY
 
     def set_gauge(self, value: int) -> None:
-        """Publish a number of this worker; ignored in a process that is not listed."""
+        """Set the gauge of this worker; do nothing in a process that is not listed."""
         if self._own is not None:
             self._fields.gauges[self._own] = value
 
     def gauges(self) -> dict[int, int]:
-        """Return the number that each worker published last, by pid."""
+        """Return the gauge of each worker by pid."""
         with self._locked():
             rows = zip(self._fields.pids, self._fields.gauges, strict=True)
             return {pid: gauge for pid, gauge in rows if pid != _EMPTY}
@@ -60,8 +60,8 @@ class WorkerTable:
 class ConnectionCount:
     """The open connections of one worker: the number at `index` in `counts`, which its generation shares.
 
-    The worker with the fewest accepts the next connection. Left to the kernel, the worker that wakes up first
-    accepts all: of a burst of 80 connections, two of four workers had none.
+    The worker with the fewest accepts the next connection. Otherwise the worker that wakes up first accepts
+    all: of a burst of 80 connections, two of four workers had none.
     """
 
     def __init__(self, counts: "ctypes.Array[ctypes.c_int]", index: int) -> None:
@@ -73,7 +73,7 @@ class ConnectionCount:
         self._counts[self._index] = connections if self._is_accepting else _NOT_ACCEPTING
 
     def stop_counting(self) -> None:
-        """Take this worker out of the comparison, because it accepts no more connections."""
+        """Exclude this worker from the comparison, because it does not accept any more."""
         self._is_accepting = False
         self.set(0)
 
