@@ -1,19 +1,24 @@
 # make run    serve the bundled demo album on http://127.0.0.1:7777/ (ARGS="--backend tar.gz" adds flags)
-# make test   all checks that do not need Docker
+# make test   lint, types, import contracts, unit tests, and one path through each backend, the browser and a proxy
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
+MARKS ?= not docker and not slow
 # Script that starts a Docker engine if none is running, and prints its DOCKER_CONFIG
 DOCKER_ENGINE ?= ../shared/tools/docker-engine
 
-.PHONY: run test lint unit test-docker test-pythons bench fuzz tools clean
+.PHONY: run test test-all lint unit test-docker test-pythons bench fuzz tools clean
 
 run: $(VENV)/.ready
 	$(BIN)/python server.py $(ARGS)
 
 test: lint unit
+
+# The slow tests as well: the whole service under load, faults, fuzzing, other programs, proxies, restarts
+test-all:
+	$(MAKE) lint unit MARKS="not docker"
 
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff check .
@@ -22,7 +27,7 @@ lint: $(VENV)/.ready-dev
 	$(BIN)/lint-imports
 
 unit: tools $(VENV)/.ready-dev
-	$(BIN)/python -X dev -m pytest -n $(JOBS) -m "not docker" $(ARGS)
+	$(BIN)/python -X dev -m pytest -n $(JOBS) -m "$(MARKS)" $(ARGS)
 
 test-docker: $(VENV)/.ready-dev
 	@test ! -x $(DOCKER_ENGINE) || tests/install-tools dockerd:docker.io iptables:iptables mmdebstrap:mmdebstrap zstd:zstd
@@ -35,7 +40,7 @@ test-docker: $(VENV)/.ready-dev
 test-pythons:
 	@for python in $$(tests/pythons); do \
 		echo "== $$python"; \
-		$(MAKE) unit PYTHON=$$python VENV=.venv-$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])') || exit 1; \
+		$(MAKE) unit MARKS="not docker" PYTHON=$$python VENV=.venv-$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])') || exit 1; \
 	done
 
 # The fuzzing and DoS tests of tests/fuzz, for minutes: docs/fuzzing.md (ARGS="--cases 1000000 --seed 3")

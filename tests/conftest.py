@@ -1,12 +1,28 @@
-"""For every test: a stray event loop of one must not be blamed on another, and a slow machine on none."""
+"""Settings of all tests: markers by directory, no stray event loop, no deadline for hypothesis."""
 
 import asyncio
+from collections.abc import Iterable
+from pathlib import Path
 
 import hypothesis
+import pytest
 
-hypothesis.settings.register_profile("patient", hypothesis.settings.default, deadline=None)
+TESTS = Path(__file__).parent
+# Directories of tests that run the whole service, other programs or many requests: `make test-all` runs them
+SLOW = ("faults", "fuzz", "integration", "interop")
+# The exceptions, so that `make test` takes one real path through each backend, the browser and a proxy
+EVERYDAY = ("integration/test_everyday.py", "integration/browser/test_pages.py")
+
+hypothesis.settings.register_profile("no deadline", hypothesis.settings.default, deadline=None)
 
 
 def pytest_configure() -> None:
-    hypothesis.settings.load_profile("patient")
-    asyncio.set_event_loop(None)
+    hypothesis.settings.load_profile("no deadline")  # because the machine may be slow
+    asyncio.set_event_loop(None)  # so that a stray loop of one test does not fail another one
+
+
+def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
+    for item in items:
+        path = item.path.relative_to(TESTS)
+        if path.parts[0] in SLOW and path.as_posix() not in EVERYDAY:
+            item.add_marker(pytest.mark.slow)

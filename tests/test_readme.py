@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.servers import PROJECT
+from tests.helpers.servers import PROJECT
 
 TEXT = (PROJECT / "README.md").read_text("utf-8")
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 
-from tests.plugins import packaged
+from tests.helpers.plugin_packages import packaged
 from tornado_archiver.backend import Archive, Backend, BackendOptions
 from tornado_archiver.errors import BackendLoadError
 from tornado_archiver.registry import GROUP, Registry, builtin

@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from tests.servers import tool
+from tests.helpers.servers import tool
 from tornado_archiver.backend import Backend, BackendOptions
 from tornado_archiver.backends.tar.compressed import TarGz
 from tornado_archiver.backends.tar.plain import Tar

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.backends.test_conformance import bsdtar
-from tests.documentation import documented_files
+from tests.helpers.docs_backend import documented_files
 from tornado_archiver.backend import Backend, BackendOptions
 from tornado_archiver.testing import BackendConformance
 

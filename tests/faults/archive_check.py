@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from tests.faults.clients import Result
-from tests.servers import contents_of_zip
+from tests.helpers.servers import contents_of_zip
 from tornado_archiver.testing.faults import SECRET
 
 Files = Mapping[str, bytes]  # content by name

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import psutil
 
 from tests.faults.server_fixture import STALL_TIMEOUT_S, Scenario
-from tests.servers import eventually, tool
-from tests.web.visitors import BROKEN_OFF, knock, request
+from tests.helpers.raw_clients import BROKEN_OFF, knock, request
+from tests.helpers.servers import eventually, tool
 
 _FIRST_PART = 1024 * 1024  # of the body: packing has started
 _SLOW_READ, _SLOW_READ_PAUSE_S = 64 * 1024, 0.3

@@ -13,8 +13,8 @@ import psutil
 
 from tests.faults.clients import Result, connect, download, on_open_connection, paused
 from tests.faults.server_fixture import MIB, STALL_TIMEOUT_S, Scenario
-from tests.servers import eventually, fetch
-from tests.web.visitors import zips_of
+from tests.helpers.raw_clients import zips_of
+from tests.helpers.servers import eventually, fetch
 from tornado_archiver.testing import faults, trees
 
 Run = Callable[[Scenario], Result]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from tests.servers import fetch
+from tests.helpers.servers import fetch
 
 _COUNTED = re.compile(r"^(archiver_(?:downloads_ended|requests_refused)_total)\{(.*)\} (\S+)$", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')

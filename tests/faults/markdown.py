@@ -8,8 +8,8 @@ from tests.faults.archive_check import check, contains_secret, readable_files
 from tests.faults.fault_table import GROUPS, Fault, Group
 from tests.faults.log_and_metrics import error_lines
 from tests.faults.server_fixture import Scenario, ServerFixture
-from tests.generated import read_rows, table, write
-from tests.servers import PROJECT
+from tests.helpers.generated import read_rows, table, write
+from tests.helpers.servers import PROJECT
 from tornado_archiver.runtime import landlock
 
 PAGE = PROJECT / "docs" / "failure-modes.md"

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.faults.log_and_metrics import counted_since, counts, request_lines
-from tests.servers import Server, eventually, fetch, free_port, running_server, tool
-from tests.unprivileged import unprivileged_command
+from tests.helpers.servers import Server, eventually, fetch, free_port, running_server, tool
+from tests.helpers.unprivileged import unprivileged_command
 from tornado_archiver.testing import faults, trees
 
 BACKENDS = ("stored-zip", "tar", "zip", "tar.gz")

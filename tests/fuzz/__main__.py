@@ -16,7 +16,7 @@ from tests.fuzz.fuzz import fuzz
 from tests.fuzz.ranges import MANY, processor_seconds
 from tests.fuzz.server_fixture import server_fixture
 from tests.fuzz.slowhttptest import ATTACKS, SHORT_TIMEOUTS, download_seconds, longest_wait
-from tests.servers import eventually, tool
+from tests.helpers.servers import eventually, tool
 
 ROUND = 10_000
 DESCRIPTORS = 4096

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 import psutil
 
-from tests.servers import Server
+from tests.helpers.servers import Server
 
 _BATCH, _PAUSE_S = 64, 0.05  # larger batches would wait in the listen queue instead
 

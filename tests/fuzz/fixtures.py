@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.servers import PROJECT
+from tests.helpers.servers import PROJECT
 
 ALBUM = "5f2c1e0b9a7d4c3e8f6a1b2c3d4e5f60"
 LARGE = "0a9d8c7b6e5f40312233445566778899"

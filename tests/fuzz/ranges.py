@@ -3,7 +3,7 @@
 from tests.fuzz.fixtures import ALBUM
 from tests.fuzz.raw_connection import LAST_REQUEST, exchange
 from tests.fuzz.strict_parser import parse_responses
-from tests.servers import Server
+from tests.helpers.servers import Server
 
 _BATCH = 50
 # as many as fit into the largest header section

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from tests.servers import Server, eventually, fetch
+from tests.helpers.servers import Server, eventually, fetch
 
 _IDLE_THREADS = 40  # of a worker: 32 that wait for disks, and others
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from tests.fuzz.fixtures import ALBUM, FORMATS, MIB, UNUSUAL_ALBUMS, Photos
 from tests.fuzz.resources import Resources, assert_released, measure_resources
 from tests.fuzz.response_checks import ResponseChecker, get
-from tests.servers import PROJECT, Server, free_port, plain_environment, running_server
+from tests.helpers.servers import PROJECT, Server, free_port, plain_environment, running_server
 
 SECRET = {"ARCHIVER_LINK_SECRET": "0123456789abcdef0123456789abcdef"}
 _GROWTH = 80 * MIB  # the maximum is about 62, after 70,000 requests: docs/fuzzing.md

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tests.fuzz.fixtures import ALBUM, LARGE
 from tests.fuzz.raw_connection import exchange
 from tests.fuzz.response_checks import ResponseChecker
-from tests.servers import Server, eventually, tool
+from tests.helpers.servers import Server, eventually, tool
 
 SHORT_TIMEOUTS = ("--idle-timeout", "2s", "--stall-timeout", "2s", "--queue-timeout", "2s")
 # another address, because the limits for one client apply to the attacker

@@ -4,8 +4,8 @@ from tests.fuzz.connection_flood import flood, processor_share
 from tests.fuzz.fixtures import photo_fixture
 from tests.fuzz.server_fixture import server_fixture
 from tests.fuzz.slowhttptest import download_seconds
-from tests.servers import eventually, tool
-from tests.web.visitors import knock, parsed, read_head, request
+from tests.helpers.raw_clients import knock, parsed, read_head, request
+from tests.helpers.servers import eventually, tool
 
 FEW = 300
 

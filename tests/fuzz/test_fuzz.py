@@ -11,7 +11,7 @@ from tests.fuzz.fuzz import fuzz
 from tests.fuzz.raw_connection import LAST_REQUEST, exchange
 from tests.fuzz.server_fixture import ServerFixture, server_fixture
 from tests.fuzz.strategies import requests
-from tests.servers import tool
+from tests.helpers.servers import tool
 
 CASES, EXAMPLES = 2500, 150
 IDLE_TIMEOUT_S = 0.1  # most generated requests are incomplete

@@ -8,7 +8,7 @@ from tests.fuzz.fixtures import MARKER, Photos, photo_fixture
 from tests.fuzz.raw_connection import LAST_ID, Exchange
 from tests.fuzz.response_checks import CANARY, ResponseChecker
 from tests.fuzz.strict_parser import parse_responses
-from tests.servers import PROJECT, running_server, tool
+from tests.helpers.servers import PROJECT, running_server, tool
 
 HEAD = "HTTP/1.1 200 OK\r\nX-Request-Id: a\r\n"
 REQUEST = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"

@@ -8,8 +8,8 @@ import pytest
 from tests.fuzz.fixtures import photo_fixture
 from tests.fuzz.server_fixture import ServerFixture, server_fixture
 from tests.fuzz.slowhttptest import ATTACKS, SHORT_TIMEOUTS, Attack, longest_wait
-from tests.servers import eventually
-from tests.web.visitors import knock, request, rest_of
+from tests.helpers.raw_clients import knock, request, rest_of
+from tests.helpers.servers import eventually
 
 CONNECTIONS = 500
 

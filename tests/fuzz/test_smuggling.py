@@ -7,9 +7,9 @@ import pytest
 
 from tests.fuzz.raw_connection import exchange
 from tests.fuzz.strict_parser import parse_responses
-from tests.proxies import nginx
-from tests.servers import Server, eventually, fetch, running_server
-from tests.web.visitors import linked_noise
+from tests.helpers.proxies import nginx
+from tests.helpers.raw_clients import linked_noise
+from tests.helpers.servers import Server, eventually, fetch, running_server
 
 HIDDEN = b"GET /archive/smuggled/ HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 CHUNKED = b"0\r\n\r\n" + HIDDEN

@@ -10,7 +10,7 @@ from tests.fuzz.fixtures import ALBUM, LARGE, Photos, photo_fixture
 from tests.fuzz.ranges import MANY, processor_seconds
 from tests.fuzz.raw_connection import LAST_REQUEST, exchange
 from tests.fuzz.strict_parser import parse_responses
-from tests.servers import Server, eventually, running_server
+from tests.helpers.servers import Server, eventually, running_server
 
 LINK = f"/archive/{ALBUM}/"
 UNKNOWN = "/archive/5f2c1e0b9a7d4c3e8f6a1b2c3d4e5f61/"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from isal import isal_zlib
 
-from tests.memory_storage import MemorySource, Read, entry, zeros
+from tests.helpers.memory_storage import MemorySource, Read, entry, zeros
 from tornado_archiver.backend import ByteRange
 from tornado_archiver.backends.tar.plain import TarLayout
 from tornado_archiver.backends.zip.stored import StoredZipLayout

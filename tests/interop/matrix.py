@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.generated import named, read_rows, table, write
+from tests.helpers.generated import named, read_rows, table, write
+from tests.helpers.servers import PROJECT
 from tests.interop.archives import Archives, Packed
 from tests.interop.readers import TAR_READERS, ZIP_READERS, Reader, ReaderError
-from tests.servers import PROJECT
 from tornado_archiver.testing.members import Member
 
 PAGE = PROJECT / "docs" / "compatibility.md"

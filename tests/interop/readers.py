@@ -15,8 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import IO, TypeVar
 
+from tests.helpers.servers import tool
 from tests.interop.archives import LAST, Run
-from tests.servers import tool
 from tornado_archiver.testing.members import Member, unpacked
 
 UNKNOWN_MODE = -1

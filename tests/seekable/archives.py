@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 
 import pytest
 
-from tests.memory_storage import MemorySource, entry, manifest_of
+from tests.helpers.memory_storage import MemorySource, entry, manifest_of
 from tornado_archiver.backend import ByteRange
 from tornado_archiver.backends.tar.plain import TarLayout
 from tornado_archiver.backends.zip.stored import StoredZipLayout

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.memory_storage import MemorySource, entry, manifest_of, zeros
+from tests.helpers.memory_storage import MemorySource, entry, manifest_of, zeros
+from tests.helpers.servers import eventually
 from tests.seekable.archives import (
     DEFAULT,
     GIB,
@@ -20,7 +21,6 @@ from tests.seekable.archives import (
     source_of,
     stored_up_to,
 )
-from tests.servers import eventually
 from tornado_archiver.backend import BackendOptions, ByteRange
 from tornado_archiver.backends.zip.stored import StoredZip
 from tornado_archiver.seekable.packer import MAX_SLICE_BYTES

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.memory_storage import entry, manifest_of
+from tests.helpers.memory_storage import entry, manifest_of
 from tests.seekable.archives import DEFAULT, MIB, archive_of, consume, packed, pulls, source_of, stored_up_to
 from tornado_archiver.backends.tar.plain import TarLayout
 from tornado_archiver.errors import SourceChangedError

@@ -6,10 +6,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from tests.documentation import PAGE
-from tests.memory_storage import entry, manifest_of
+from tests.helpers.docs_backend import PAGE
+from tests.helpers.memory_storage import entry, manifest_of
+from tests.helpers.servers import tool
 from tests.seekable.archives import archive_of, length_of, packed, source_of
-from tests.servers import tool
 
 CODE = re.compile(r"^```python\n((?:(?!^```).)*class CpioLayout.*?)^```$", re.DOTALL | re.MULTILINE)
 

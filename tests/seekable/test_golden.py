@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tests.memory_storage import entry, manifest_of
+from tests.helpers.memory_storage import entry, manifest_of
 from tests.seekable.archives import LAYOUTS, MIB, archive_of, around, length_of, packed
 from tests.seekable.test_very_large import knowing
 from tornado_archiver.seekable.archive import SeekableArchive

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from tests.memory_storage import entry, manifest_of
+from tests.helpers.memory_storage import entry, manifest_of
 from tests.seekable.archives import (
     DEFAULT,
     MIB,

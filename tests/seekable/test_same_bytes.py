@@ -9,9 +9,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from tests.memory_storage import MTIME_NS, entry, manifest_of
+from tests.helpers.memory_storage import MTIME_NS, entry, manifest_of
+from tests.helpers.servers import PROJECT
 from tests.seekable.archives import DEFAULT, LAYOUTS, MakeLayout, archive_of, packed, source_of, stored_up_to
-from tests.servers import PROJECT
 from tornado_archiver.backends.tar.plain import TarLayout
 from tornado_archiver.seekable.crc_cache import CrcCache
 from tornado_archiver.source import Entry, Manifest

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from tests.memory_storage import entry, manifest_of
+from tests.helpers.memory_storage import entry, manifest_of
 from tests.seekable.archives import DEFAULT, GIB, MIB, archive_of, length_of, packed, source_of, stored_up_to
 from tornado_archiver.backends.tar.plain import TarLayout
 from tornado_archiver.seekable.archive import SeekableArchive

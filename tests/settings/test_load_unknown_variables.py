@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import eventually, running_server
+from tests.helpers.servers import eventually, running_server
+from tests.server.test_main import run
 from tests.settings.sources import Sources
-from tests.test_command import run
 from tornado_archiver.settings.options import Settings
 
 LINES = [

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.memory_storage import entry, manifest_of
+from tests.helpers.memory_storage import entry, manifest_of
 from tornado_archiver.backends.tar.headers import pax_header, ustar_header
 from tornado_archiver.backends.tar.plain import TarLayout
 from tornado_archiver.source import Entry

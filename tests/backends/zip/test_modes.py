@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.memory_storage import entry
+from tests.helpers.memory_storage import entry
 from tornado_archiver.backends.zip.modes import ArchiveEnd
 from tornado_archiver.errors import BackendError
 from tornado_archiver.source import Entry

@@ -1,0 +1,276 @@
+"""How much one visitor, and all of them together, may have: real processes, real curls."""
+
+import email
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.raw_clients import (
+    BROKEN_OFF,
+    BROWSER,
+    Answer,
+    knock,
+    linked_noise,
+    parsed,
+    read_head,
+    rest_of,
+    stalled_curl,
+    zips_of,
+)
+from tests.helpers.servers import Server, contents, contents_of_zip, eventually, fetch, running_server, tool
+
+MIB = 1024 * 1024
+LINK, SMALL = "/archive/album/", "/archive/small/"
+AT_ONCE = ("--queue-timeout", "0")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Much more than buffers hold, and next to nothing."""
+    root = tmp_path_factory.mktemp("photos")
+    linked_noise(root / "album", files=64, size=MIB)
+    linked_noise(root / "small", files=3, size=100_000)
+    return root
+
+
+def asked(server: Server, path: str, headers: str = "", method: str = "GET") -> Answer:
+    """The whole answer, on a connection of its own."""
+    with knock(server, path, headers=headers + "Connection: close\r\n", method=method) as visitor:
+        return parsed(rest_of(visitor))
+
+
+def stalled(holders: ExitStack, server: Server, count: int = 1, headers: str = "") -> None:
+    """Visitors who have a place each and stay where they are."""
+    for _ in range(count):
+        read_head(holders.enter_context(knock(server, LINK, headers=headers)))
+
+
+def via(client: str) -> str:
+    """What a proxy on this machine says of its visitor."""
+    return f"X-Forwarded-For: {client}\r\n"
+
+
+# ---- how many
+
+
+def test_download_above_the_limit_returns_503(photos: Path) -> None:
+    options = ("--max-downloads", "2", "--enable-logging", *AT_ONCE)
+    with running_server(photos, *options) as server, ExitStack() as holders:
+        stalled(holders, server, 2)
+        answer = asked(server, SMALL, f"Accept: {BROWSER}\r\n")
+        assert answer.status == 503
+        assert "Retry-After: 30" in answer.headers
+        assert b"Too many downloads" in answer.body
+        assert b"<html" in answer.body
+        assert eventually(lambda: "503" in server.log() and "refused (too many downloads)" in server.log())
+        assert asked(server, "/").status == 200, "only archives are counted"
+
+
+def test_queued_download_gets_the_next_slot(photos: Path) -> None:
+    options = ("--max-downloads", "1", "--queue-timeout", "1m")
+    with running_server(photos, *options) as server, ExitStack() as holders:
+        stalled(holders, server)
+        with knock(server, SMALL, headers="Connection: close\r\n") as waiting:
+            waiting.settimeout(0.5)
+            with pytest.raises(TimeoutError):
+                waiting.recv(1)
+            holders.close()
+            waiting.settimeout(60)
+            assert parsed(rest_of(waiting)).status == 200
+
+
+def test_queue_timeout_returns_503(photos: Path) -> None:
+    options = ("--max-downloads", "1", "--queue-timeout", "300ms")
+    with running_server(photos, *options) as server, ExitStack() as holders:
+        stalled(holders, server)
+        began = time.monotonic()
+        assert asked(server, SMALL).status == 503
+        assert time.monotonic() - began > 0.2
+
+
+def test_queued_download_has_a_date_after_last_modified(photos: Path) -> None:
+    options = ("--max-downloads", "1", "--queue-timeout", "1m")
+    with running_server(photos, *options) as server, ExitStack() as holders:
+        stalled(holders, server)
+        with knock(server, SMALL, method="HEAD") as waiting:
+            time.sleep(1.1)  # the change is in another second than the request
+            os.utime(photos / "small" / "0000.jpg")
+            holders.close()
+            head = email.message_from_bytes(read_head(waiting).partition(b"\r\n")[2])
+    assert parsedate_to_datetime(head["Last-Modified"]) <= parsedate_to_datetime(head["Date"])
+
+
+def test_client_that_disconnects_leaves_the_queue(photos: Path) -> None:
+    options = ("--max-downloads", "1", "--queue-timeout", "1m", "--enable-logging")
+    with running_server(photos, *options) as server, ExitStack() as holders:
+        stalled(holders, server)
+        knock(server, SMALL).close()
+        assert eventually(lambda: "client_closed" in server.log())
+        with knock(server, SMALL, headers="Connection: close\r\n") as waiting:
+            holders.close()
+            assert parsed(rest_of(waiting)).status == 200
+
+
+@pytest.mark.parametrize("path", [LINK, "/archive/unknown/", LINK + "?format=nonsense"])
+def test_every_slot_is_released(photos: Path, path: str) -> None:
+    options = ("--max-downloads", "1", "--queue-timeout", "1m")
+    with running_server(photos, *options) as server:
+        for method in ("HEAD", "GET", "GET"):
+            with knock(server, path, method=method) as visitor:
+                read_head(visitor)
+        assert asked(server, SMALL).status == 200
+
+
+def test_limit_per_client_does_not_affect_other_clients(photos: Path) -> None:
+    options = ("--max-downloads-per-client", "2", *AT_ONCE)
+    with running_server(photos, *options) as server, ExitStack() as holders:
+        stalled(holders, server, 2, via("192.0.2.1"))
+        assert asked(server, SMALL, via("192.0.2.1")).status == 503
+        assert asked(server, SMALL, via("203.0.113.1, 192.0.2.1")).status == 503, "whatever he says"
+        assert asked(server, SMALL, via("192.0.2.2")).status == 200
+        assert asked(server, SMALL).status == 200
+
+
+def test_limits_apply_to_all_workers_and_survive_their_exit(photos: Path) -> None:
+    options = ("--workers", "3", "--max-downloads", "2", *AT_ONCE)
+    with running_server(photos, *options) as server, ExitStack() as holders:
+        stalled(holders, server, 2)
+        assert {asked(server, SMALL).status for _ in range(12)} == {503}
+        for worker in server.workers:
+            worker.kill()
+        assert eventually(lambda: asked(server, SMALL).status == 200, timeout_s=20)
+
+
+# ---- how fast
+
+
+@pytest.mark.parametrize("limit", ["--rate-limit", "--total-rate-limit"])
+@pytest.mark.parametrize("backend", ["stored-zip", "tar.gz"])
+def test_throttled_download_is_slow_and_complete(photos: Path, backend: str, limit: str) -> None:
+    with running_server(photos, "--formats", backend, limit, "200kB") as server:
+        began = time.monotonic()
+        path = f"{SMALL}?format={backend}"
+        assert len(fetch(server.port, path)) > 300_000
+        assert time.monotonic() - began > 1
+        if backend == "stored-zip":
+            Path(photos.parent / "limited.zip").write_bytes(fetch(server.port, path))
+            assert contents_of_zip(photos.parent / "limited.zip") == contents(photos / "small")
+
+
+# ---- how much
+
+
+@pytest.mark.parametrize("limit", [("--max-entries", "2"), ("--max-bytes", "299999")])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_archive_above_the_size_limit_returns_413(photos: Path, limit: tuple[str, str], method: str) -> None:
+    with running_server(photos, *limit) as server:
+        answer = asked(server, SMALL, method=method)
+        assert answer.status == 413
+        assert method == "HEAD" or b"too large" in answer.body
+        assert f"({limit[0].removeprefix('--')})" in server.log(), "the owner is told which limit it was"
+
+
+@pytest.mark.parametrize("limit", [("--max-entries", "3"), ("--max-bytes", "300000")])
+def test_archive_at_the_size_limit_is_packed(photos: Path, limit: tuple[str, str]) -> None:
+    with running_server(photos, *limit) as server:
+        assert asked(server, SMALL).status == 200
+
+
+# ---- how long
+
+
+@pytest.mark.parametrize("backend", ["stored-zip", "tar.gz"])
+def test_stalled_client_is_aborted(photos: Path, backend: str) -> None:
+    options = ("--stall-timeout", "2s", "--enable-logging", "--formats", backend)
+    with running_server(photos, *options) as server:
+        command = [tool("curl"), "-sS", "--noproxy", "*", "-o", "-", server.url(f"{LINK}?format={backend}")]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as visitor:
+            assert eventually(lambda: " send_timeout" in server.log(), timeout_s=30)
+            visitor.communicate()
+        assert visitor.returncode in BROKEN_OFF
+        assert re.search(r" 200 \d+ .*bytes [\d.]+ s send_timeout", server.log())
+
+
+def test_slow_client_is_not_aborted(photos: Path) -> None:
+    with (
+        running_server(photos, "--stall-timeout", "4s", "--enable-logging") as server,
+        knock(server, LINK) as visitor,
+    ):
+        read_head(visitor)
+        for _ in range(30):
+            time.sleep(0.2)
+            assert visitor.recv(100_000)
+        assert "send_timeout" not in server.log()
+
+
+def test_stalled_subprocess_is_aborted(photos: Path) -> None:
+    options = ("--backend", "zip", "--stall-timeout", "4s", "--enable-logging")
+    with running_server(photos, *options) as server, stalled_curl(server, LINK) as visitor:
+        (program,) = zips_of(server)
+        program.send_signal(signal.SIGSTOP)
+        visitor.communicate(timeout=60)
+        assert visitor.returncode in BROKEN_OFF
+        assert eventually(lambda: "failed (backend error)" in server.log())
+        assert eventually(lambda: not program.is_running())
+
+
+def test_client_of_slow_source_is_not_aborted(photos: Path) -> None:
+    slowly = {"ENABLE_RESPONSE_DELAY": "1", "RESPONSE_DELAY": "4"}
+    with running_server(photos, "--stall-timeout", "2s", env=slowly) as server:
+        assert asked(server, SMALL).status == 200
+
+
+@pytest.fixture(scope="module")
+def impatient(photos: Path) -> Iterator[Server]:
+    with running_server(photos, "--idle-timeout", "2s", "--max-header-size", "4KiB") as server:
+        yield server
+
+
+@pytest.mark.parametrize("said", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: photos.test\r\nX: "])
+def test_incomplete_request_is_closed_after_the_idle_timeout(impatient: Server, said: bytes) -> None:
+    with knock(impatient, said) as visitor:
+        assert rest_of(visitor) == b""
+
+
+def test_idle_keep_alive_connection_is_closed(impatient: Server) -> None:
+    with knock(impatient, SMALL) as visitor:
+        assert parsed(rest_of(visitor)).status == 200
+
+
+@pytest.mark.parametrize("path", ["/" + "a" * 5000, LINK + "?" + "a" * 5000])
+def test_oversized_header_returns_431(impatient: Server, path: str) -> None:
+    for asked_for, headers in ((path, ""), (SMALL, f"X-Long: {'a' * 12_000}\r\n")):
+        with knock(impatient, asked_for, headers=headers) as visitor:
+            answer = parsed(rest_of(visitor))
+            assert (answer.status, answer.headers) == (431, ("X-Robots-Tag: noindex, nofollow",))
+    assert asked(impatient, SMALL).status == 200
+
+
+MALFORMED = {
+    "no host": f"GET {SMALL} HTTP/1.1\r\n\r\n",
+    "two hosts": f"GET {SMALL} HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    "no colon": f"GET {SMALL} HTTP/1.1\r\nHost: a\r\nnonsense\r\n\r\n",
+    "many arguments": f"GET {SMALL}?{'a&' * 1500} HTTP/1.1\r\nHost: a\r\n\r\n",
+    "long body": f"GET {SMALL} HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("said", MALFORMED.values(), ids=MALFORMED.keys())
+def test_malformed_request_returns_400_and_is_not_indexed(impatient: Server, said: str) -> None:
+    with knock(impatient, said.encode()) as visitor:
+        answer = parsed(rest_of(visitor))
+    assert (answer.status, answer.headers, answer.body) == (400, ("X-Robots-Tag: noindex, nofollow",), b"")
+
+
+def test_long_line_in_a_body_does_not_return_431(impatient: Server) -> None:
+    said = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1" * 500
+    with knock(impatient, said) as visitor:
+        assert b" 431 " not in rest_of(visitor)

@@ -1,0 +1,75 @@
+"""The command `healthcheck`: one line and exit status 0 or 1, which is all that Docker understands."""
+
+import socket
+import sys
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from subprocess import CompletedProcess, run
+from threading import Thread
+
+import pytest
+
+from tests.helpers.servers import PROJECT, free_port, plain_environment, running_server
+
+
+def healthcheck(*flags: str, cwd: Path, env: Mapping[str, str] | None = None) -> "CompletedProcess[str]":
+    command = [sys.executable, f"{PROJECT}/server.py", "healthcheck", *flags]
+    return run(command, cwd=cwd, env=plain_environment(env), capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "localhost"])
+def test_healthcheck_of_a_running_service_succeeds(tmp_path: Path, host: str) -> None:
+    """The proxy that http_proxy names is not asked."""
+    env = {"ARCHIVER_HOST": host, "http_proxy": "http://127.0.0.1:1"}
+    with running_server(tmp_path, env=env) as server:
+        ended = healthcheck("--port", str(server.port), cwd=tmp_path, env=env)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.endswith(f":{server.port}/healthz: status 200\n")
+
+
+def test_healthcheck_of_a_closed_port_fails_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"PORT={free_port()}\n")
+    ended = healthcheck(cwd=tmp_path)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "Connection refused" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", "status 503"),
+        (b"SSH-2.0-OpenSSH\r\n", "SSH-2.0-OpenSSH"),
+        (b"", "without response"),
+        (None, "timed out"),
+    ],
+    ids=["error", "other protocol", "closed", "silent"],
+)
+def test_healthcheck_of_something_else_fails_in_one_line(
+    tmp_path: Path, answer: bytes | None, told: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            with closing(listening.accept()[0]) as connection:
+                connection.recv(65536)
+                if answer is None:
+                    connection.recv(65536)  # until the other side has given up
+                else:
+                    connection.sendall(answer)
+
+        thread = Thread(target=serve)
+        thread.start()
+        ended = healthcheck("--port", str(listening.getsockname()[1]), cwd=tmp_path)
+        thread.join()
+    assert (ended.returncode, ended.stdout) == (1, "")
+    (line,) = ended.stderr.splitlines()
+    assert told in line
+
+
+def test_healthcheck_with_a_bad_setting_fails_in_one_line(tmp_path: Path) -> None:
+    ended = healthcheck("--port", "many", cwd=tmp_path)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("server.py healthcheck: port: 'many' (flag --port) is not allowed")
