@@ -1,3 +1,12 @@
-"""Tornado Archiver: a directory, packed on the fly and sent as it is packed, behind one link."""
+"""Tornado Archiver: an HTTP service that streams a directory as an archive while packing it."""
+
+import os
+import sys
 
 __version__ = "1.0.0"
+
+
+def program_name() -> str:
+    """Return `tornado-archiver`, `server.py` or `python -m tornado_archiver`, as the program was started."""
+    name = os.path.basename(sys.argv[0])
+    return "python -m tornado_archiver" if name == "__main__.py" else name

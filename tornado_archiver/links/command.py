@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import NoReturn
 from urllib.parse import quote, urlsplit
 
+from tornado_archiver import program_name
 from tornado_archiver.errors import ArchiverError, SettingsError
 from tornado_archiver.links.keys import load_link_keys
 from tornado_archiver.links.path import parse_hash
 from tornado_archiver.links.signing import LinkSigner
-from tornado_archiver.runtime.program import program_name
 from tornado_archiver.settings.load import load_settings
 from tornado_archiver.settings.options import Settings
 from tornado_archiver.settings.types import DAY, NAME, duration

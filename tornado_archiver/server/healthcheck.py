@@ -8,8 +8,8 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tornado_archiver import program_name
 from tornado_archiver.errors import ArchiverError
-from tornado_archiver.runtime.program import program_name
 from tornado_archiver.settings.load import load_settings
 from tornado_archiver.web.pages import upstream_url
 

@@ -14,11 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from tornado_archiver import program_name
 from tornado_archiver.errors import ArchiverError
 from tornado_archiver.limits.scoreboard import Scoreboard
 from tornado_archiver.limits.workers import ConnectionCount, connection_counts
 from tornado_archiver.links.signing import LinkSigner
-from tornado_archiver.runtime.program import program_name
 from tornado_archiver.runtime.signals import WorkerSignals
 from tornado_archiver.runtime.tempdir import remove_tempdirs_of
 from tornado_archiver.server.bootstrap import create_app, create_services

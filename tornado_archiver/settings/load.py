@@ -17,9 +17,8 @@ import configargparse
 from dotenv.parser import parse_stream
 from dotenv.variables import parse_variables
 
-from tornado_archiver import __version__
+from tornado_archiver import __version__, program_name
 from tornado_archiver.errors import SettingsError
-from tornado_archiver.runtime.program import program_name
 from tornado_archiver.settings.option import Option
 from tornado_archiver.settings.options import CONFIG, DEFAULT, OPTIONS, VARIABLE_PREFIX, Settings
 from tornado_archiver.settings.types import BOOL, printable

@@ -1,0 +1,1 @@
+"""Selection and names of the entries of a source, and scans that several requests share."""

@@ -1,0 +1,1 @@
+"""Tornado handlers of the public address: pages, archives, errors, the access log."""

@@ -1,0 +1,1 @@
+"""Tornado handlers of the admin address: status, metrics, readiness."""

@@ -1,0 +1,1 @@
+"""Connections: accept, drain, `sendfile`, chunk sizes, and the abort of stalled downloads."""
