@@ -90,7 +90,7 @@ def test_file_name_in_headers_follows_setting(server: Server) -> None:
 
 
 def test_log_is_utf_8(server: Server, photos: Path) -> None:
-    assert f"packing the directories in {photos} as stored-zip" in server.log()
+    assert f"serving {photos} as stored-zip" in server.log()
 
 
 @pytest.mark.parametrize("place", ["flag", "config file", ".env", "environment"])

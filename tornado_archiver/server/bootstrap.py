@@ -37,7 +37,7 @@ async def create_services(settings: Settings, scoreboard: Scoreboard | None = No
         settings.max_entries,
         settings.max_bytes,
     )
-    service = Services(
+    services = Services(
         storage=SharedScanStorage(
             LocalStorage(settings.photos_dir, source_filter, _ON_UNREADABLE[settings.on_unreadable])
         ),
@@ -49,13 +49,13 @@ async def create_services(settings: Settings, scoreboard: Scoreboard | None = No
         scan_timeout_s=settings.stall_timeout,
     )
     scoreboard.limits = Limits(settings.max_downloads, settings.max_downloads_per_client)
-    return service
+    return services
 
 
-def create_app(settings: Settings, service: Services, metrics: Metrics) -> ArchiverApplication:
+def create_app(settings: Settings, services: Services, metrics: Metrics) -> ArchiverApplication:
     """Create the web application of a worker."""
     return ArchiverApplication(
-        service,
+        services,
         metrics=metrics,
         demo_url=_demo_url(settings),
         upstream=upstream_url(settings.host, settings.port),

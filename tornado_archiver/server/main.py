@@ -1,4 +1,4 @@
-"""The service's main function: settings, sockets, supervisor, workers and the admin process."""
+"""The main function of the service: settings, sockets, supervisor, workers and the admin process."""
 
 import asyncio
 import contextlib
@@ -71,15 +71,15 @@ def _run(settings: Settings, read: Callable[[], Settings]) -> None:
     _raise_descriptor_limit()
     scoreboard = Scoreboard()
     # before the sockets are bound, so that a backend that is unavailable stops the start
-    service = asyncio.run(create_services(settings, scoreboard))
-    site = Master(settings, scoreboard, [backend.name for backend in service.backends])
-    new_generation = site.new_generation(settings, service)
+    services = asyncio.run(create_services(settings, scoreboard))
+    master = Master(settings, scoreboard, [backend.name for backend in services.backends])
+    new_generation = master.new_generation(settings, services)
     _tune_gc()
     Supervisor(
         new_generation,
-        reload=lambda: site.reload(read()),
-        on_stop=site.stop_listening,
-        on_exit=site.worker_exited,
+        reload=lambda: master.reload(read()),
+        on_stop=master.stop_listening,
+        on_exit=master.worker_exited,
     ).run()
 
 
@@ -93,22 +93,22 @@ class Master:
         self.scoreboard = scoreboard
         self.metrics = Metrics(scoreboard.workers, backends)
 
-    def new_generation(self, settings: Settings, service: Services) -> Generation:
-        _log_startup(settings, service)
+    def new_generation(self, settings: Settings, services: Services) -> Generation:
+        _log_startup(settings, services)
         workers = [
-            ProcessSpec("worker", _asyncio_target(self._run_worker, settings, service, share))
-            for share in connection_counts(settings.workers)
+            ProcessSpec("worker", _asyncio_target(self._run_worker, settings, services, connection_count))
+            for connection_count in connection_counts(settings.workers)
         ]
-        admin = ProcessSpec("admin", _asyncio_target(self._run_admin, settings, service), stops_last=True)
+        admin = ProcessSpec("admin", _asyncio_target(self._run_admin, settings, services), stops_last=True)
         return Generation(workers + [admin] * bool(self._admin_sockets), settings.drain_timeout)
 
     def reload(self, settings: Settings) -> Generation:
         """Return a generation with the new settings. Raise ArchiverError."""
-        service = asyncio.run(create_services(settings, self.scoreboard))
+        services = asyncio.run(create_services(settings, self.scoreboard))
         _set_up_logging(settings)
-        self.metrics.preregister(backend.name for backend in service.backends)
+        self.metrics.preregister(backend.name for backend in services.backends)
         warn_address_changed(self._settings, settings)
-        return self.new_generation(settings, service)
+        return self.new_generation(settings, services)
 
     def worker_exited(self, pid: int) -> None:
         """Count the downloads of a dead worker as failed, release its slots and remove its files."""
@@ -121,24 +121,24 @@ class Master:
         _close_sockets([*self._sockets, *self._admin_sockets])
 
     async def _run_worker(
-        self, settings: Settings, service: Services, share: ConnectionCount, parent_sentinel: int
+        self, settings: Settings, services: Services, connection_count: ConnectionCount, parent_sentinel: int
     ) -> None:
         _close_sockets(self._admin_sockets)
         self.scoreboard.workers.register()
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_WORKER_THREADS, "asyncio"))
-        app = create_app(settings, service, self.metrics)
-        bounds = ConnectionLimits(
+        app = create_app(settings, services, self.metrics)
+        connection_limits = ConnectionLimits(
             settings.idle_timeout, settings.stall_timeout, settings.max_header_size, settings.drain_timeout
         )
-        with WorkerSignals(parent_sentinel) as orders:
-            await serve(app, self._sockets, share, orders, bounds)
+        with WorkerSignals(parent_sentinel) as signals:
+            await serve(app, self._sockets, connection_count, signals, connection_limits)
 
-    async def _run_admin(self, settings: Settings, service: Services, parent_sentinel: int) -> None:
+    async def _run_admin(self, settings: Settings, services: Services, parent_sentinel: int) -> None:
         _close_sockets(self._sockets)
-        readiness = Readiness(settings.photos_dir, service.backends, self.scoreboard)
+        readiness = Readiness(settings.photos_dir, services.backends, self.scoreboard)
         app = AdminApplication(self.metrics, self.scoreboard, readiness)
-        with WorkerSignals(parent_sentinel) as orders:
-            await serve_admin(app, self._admin_sockets, orders)
+        with WorkerSignals(parent_sentinel) as signals:
+            await serve_admin(app, self._admin_sockets, signals)
 
 
 def _close_sockets(sockets: Iterable[socket.socket]) -> None:
@@ -157,12 +157,12 @@ def _set_up_logging(settings: Settings) -> None:
     logging.getLogger("tornado.general").setLevel(logging.WARNING)
 
 
-def _log_startup(settings: Settings, service: Services) -> None:
+def _log_startup(settings: Settings, services: Services) -> None:
     """Log what is served, at the start and after a reload."""
     for warning in settings.warnings:
         log.warning("%s", warning)
-    log.info("packing the directories in %s as %s", settings.photos_dir, service.backends[0].name)
-    log.info("%s", _signing_status(service.link_keys))
+    log.info("serving %s as %s", settings.photos_dir, services.backends[0].name)
+    log.info("%s", _signing_status(services.link_keys))
     if problem := read_error(settings.photos_dir):
         log.warning(
             "photos directory %r (%s): cannot be read by user %d: %s; every link returns 503 until then",

@@ -26,12 +26,12 @@ from tornado_archiver.web.client import ProxyHeaders
 
 
 async def serve_admin(
-    app: "AdminApplication", sockets: Sequence[socket.socket], orders: WorkerSignals
+    app: "AdminApplication", sockets: Sequence[socket.socket], signals: WorkerSignals
 ) -> None:
     """Serve until a stop signal. Responses are short, so running ones are not drained."""
     server = HTTPServer(app)
     server.add_sockets(sockets)
-    await orders.wait_stop(server.stop)
+    await signals.wait_stop(server.stop)
     await server.close_all_connections()
 
 

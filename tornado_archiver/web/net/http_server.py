@@ -47,27 +47,27 @@ class ConnectionLimits:
 async def serve(
     app: ArchiverApplication,
     sockets: Sequence[socket.socket],
-    share: ConnectionCount,
-    orders: WorkerSignals,
-    bounds: ConnectionLimits,
+    connection_count: ConnectionCount,
+    signals: WorkerSignals,
+    connection_limits: ConnectionLimits,
 ) -> None:
     """Serve until a stop signal, then drain, then abort the remaining downloads."""
     server = DrainingServer(
         app,
         max_body_size=_MAX_BODY_BYTES,
-        max_header_size=bounds.max_header_bytes,
+        max_header_size=connection_limits.max_header_bytes,
         # for idle connections, and for header sections that arrive slowly
-        idle_connection_timeout=bounds.idle_timeout_s or _NO_TIMEOUT_S,
-        body_timeout=bounds.idle_timeout_s or None,
+        idle_connection_timeout=connection_limits.idle_timeout_s or _NO_TIMEOUT_S,
+        body_timeout=connection_limits.idle_timeout_s or None,
     )
-    _set_tcp_user_timeout(sockets, bounds.stall_timeout_s)
-    server.start_accepting(sockets, share)
+    _set_tcp_user_timeout(sockets, connection_limits.stall_timeout_s)
+    server.start_accepting(sockets, connection_count)
     app.start()
-    await orders.wait_stop(server.start_draining)
+    await signals.wait_stop(server.start_draining)
     if server.active_requests:
         downloads = "1 download" if server.active_requests == 1 else f"{server.active_requests} downloads"
-        log.info("draining: %s", orders.deadline_text(downloads, bounds.drain_timeout_s))
-    await _wait_first(server.wait_idle(), orders.wait_abort(bounds.drain_timeout_s))
+        log.info("draining: %s", signals.deadline_text(downloads, connection_limits.drain_timeout_s))
+    await _wait_first(server.wait_idle(), signals.wait_abort(connection_limits.drain_timeout_s))
     app.abort_downloads()
     await server.close_all_connections()
     await _wait_for_tasks()
