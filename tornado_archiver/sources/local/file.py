@@ -109,7 +109,7 @@ def verify_unchanged(entry: Entry, opened: os.stat_result, status: os.stat_resul
 def verify_ctime(entry: Entry, status: os.stat_result, changed_ns: int) -> None:
     """Raise SourceChangedError for a file whose ctime is later than that (nanoseconds since the epoch)."""
     if status.st_ctime_ns > changed_ns and not entry.is_directory:
-        raise SourceChangedError(f"{entry.member_name!r} was touched while it was packed")
+        raise SourceChangedError(f"{entry.member_name!r} was modified while it was packed")
 
 
 def verify_stat(entry: Entry, status: os.stat_result) -> None:
