@@ -50,6 +50,17 @@ CLEAN = (
     "tornado_archiver/sources/local/unreadable.py",
     "tornado_archiver/telemetry",
     "tornado_archiver/web",
+    "tests/limits",
+    "tests/telemetry",
+    "tests/web",
+    "tests/integration/browser/test_pages.py",
+    "tests/integration/browser/test_cache.py",
+    "tests/integration/browser/test_resume.py",
+    "tests/integration/browser/test_status.py",
+    "tests/web/test_pages.py",
+    "tests/web/test_scan_timeout.py",
+    "tests/sources/local/test_unreadable.py",
+    "tests/sources/local/test_unreadable_report.py",
 )
 
 # Lines that may contain an idiom, as "path: line without indentation", with the reason

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import psutil
 
 from tests.faults.server_fixture import STALL_TIMEOUT_S, Scenario
-from tests.helpers.raw_clients import BROKEN_OFF, knock, request
+from tests.helpers.raw_clients import BROKEN_OFF, open_request, request
 from tests.helpers.servers import eventually, tool
 
 _FIRST_PART = 1024 * 1024  # of the body: packing has started
@@ -127,19 +127,19 @@ def disconnects(scenario: Scenario) -> Result:
 
 def half_closes(scenario: Scenario) -> Result:
     """Shut down the sending half after the response has started, and read the rest of the response."""
-    with knock(scenario.server, scenario.path) as client:
+    with open_request(scenario.server, scenario.path) as client:
         client.recv(1, socket.MSG_PEEK)
         client.shutdown(socket.SHUT_WR)
         return read_response(client)
 
 
 def stops_reading(scenario: Scenario) -> Result:
-    with knock(scenario.server, scenario.path) as client:
+    with open_request(scenario.server, scenario.path) as client:
         scenario.wait_for_the_end()
         return read_response(client)
 
 
 def reads_slowly(scenario: Scenario) -> Result:
     """Read slowly for longer than the stall timeout, then read the rest."""
-    with knock(scenario.server, scenario.path) as client:
+    with open_request(scenario.server, scenario.path) as client:
         return read_response(client, slow_for_s=2 * STALL_TIMEOUT_S)

@@ -4,7 +4,7 @@ from tests.fuzz.connection_flood import flood, processor_share
 from tests.fuzz.fixtures import photo_fixture
 from tests.fuzz.server_fixture import server_fixture
 from tests.fuzz.slowhttptest import download_seconds
-from tests.helpers.raw_clients import knock, parsed, read_head, request
+from tests.helpers.raw_clients import open_request, parsed, read_head, request
 from tests.helpers.servers import eventually, tool
 
 FEW = 300
@@ -30,7 +30,7 @@ def test_open_connection_during_flood_gets_503() -> None:
     few = (tool("prlimit"), f"--nofile={FEW}:{FEW}")
     with photo_fixture() as photos, server_fixture(photos, launcher=few) as fixture:
         server = fixture.server
-        with knock(server, "/healthz") as client:
+        with open_request(server, "/healthz") as client:
             read_head(client)
             with flood(server, 2 * FEW):
                 assert eventually(lambda: server.worker.num_fds() >= FEW)

@@ -25,7 +25,7 @@ class Admin:
     port: int
 
     def get(self, path: str, accept: str = "*/*") -> tuple[int, str]:
-        """Status and body of the answer."""
+        """Status and body of the response."""
         return ask(self.port, path, accept)
 
     def status(self) -> dict[str, Any]:
@@ -46,7 +46,7 @@ class Admin:
 
 
 def ask(port: int, path: str, accept: str = "*/*") -> tuple[int, str]:
-    """Status and body of the answer to a GET."""
+    """Status and body of the response to a GET."""
     asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Accept": accept})
     try:
         with DIRECT.open(asked, timeout=30) as answer:

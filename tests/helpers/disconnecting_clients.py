@@ -1,4 +1,4 @@
-"""Visitors by the thousand who leave at a random moment, and slow ones who stay.
+"""Clients by the thousand who leave at a random moment, and slow ones who stay.
 
 Rule: nothing here imports the service; it is spoken to from outside.
 """
@@ -19,7 +19,7 @@ _MOST_BYTES = 512 * 1024
 
 
 async def come_and_leave(port: int, paths: Sequence[str], count: int, seed: int = 0) -> None:
-    """`count` visitors, some at once, who leave: before their request is whole, before the head, in the
+    """`count` clients, some at once, disconnect: before their request is whole, before the head, in the
     body or behind it; with a reset or without."""
     chance = random.Random(seed)
     visits = iter([(chance.choice(paths), chance.getrandbits(64)) for _ in range(count)])
@@ -32,26 +32,26 @@ async def come_and_leave(port: int, paths: Sequence[str], count: int, seed: int 
 
 
 async def _visit(port: int, path: str, chance: random.Random) -> None:
-    loop, visitor = asyncio.get_running_loop(), _socket()
+    loop, client = asyncio.get_running_loop(), _socket()
     try:
-        await loop.sock_connect(visitor, ("127.0.0.1", port))
+        await loop.sock_connect(client, ("127.0.0.1", port))
         asked = request(path, version=chance.choice(["1.0", "1.1"]))
         whole = chance.random() < 0.8
-        await loop.sock_sendall(visitor, asked if whole else asked[: chance.randrange(len(asked))])
+        await loop.sock_sendall(client, asked if whole else asked[: chance.randrange(len(asked))])
         if chance.random() < 0.5:
             await asyncio.sleep(chance.uniform(0, _LONGEST_STAY_S))
         elif whole:
-            await _read(visitor, round(_MOST_BYTES * chance.random() ** 3))
+            await _read(client, round(_MOST_BYTES * chance.random() ** 3))
         if chance.random() < 0.5:
-            visitor.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
     finally:
-        visitor.close()
+        client.close()
 
 
-async def _read(visitor: socket.socket, size: int) -> None:
+async def _read(client: socket.socket, size: int) -> None:
     """So much, or up to the end; at least something."""
     loop = asyncio.get_running_loop()
-    while part := await loop.sock_recv(visitor, 65536):
+    while part := await loop.sock_recv(client, 65536):
         size -= len(part)
         if size <= 0:
             return
@@ -59,25 +59,25 @@ async def _read(visitor: socket.socket, size: int) -> None:
 
 async def slow_digest(port: int, path: str, bytes_per_s: int) -> bytes:
     """The SHA-256 of a whole body that is taken at this pace."""
-    loop, visitor, digest = asyncio.get_running_loop(), _socket(), hashlib.sha256()
+    loop, client, digest = asyncio.get_running_loop(), _socket(), hashlib.sha256()
     try:
-        await loop.sock_connect(visitor, ("127.0.0.1", port))
-        await loop.sock_sendall(visitor, request(path, version="1.0"))
+        await loop.sock_connect(client, ("127.0.0.1", port))
+        await loop.sock_sendall(client, request(path, version="1.0"))
         head = b""
         while b"\r\n\r\n" not in head:
-            head += await loop.sock_recv(visitor, 65536)
+            head += await loop.sock_recv(client, 65536)
         digest.update(head.partition(b"\r\n\r\n")[2])
-        while part := await loop.sock_recv(visitor, 65536):
+        while part := await loop.sock_recv(client, 65536):
             digest.update(part)
             await asyncio.sleep(len(part) / bytes_per_s)
     finally:
-        visitor.close()
+        client.close()
     return digest.digest()
 
 
 def _socket() -> socket.socket:
     """A small receive buffer: what is not read is the server's to hold."""
-    visitor = socket.socket()
-    visitor.setblocking(False)
-    visitor.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
-    return visitor
+    client = socket.socket()
+    client.setblocking(False)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+    return client

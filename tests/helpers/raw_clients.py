@@ -1,4 +1,4 @@
-"""Visitors that no well-behaved HTTP client can play, and the albums they come for.
+"""Clients that no well-behaved HTTP client can play, and the albums they come for.
 
 Rule: nothing here imports the service; it is spoken to from outside.
 """
@@ -44,7 +44,7 @@ def request(path: str | bytes, *, method: str = "GET", version: str = "1.1", hea
 
 
 async def ask(base_url: str, asked: bytes) -> Answer:
-    """What comes on a connection of its own, up to its end."""
+    """Send a request on a new connection, and return the response up to its end."""
     address = urlsplit(base_url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
     try:
@@ -85,54 +85,58 @@ def tree_of(server: Server) -> list[psutil.Process]:
     return [worker, *worker.children(recursive=True)]
 
 
-def knock(server: Server, asked: str | bytes, *, method: str = "GET", headers: str = "") -> socket.socket:
-    """A visitor who has asked for a path, or said something else, and not read yet. A small receive buffer:
-    what it does not read is the server's to hold."""
-    visitor = socket.socket()
-    visitor.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
-    visitor.settimeout(60)
-    visitor.connect(("127.0.0.1", server.port))
-    visitor.sendall(asked if isinstance(asked, bytes) else request(asked, method=method, headers=headers))
-    return visitor
+def open_request(
+    server: Server, asked: str | bytes, *, method: str = "GET", headers: str = ""
+) -> socket.socket:
+    """Return a connection with a sent request, for a path or of raw bytes, and nothing read.
+
+    The receive buffer is small, so that unread bytes stay in the server.
+    """
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+    client.settimeout(60)
+    client.connect(("127.0.0.1", server.port))
+    client.sendall(asked if isinstance(asked, bytes) else request(asked, method=method, headers=headers))
+    return client
 
 
-def read_head(visitor: socket.socket) -> bytes:
-    """The head of an answer, and what has come of its body with it."""
+def read_head(client: socket.socket) -> bytes:
+    """Return the header section of a response, with the part of the body that came with it."""
     data = b""
     while b"\r\n\r\n" not in data:
-        part = visitor.recv(4096)
+        part = client.recv(4096)
         assert part, f"the connection ended after {data!r}"
         data += part
     return data
 
 
-def rest_of(visitor: socket.socket) -> bytes:
+def rest_of(client: socket.socket) -> bytes:
     """All up to the end of the connection; ConnectionResetError when that is broken off."""
     data = b""
-    while part := visitor.recv(65536):
+    while part := client.recv(65536):
         data += part
     return data
 
 
 def views(worker: psutil.Process) -> set[Path]:
-    """What it keeps in memory for the zip program; the servers of other tests have theirs there as well."""
+    """Return the symlink farms of this worker; those of other servers are in the same directory."""
     return set(Path("/dev/shm").glob(f"tornado-archiver-{worker.pid}-*"))
 
 
 @contextmanager
 def stalled_curl(server: Server, path: str, *options: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """A curl that has got some of the body, and waits for somebody to read it from its stdout."""
+    """Yield a curl that has received part of the body, and blocks until its stdout is read."""
     command = [tool("curl"), "-sS", "--noproxy", "*", "--max-time", "100", *options, server.url(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as visitor:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as client:
         try:
-            assert visitor.stdout is not None
-            assert visitor.stdout.peek(1), "curl got no body"  # type: ignore[attr-defined]
-            yield visitor
+            assert client.stdout is not None
+            assert client.stdout.peek(1), "curl got no body"  # type: ignore[attr-defined]
+            yield client
         finally:
-            visitor.kill()
+            client.kill()
 
 
-def exit_code(visitor: "subprocess.Popen[bytes]") -> int:
+def exit_code(client: "subprocess.Popen[bytes]") -> int:
     """That of a curl that may now read on."""
-    visitor.communicate(timeout=60)
-    return visitor.returncode
+    client.communicate(timeout=60)
+    return client.returncode

@@ -1,4 +1,4 @@
-"""Visitors who come back for the rest of a download: real clients, and what they get from whom."""
+"""Clients that resume downloads: curl, wget and aria2c, and checks of their results."""
 
 import re
 import subprocess
@@ -16,7 +16,7 @@ LINK = f"/archive/{ALBUM}/"
 UNDER_WAY_BYTES = 4 * MIB
 
 
-# The clients, each told to go on with what it has
+# The clients, with the options to resume
 
 
 def curl(url: str, saved: Path) -> list[str | Path]:
@@ -41,13 +41,13 @@ CLIENTS = (curl, wget, aria2c)
 @contextmanager
 def under_way(command: list[str | Path], saved: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """A client that has got some of the archive, but not all of it."""
-    with subprocess.Popen(command) as visitor:
+    with subprocess.Popen(command) as client:
         try:
             assert eventually(lambda: bytes_on_disk(saved) >= UNDER_WAY_BYTES, timeout_s=30)
-            assert visitor.poll() is None
-            yield visitor
+            assert client.poll() is None
+            yield client
         finally:
-            visitor.kill()
+            client.kill()
 
 
 def bytes_on_disk(saved: Path) -> int:
@@ -55,11 +55,11 @@ def bytes_on_disk(saved: Path) -> int:
     return saved.stat().st_blocks * 512 if saved.exists() else 0
 
 
-# What they get, and from whom
+# Checks
 
 
-def says_206(server: Server) -> bool:
-    """Whether the log tells of a visitor who got a part."""
+def logged_206(server: Server) -> bool:
+    """Return whether the log has a 206 response."""
     return " 206 " in server.log()
 
 
@@ -71,7 +71,7 @@ def assert_it_goes_on(command: list[str | Path], saved: Path, archive: bytes) ->
 
 
 def serving(servers: list[Server]) -> list[Server]:
-    """Those that somebody is connected to."""
+    """Return the servers with an established connection."""
     return [
         server
         for server in servers

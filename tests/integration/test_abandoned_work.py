@@ -1,4 +1,4 @@
-"""Work for a request that is gone: it stops, and takes no more of the processor."""
+"""Work for a disconnected client stops, and uses no more CPU time."""
 
 import subprocess
 import time
@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.helpers.raw_clients import knock
+from tests.helpers.raw_clients import open_request
 from tests.helpers.servers import Server, eventually, fetch, running_server, tool
 
 ENDLESS = "/archive/endless/"
@@ -16,7 +16,7 @@ ENDLESS = "/archive/endless/"
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     """An album that takes years to scan: each of 20 directories has links to all others, and each way
-    through them is a path of its own."""
+    through them is a separate path."""
     for number in range(20):
         (tmp_path / f"endless/{number}").mkdir(parents=True)
         for other in range(20):
@@ -43,7 +43,7 @@ def options(stall_timeout: str) -> list[str]:
 
 def test_scan_is_cancelled_when_the_client_disconnects(photos: Path) -> None:
     with running_server(photos, *options("5m")) as server:
-        with knock(server, ENDLESS):
+        with open_request(server, ENDLESS):
             assert eventually(lambda: is_busy(server.worker))
         assert eventually(lambda: is_idle(server.worker))
         assert fetch(server.port, "/archive/small/").startswith(b"PK")
@@ -60,7 +60,7 @@ def test_scan_is_cancelled_after_the_timeout(photos: Path) -> None:
 
 def test_sigterm_ends_scan(photos: Path) -> None:
     server: Server
-    with running_server(photos, *options("5m")) as server, knock(server, ENDLESS):
+    with running_server(photos, *options("5m")) as server, open_request(server, ENDLESS):
         assert eventually(lambda: is_busy(server.worker))
         server.process.terminate()
         assert server.process.wait(timeout=60) == 0

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.helpers.admin_client import Admin, administered, ask
-from tests.helpers.raw_clients import BROWSER, knock, linked_noise, read_head, request, rest_of
+from tests.helpers.raw_clients import BROWSER, linked_noise, open_request, read_head, request, rest_of
 from tests.helpers.servers import eventually, fetch, running_server
 from tornado_archiver import __version__
 
@@ -34,7 +34,7 @@ def admin(photos: Path) -> Iterator[Admin]:
         yield admin
 
 
-# Addresses
+# Public and admin addresses
 
 
 def test_admin_pages_on_the_public_address_are_not_found(admin: Admin) -> None:
@@ -102,8 +102,8 @@ def test_readiness_without_the_photos_directory_is_503(admin: Admin, photos: Pat
 
 def test_readiness_while_draining_is_503(photos: Path) -> None:
     with administered(photos, "--drain-timeout", "30s") as admin:
-        with knock(admin.server, f"/archive/{ALBUM}/") as visitor:
-            read_head(visitor)
+        with open_request(admin.server, f"/archive/{ALBUM}/") as client:
+            read_head(client)
             admin.server.process.send_signal(signal.SIGTERM)
             assert eventually(lambda: admin.get("/readyz")[0] == 503)
             assert admin.get("/readyz")[1] == "draining: the service is shutting down\n"
@@ -118,10 +118,13 @@ def test_readiness_while_draining_is_503(photos: Path) -> None:
 
 def test_status_lists_each_download(admin: Admin) -> None:
     path = f"/archive/{ALBUM}/"
-    with knock(admin.server, path) as whole, knock(admin.server, f"{path}?format=tar.gz") as packed:
-        for visitor in (whole, packed):
-            head = read_head(visitor)
-        with knock(admin.server, "/healthz") as part:
+    with (
+        open_request(admin.server, path) as whole,
+        open_request(admin.server, f"{path}?format=tar.gz") as packed,
+    ):
+        for client in (whole, packed):
+            head = read_head(client)
+        with open_request(admin.server, "/healthz") as part:
             read_head(part)
             part.sendall(request(path, headers="Range: bytes=100-\r\nX-Request-ID: mine\r\n"))
             read_head(part)
@@ -151,12 +154,12 @@ def test_status_lists_each_download(admin: Admin) -> None:
     assert eventually(lambda: admin.status()["downloads"] == [])
 
 
-def test_status_page_escapes_the_range(admin: Admin) -> None:
-    """Any client can put any text into a Range."""
-    with knock(admin.server, "/healthz") as visitor:
-        read_head(visitor)
-        visitor.sendall(request(f"/archive/{ALBUM}/", headers="Range: bytes=5- \r\n"))
-        read_head(visitor)
+def test_status_page_escapes_values_of_clients(admin: Admin) -> None:
+    """Any client can send any text as Range."""
+    with open_request(admin.server, "/healthz") as client:
+        read_head(client)
+        client.sendall(request(f"/archive/{ALBUM}/", headers="Range: bytes=5- \r\n"))
+        read_head(client)
         page = admin.get("/status", BROWSER)[1]
     assert "resumed: bytes=5-" in page
     assert "5f2c1e…" in page

@@ -1,4 +1,4 @@
-"""Albums that change while they are downloaded: nobody may take what he got for the whole."""
+"""Albums that change during a download: no client takes an incomplete archive for a complete one."""
 
 import os
 import re
@@ -43,7 +43,7 @@ def album(scratch: Path, noise: Path) -> Path:
     return album
 
 
-def told(server: Server, album: Path) -> list[str]:
+def log_lines(server: Server, album: Path) -> list[str]:
     return [line for line in server.log().splitlines() if album.name[:6] in line]
 
 
@@ -58,12 +58,12 @@ def test_source_change_aborts_the_download(
     backend: str,
     options: tuple[str, ...],
 ) -> None:
-    with stalled_curl(server, f"/archive/{album.name}/?format={backend}", *options) as visitor:
+    with stalled_curl(server, f"/archive/{album.name}/?format={backend}", *options) as client:
         fault(album, tmp_path / "outside")
-        visitor.communicate(timeout=60)
-        assert visitor.returncode in BROKEN_OFF
-    assert eventually(lambda: told(server, album))
-    (line,) = told(server, album)
+        client.communicate(timeout=60)
+        assert client.returncode in BROKEN_OFF
+    assert eventually(lambda: log_lines(server, album))
+    (line,) = log_lines(server, album)
     assert re.search(rf" ERROR GET /archive/{album.name[:6]}…/: aborted after \d+ bytes: .+", line)
 
 
@@ -90,19 +90,19 @@ def test_change_of_the_file_being_sent_aborts_the_download(
     server: Server, scratch: Path, change: Callable[[Path], None], size: int, backend: str
 ) -> None:
     album = linked_noise(scratch / uuid.uuid4().hex, files=1, size=size)
-    with stalled_curl(server, f"/archive/{album.name}/?format={backend}") as visitor:
+    with stalled_curl(server, f"/archive/{album.name}/?format={backend}") as client:
         change(album / "0000.jpg")
-        visitor.communicate(timeout=60)
-        assert visitor.returncode in BROKEN_OFF
-    assert eventually(lambda: told(server, album))
+        client.communicate(timeout=60)
+        assert client.returncode in BROKEN_OFF
+    assert eventually(lambda: log_lines(server, album))
 
 
 def test_change_outside_the_range_aborts_a_resumed_zip(server: Server, album: Path) -> None:
-    """What stands in the zip's directory about the first file would no longer be true."""
+    """The central directory would no longer match the first file."""
     first = album / "0000.jpg"
     first.unlink()
     trees.write(first, trees.noise(20 * MIB))
-    with stalled_curl(server, f"/archive/{album.name}/", "-r", f"{21 * MIB}-") as visitor:
+    with stalled_curl(server, f"/archive/{album.name}/", "-r", f"{21 * MIB}-") as client:
         trees.write(first, trees.noise(20 * MIB, 1), age_s=1)
-        visitor.communicate(timeout=60)
-        assert visitor.returncode in BROKEN_OFF
+        client.communicate(timeout=60)
+        assert client.returncode in BROKEN_OFF

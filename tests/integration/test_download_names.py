@@ -10,7 +10,7 @@ import pytest
 from tests.helpers.servers import Server, running_server, tool
 
 # Each saves under the name that the response has, and fails where the file system refuses it. GNU wget has a
-# test of its own, because it cuts a long name itself, suffix included.
+# separate test, because it truncates a long name itself, suffix included.
 CLIENTS = {
     "curl": "curl -sS --noproxy * --fail -OJ",
     "wget2": "wget2 -q --no-proxy --tries=1 --content-disposition",
@@ -25,7 +25,7 @@ LONG = {
     "with colons": "a:" * 127 + "b",  # each becomes three bytes
 }
 FORMATS = {"stored-zip": ".zip", "tar.gz": ".tar.gz"}
-# What browsers and download managers append to the name of a file that is not complete
+# Suffixes that browsers and download managers append to incomplete files
 MARKS = (".crdownload", ".opdownload", ".download", ".part", ".aria2", ".st")
 
 
@@ -56,7 +56,7 @@ def test_archive_with_long_name_is_saved(
 
 
 def test_archive_with_long_ascii_name_is_saved_by_wget(server: Server, tmp_path: Path) -> None:
-    """It cuts other names while they are percent-encoded, at a third of their length."""
+    """wget truncates other names while they are percent-encoded, at a third of their length."""
     url = server.url(f"/archive/{LONG['one byte a character']}/")
     subprocess.run([tool("wget"), "-q", "--content-disposition", url], cwd=tmp_path, check=True, timeout=60)
     (saved,) = tmp_path.iterdir()

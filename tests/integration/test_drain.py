@@ -1,4 +1,4 @@
-"""A service that is told to stop, or to read its settings again, while visitors are there."""
+"""Shutdown and reload with running downloads and open connections."""
 
 import os
 import re
@@ -16,8 +16,8 @@ from tests.helpers.admin_client import administered
 from tests.helpers.raw_clients import (
     BROKEN_OFF,
     exit_code,
-    knock,
     linked_noise,
+    open_request,
     parsed,
     read_head,
     request,
@@ -28,7 +28,7 @@ from tests.helpers.servers import Server, eventually, fetch, running_server, too
 
 LINK = "/archive/album/"
 BACKENDS = ("stored-zip", "tar", "zip", "tar.gz")
-PATIENCE = ("--drain-timeout", "1h")
+DRAIN_OPTIONS = ("--drain-timeout", "1h")
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +42,9 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def patient(photos: Path) -> Iterator[Server]:
-    """One that waits for its visitors as long as it takes. The admin's process has the port inherited as
-    well, and may not hold it."""
-    with administered(photos, *PATIENCE, "--formats", ",".join(BACKENDS)) as admin:
+def server(photos: Path) -> Iterator[Server]:
+    """A server with a long drain timeout. Its admin process inherits the port and must close it."""
+    with administered(photos, *DRAIN_OPTIONS, "--formats", ",".join(BACKENDS)) as admin:
         yield admin.server
 
 
@@ -58,7 +57,7 @@ def is_refusing(server: Server) -> bool:
 
 
 def stop(server: Server) -> None:
-    """Returns when it has heard."""
+    """Send SIGTERM, and wait until connections are refused."""
     server.process.terminate()
     assert eventually(lambda: is_refusing(server))
 
@@ -73,63 +72,63 @@ def has_ended_well(server: Server) -> bool:
     return server.process.wait(timeout=20) == 0
 
 
-# Told to stop
+# Shutdown
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_sigterm_finishes_a_running_download(patient: Server, backend: str, number: signal.Signals) -> None:
-    with stalled_curl(patient, f"{LINK}?format={backend}") as visitor:
-        patient.process.send_signal(number)
-        # before anybody knocks, who might be counted
-        assert eventually(lambda: "draining: waiting for 1 download (" in patient.log())
-        assert eventually(lambda: is_refusing(patient))
-        assert patient.process.poll() is None
-        assert exit_code(visitor) == 0
-    assert has_ended_well(patient)
+def test_sigterm_finishes_a_running_download(server: Server, backend: str, number: signal.Signals) -> None:
+    with stalled_curl(server, f"{LINK}?format={backend}") as client:
+        server.process.send_signal(number)
+        # before another connection, which would be counted
+        assert eventually(lambda: "draining: waiting for 1 download (" in server.log())
+        assert eventually(lambda: is_refusing(server))
+        assert server.process.poll() is None
+        assert exit_code(client) == 0
+    assert has_ended_well(server)
 
 
 def test_drain_timeout_aborts_the_download(photos: Path) -> None:
     with (
         running_server(photos, "--drain-timeout", "1") as server,
-        stalled_curl(server, LINK) as visitor,
+        stalled_curl(server, LINK) as client,
     ):
         stop(server)
         assert has_ended_well(server)
-        assert exit_code(visitor) in BROKEN_OFF
+        assert exit_code(client) in BROKEN_OFF
 
 
 def test_drain_timeout_of_zero_aborts_at_once(photos: Path) -> None:
-    with running_server(photos, "--drain-timeout", "0") as server, stalled_curl(server, LINK) as visitor:
+    with running_server(photos, "--drain-timeout", "0") as server, stalled_curl(server, LINK) as client:
         stop(server)
         assert has_ended_well(server)
-        assert exit_code(visitor) in BROKEN_OFF
+        assert exit_code(client) in BROKEN_OFF
 
 
 @pytest.mark.parametrize(
-    "tell",
+    "send",
     [lambda server: server.process.terminate(), press_ctrl_c],
     ids=["SIGTERM", "Ctrl-C"],
 )
-def test_second_signal_aborts_at_once(patient: Server, tell: Callable[[Server], None]) -> None:
-    with stalled_curl(patient, LINK) as visitor:
-        tell(patient)
-        assert eventually(lambda: is_refusing(patient))
-        assert patient.process.poll() is None
-        tell(patient)
-        assert has_ended_well(patient)
-        assert exit_code(visitor) in BROKEN_OFF
+def test_second_signal_aborts_at_once(server: Server, send: Callable[[Server], None]) -> None:
+    with stalled_curl(server, LINK) as client:
+        send(server)
+        assert eventually(lambda: is_refusing(server))
+        assert server.process.poll() is None
+        send(server)
+        assert has_ended_well(server)
+        assert exit_code(client) in BROKEN_OFF
 
 
-def test_sigterm_to_whole_process_group(patient: Server) -> None:
+def test_sigterm_to_whole_process_group(server: Server) -> None:
     """SIGTERM to the workers themselves as well, and more than once."""
-    with stalled_curl(patient, LINK) as visitor:
-        worker = patient.worker
+    with stalled_curl(server, LINK) as client:
+        worker = server.worker
         worker.terminate()
-        stop(patient)
+        stop(server)
         worker.terminate()
-        assert exit_code(visitor) == 0
-    assert has_ended_well(patient)
+        assert exit_code(client) == 0
+    assert has_ended_well(server)
 
 
 def test_unresponsive_worker_is_killed(photos: Path) -> None:
@@ -141,61 +140,61 @@ def test_unresponsive_worker_is_killed(photos: Path) -> None:
         assert f"ERROR workers did not exit in time, sending SIGKILL: {worker.pid}\n" in server.log()
 
 
-# Connections that are kept open
+# Open connections
 
 
 @contextmanager
 def answered(server: Server) -> Iterator[socket.socket]:
-    """A visitor who has got an answer and keeps the connection."""
-    with knock(server, "/archive/unknown/") as visitor:
-        head, _, body = read_head(visitor).partition(b"\r\n\r\n")
+    """A client that has got a response and keeps the connection."""
+    with open_request(server, "/archive/unknown/") as client:
+        head, _, body = read_head(client).partition(b"\r\n\r\n")
         (length,) = re.findall(rb"Content-Length: (\d+)", head)
         while len(body) < int(length):
-            body += visitor.recv(4096)
-        yield visitor
+            body += client.recv(4096)
+        yield client
 
 
-def test_idle_connections_are_closed_while_draining(patient: Server) -> None:
-    with stalled_curl(patient, LINK) as other, answered(patient) as visitor:
-        stop(patient)
-        assert rest_of(visitor) == b""
+def test_idle_connections_are_closed_while_draining(server: Server) -> None:
+    with stalled_curl(server, LINK) as other, answered(server) as client:
+        stop(server)
+        assert rest_of(client) == b""
         assert exit_code(other) == 0
 
 
-def test_keep_alive_connection_is_closed_after_its_response_while_draining(patient: Server) -> None:
-    with knock(patient, LINK) as visitor:
-        head, _, body = read_head(visitor).partition(b"\r\n\r\n")
-        stop(patient)
+def test_keep_alive_connection_is_closed_after_its_response_while_draining(server: Server) -> None:
+    with open_request(server, LINK) as client:
+        head, _, body = read_head(client).partition(b"\r\n\r\n")
+        stop(server)
         (length,) = re.findall(rb"Content-Length: (\d+)", head)
         left = int(length) - len(body)
-        while part := visitor.recv(65536):
+        while part := client.recv(65536):
             left -= len(part)
         assert left == 0
-    assert has_ended_well(patient)
+    assert has_ended_well(server)
 
 
-def test_new_connection_gets_a_response_while_draining(patient: Server) -> None:
+def test_new_connection_gets_a_response_while_draining(server: Server) -> None:
     with (
-        stalled_curl(patient, LINK) as other,
-        socket.create_connection(("127.0.0.1", patient.port), timeout=20) as visitor,
+        stalled_curl(server, LINK) as other,
+        socket.create_connection(("127.0.0.1", server.port), timeout=20) as client,
     ):
-        assert eventually(lambda: len(patient.worker.net_connections()) >= 3)
-        stop(patient)
-        visitor.sendall(request("/archive/small/"))
-        answer = parsed(rest_of(visitor))
+        assert eventually(lambda: len(server.worker.net_connections()) >= 3)
+        stop(server)
+        client.sendall(request("/archive/small/"))
+        answer = parsed(rest_of(client))
         assert (answer.status, "Connection: close" in answer.headers) == (200, True)
         assert exit_code(other) == 0
 
 
-def test_new_connection_without_request_does_not_delay_the_exit(patient: Server) -> None:
-    with socket.create_connection(("127.0.0.1", patient.port), timeout=20) as visitor:
-        assert eventually(lambda: len(patient.worker.net_connections()) >= 2)
-        patient.process.terminate()
-        assert has_ended_well(patient)
-        assert rest_of(visitor) == b""
+def test_new_connection_without_request_does_not_delay_the_exit(server: Server) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
+        assert eventually(lambda: len(server.worker.net_connections()) >= 2)
+        server.process.terminate()
+        assert has_ended_well(server)
+        assert rest_of(client) == b""
 
 
-# Told to read the settings again
+# Reload
 
 
 @pytest.fixture
@@ -211,21 +210,21 @@ def reloading(photos: Path, config: Path) -> Iterator[Server]:
         yield server
 
 
-def reload(server: Server, told: str) -> None:
-    """Returns when the log has said so."""
+def reload(server: Server, text: str) -> None:
+    """Send SIGHUP, and wait for `text` in the log."""
     server.process.send_signal(signal.SIGHUP)
-    assert eventually(lambda: told in server.log())
+    assert eventually(lambda: text in server.log())
 
 
 def test_reload_applies_settings_to_new_requests(reloading: Server, config: Path) -> None:
-    """The others get what they have asked for, and all the time for it: this drain-timeout is 1 s."""
+    """Running downloads finish without a time limit, although the drain timeout is 1 s."""
     old = reloading.worker
-    with stalled_curl(reloading, LINK) as visitor:
+    with stalled_curl(reloading, LINK) as client:
         config.write_text("backend = tar.gz\n")
         reload(reloading, "draining")
         assert fetch(reloading.port, "/archive/small/").startswith(b"\x1f\x8b")
         assert not eventually(lambda: not old.is_running(), timeout_s=2)
-        assert exit_code(visitor) == 0
+        assert exit_code(client) == 0
     assert eventually(lambda: not old.is_running())
     assert len(reloading.workers) == 1
 
@@ -266,12 +265,12 @@ def test_reload_with_other_address_warns(reloading: Server, config: Path) -> Non
 
 def test_quiescing_worker_can_be_stopped(reloading: Server) -> None:
     old = reloading.worker
-    with stalled_curl(reloading, LINK) as visitor:
+    with stalled_curl(reloading, LINK) as client:
         reload(reloading, "draining")
         stop(reloading)
         assert has_ended_well(reloading)
         assert not old.is_running()
-        assert exit_code(visitor) in BROKEN_OFF
+        assert exit_code(client) in BROKEN_OFF
 
 
 def test_many_reloads_do_not_leak(reloading: Server) -> None:
@@ -286,5 +285,5 @@ def test_many_reloads_do_not_leak(reloading: Server) -> None:
     first = supervisor.num_fds()
     for _ in range(3):
         renew()
-    # it may still have something open for a moment, to put away what the last one has left
+    # it may still have something open for a moment, to clean up after the last one
     assert eventually(lambda: supervisor.num_fds() <= first)

@@ -1,4 +1,4 @@
-"""What goes wrong in the middle of a download: a real curl must not take what it got for the whole."""
+"""Failures during a download: curl must detect an incomplete archive."""
 
 import os
 import re
@@ -14,8 +14,8 @@ import pytest
 from tests.helpers.raw_clients import (
     BROKEN_OFF,
     exit_code,
-    knock,
     linked_noise,
+    open_request,
     parsed,
     read_head,
     request,
@@ -71,7 +71,7 @@ def link(album: Path, backend: str = "zip") -> str:
     return f"/archive/{album.name}/?format={backend}"
 
 
-def told(server: Server, album: Path) -> list[str]:
+def log_lines(server: Server, album: Path) -> list[str]:
     """The lines of the log about an album."""
     return [line for line in server.log().splitlines() if album.name[:6] in line]
 
@@ -83,8 +83,8 @@ def removed(root: Path, outside: Path) -> None:
 @pytest.mark.parametrize("http_version", HTTP_VERSIONS)
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_slow_download_is_complete(server: Server, album: Path, backend: str, http_version: str) -> None:
-    with stalled_curl(server, link(album, backend), http_version) as visitor:
-        assert exit_code(visitor) == 0
+    with stalled_curl(server, link(album, backend), http_version) as client:
+        assert exit_code(client) == 0
 
 
 @pytest.mark.parametrize("http_version", HTTP_VERSIONS)
@@ -100,11 +100,13 @@ def test_source_change_aborts_the_download(
     backend: str,
     http_version: str,
 ) -> None:
-    with stalled_curl(server, link(album, backend), http_version) as visitor:
+    with stalled_curl(server, link(album, backend), http_version) as client:
         fault(album, tmp_path / "outside")
-        assert exit_code(visitor) in BROKEN_OFF
-    assert eventually(lambda: told(server, album))
-    assert_one_line_says_why(server, album, r"'\S+' (is gone|changed|was replaced)|the directory is gone")
+        assert exit_code(client) in BROKEN_OFF
+    assert eventually(lambda: log_lines(server, album))
+    assert_one_line_has_the_reason(
+        server, album, r"'\S+' (is gone|changed|was replaced)|the directory is gone"
+    )
 
 
 def grow(file: Path) -> None:
@@ -128,24 +130,24 @@ def test_change_of_the_file_being_packed_aborts_the_download(
     server: Server, photos: Path, change: Callable[[Path], None], backend: str
 ) -> None:
     album = linked_noise(photos / uuid.uuid4().hex, files=1, size=64 * 1024 * 1024)
-    with stalled_curl(server, link(album, backend)) as visitor:
+    with stalled_curl(server, link(album, backend)) as client:
         change(album / "0000.jpg")
-        assert exit_code(visitor) in BROKEN_OFF
+        assert exit_code(client) in BROKEN_OFF
 
 
 @pytest.mark.parametrize("http_version", HTTP_VERSIONS)
 def test_killed_packer_aborts_the_download(server: Server, album: Path, http_version: str) -> None:
-    with stalled_curl(server, link(album), http_version) as visitor:
+    with stalled_curl(server, link(album), http_version) as client:
         (packer,) = zips_of(server)
         packer.kill()
-        assert exit_code(visitor) in BROKEN_OFF
-    assert eventually(lambda: told(server, album))
-    assert_one_line_says_why(server, album, "zip exited with status -9")
+        assert exit_code(client) in BROKEN_OFF
+    assert eventually(lambda: log_lines(server, album))
+    assert_one_line_has_the_reason(server, album, "zip exited with status -9")
 
 
-def assert_one_line_says_why(server: Server, album: Path, why: str) -> None:
-    """For the operator; and nothing in it opens the album, or tells where it lies."""
-    (line,) = told(server, album)
+def assert_one_line_has_the_reason(server: Server, album: Path, why: str) -> None:
+    """Assert that one log line has the reason, and neither the hash nor a path."""
+    (line,) = log_lines(server, album)
     shown = f"GET /archive/{album.name[:6]}…/"
     assert re.search(rf" ERROR {shown}: aborted after \d+ bytes: .*({why})", line)
     assert album.name not in line
@@ -153,9 +155,9 @@ def assert_one_line_says_why(server: Server, album: Path, why: str) -> None:
 
 
 def test_request_after_a_failure_is_served(server: Server, album: Path) -> None:
-    with stalled_curl(server, link(album)) as visitor:
+    with stalled_curl(server, link(album)) as client:
         (album / LAST).unlink()
-        assert exit_code(visitor) in BROKEN_OFF
+        assert exit_code(client) in BROKEN_OFF
     assert len(fetch(server.port, link(album))) > 64 * 1024 * 1024
 
 
@@ -167,19 +169,19 @@ def test_request_after_a_failure_is_served(server: Server, album: Path) -> None:
 def test_stop_aborts_downloads_and_releases_resources(
     own_server: Server, album: Path, backend: str, http_version: str
 ) -> None:
-    with stalled_curl(own_server, link(album, backend), http_version) as visitor:
+    with stalled_curl(own_server, link(album, backend), http_version) as client:
         programs = tree_of(own_server)[1:]
         assert len(programs) == (backend == "zip")
         own_server.process.send_signal(signal.SIGTERM)
         assert own_server.process.wait(timeout=10) == 0
         assert not [program for program in programs if program.is_running()]
-        assert exit_code(visitor) in BROKEN_OFF
+        assert exit_code(client) in BROKEN_OFF
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stop_does_not_wait_for_idle_connections(own_server: Server, number: signal.Signals) -> None:
-    with knock(own_server, "/") as visitor:
-        read_head(visitor)
+    with open_request(own_server, "/") as client:
+        read_head(client)
         own_server.process.send_signal(number)
         assert own_server.process.wait(timeout=10) == 0
 
@@ -199,20 +201,20 @@ def test_exhausted_descriptors_fail_without_incomplete_archives(
     assert outcomes[0] == "503"
     assert set(outcomes) <= {"503", "500", "broken off", "whole"}
     assert outcomes[-1] == "whole"
-    assert own_server.worker == worker, "nobody had to be replaced"
+    assert own_server.worker == worker, "no worker was restarted"
     assert eventually(lambda: not views(worker))
 
 
 def with_descriptors_left(server: Server, path: str, left: int) -> str:
     """How a download ends on a connection that was accepted before they ran short."""
     process = server.worker
-    with knock(server, "/archive/unknown/") as visitor:
-        read_head(visitor)
+    with open_request(server, "/archive/unknown/") as client:
+        read_head(client)
         usual = process.rlimit(psutil.RLIMIT_NOFILE)
         process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds() + left, usual[1]))
         try:
-            visitor.sendall(request(path, headers="Connection: close\r\n"))
-            answer = rest_of(visitor)
+            client.sendall(request(path, headers="Connection: close\r\n"))
+            answer = rest_of(client)
         except ConnectionResetError:
             return "broken off"
         finally:

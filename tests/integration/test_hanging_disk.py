@@ -1,5 +1,7 @@
-"""A disk that gives nothing, as a network mount that is gone: a file that somebody else has leased, and does
-not let go of. Whoever opens it hangs within the kernel."""
+"""A disk that hangs like a dead network mount: a file with a lease that is not released (fcntl(2)).
+
+open(2) of it blocks in the kernel.
+"""
 
 import subprocess
 from collections.abc import Iterator
@@ -17,7 +19,7 @@ THREADS_BY_DEFAULT = 6  # of a machine with two cores
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Iterator[Path]:
-    """In one of its albums is a file that hangs until the test is over."""
+    """One of the albums has a file that hangs until the test ends."""
     linked_noise(tmp_path / "healthy", files=3, size=1000)
     kept = linked_noise(tmp_path / "hanging", files=1, size=1000) / "0000.jpg"
     with leased(kept, lets_go=False):
@@ -39,20 +41,20 @@ def visit(server: Server) -> "subprocess.Popen[bytes]":
 
 
 def test_hanging_disk_aborts_the_download(server: Server) -> None:
-    with visit(server) as visitor:
-        assert visitor.wait(timeout=40) in BROKEN_OFF
+    with visit(server) as client:
+        assert client.wait(timeout=40) in BROKEN_OFF
     assert eventually(lambda: "nothing came from the backend for 3 s" in server.log())
     assert server.log().count("nothing came") == 1
 
 
 def test_hanging_disk_does_not_block_other_downloads(server: Server) -> None:
-    visitors = [visit(server) for _ in range(THREADS_BY_DEFAULT + 2)]
-    assert all(visitor.wait(timeout=40) in BROKEN_OFF for visitor in visitors)
+    clients = [visit(server) for _ in range(THREADS_BY_DEFAULT + 2)]
+    assert all(client.wait(timeout=40) in BROKEN_OFF for client in clients)
     assert fetch(server.port, HEALTHY).startswith(b"PK")
 
 
 def test_hanging_scan_returns_503(photos: Path, server: Server) -> None:
-    """A file that not everybody may read is tried before the head."""
+    """A file that is not world-readable is opened before the response headers."""
     (photos / "hanging/0000.jpg").chmod(0o600)
     status = subprocess.check_output(curl(server, "-o", "/dev/null", "-w", "%{http_code}"))
     assert status == b"503"
@@ -62,10 +64,10 @@ def test_hanging_scan_returns_503(photos: Path, server: Server) -> None:
 
 @pytest.mark.parametrize("mode", [0o644, 0o600], ids=["while it is packed", "while it is scanned"])
 def test_sigterm_with_hanging_thread_ends_without_kill(photos: Path, server: Server, mode: int) -> None:
-    """A file that not everybody may read is opened by the scan already."""
+    """A file that is not world-readable is opened by the scan already."""
     (photos / "hanging/0000.jpg").chmod(mode)
-    with visit(server) as visitor:
-        visitor.wait(timeout=40)
+    with visit(server) as client:
+        client.wait(timeout=40)
     server.process.terminate()
     assert server.process.wait(timeout=60) == 0
     assert "killing" not in server.log()

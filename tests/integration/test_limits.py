@@ -1,4 +1,4 @@
-"""How much one visitor, and all of them together, may have: real processes, real curls."""
+"""Limits of one client and of all, with real processes and curl."""
 
 import email
 import os
@@ -17,8 +17,8 @@ from tests.helpers.raw_clients import (
     BROKEN_OFF,
     BROWSER,
     Answer,
-    knock,
     linked_noise,
+    open_request,
     parsed,
     read_head,
     rest_of,
@@ -42,19 +42,19 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def asked(server: Server, path: str, headers: str = "", method: str = "GET") -> Answer:
-    """The whole answer, on a connection of its own."""
-    with knock(server, path, headers=headers + "Connection: close\r\n", method=method) as visitor:
-        return parsed(rest_of(visitor))
+    """Return the response to a request on a new connection."""
+    with open_request(server, path, headers=headers + "Connection: close\r\n", method=method) as client:
+        return parsed(rest_of(client))
 
 
 def stalled(holders: ExitStack, server: Server, count: int = 1, headers: str = "") -> None:
-    """Visitors who have a place each and stay where they are."""
+    """Open downloads that hold a slot each and do not read on."""
     for _ in range(count):
-        read_head(holders.enter_context(knock(server, LINK, headers=headers)))
+        read_head(holders.enter_context(open_request(server, LINK, headers=headers)))
 
 
 def via(client: str) -> str:
-    """What a proxy on this machine says of its visitor."""
+    """Return the header of a proxy on this host with the address of its client."""
     return f"X-Forwarded-For: {client}\r\n"
 
 
@@ -78,7 +78,7 @@ def test_queued_download_gets_the_next_slot(photos: Path) -> None:
     options = ("--max-downloads", "1", "--queue-timeout", "1m")
     with running_server(photos, *options) as server, ExitStack() as holders:
         stalled(holders, server)
-        with knock(server, SMALL, headers="Connection: close\r\n") as waiting:
+        with open_request(server, SMALL, headers="Connection: close\r\n") as waiting:
             waiting.settimeout(0.5)
             with pytest.raises(TimeoutError):
                 waiting.recv(1)
@@ -100,7 +100,7 @@ def test_queued_download_has_a_date_after_last_modified(photos: Path) -> None:
     options = ("--max-downloads", "1", "--queue-timeout", "1m")
     with running_server(photos, *options) as server, ExitStack() as holders:
         stalled(holders, server)
-        with knock(server, SMALL, method="HEAD") as waiting:
+        with open_request(server, SMALL, method="HEAD") as waiting:
             time.sleep(1.1)  # the change is in another second than the request
             os.utime(photos / "small" / "0000.jpg")
             holders.close()
@@ -112,9 +112,9 @@ def test_client_that_disconnects_leaves_the_queue(photos: Path) -> None:
     options = ("--max-downloads", "1", "--queue-timeout", "1m", "--enable-logging")
     with running_server(photos, *options) as server, ExitStack() as holders:
         stalled(holders, server)
-        knock(server, SMALL).close()
+        open_request(server, SMALL).close()
         assert eventually(lambda: "client_closed" in server.log())
-        with knock(server, SMALL, headers="Connection: close\r\n") as waiting:
+        with open_request(server, SMALL, headers="Connection: close\r\n") as waiting:
             holders.close()
             assert parsed(rest_of(waiting)).status == 200
 
@@ -124,8 +124,8 @@ def test_every_slot_is_released(photos: Path, path: str) -> None:
     options = ("--max-downloads", "1", "--queue-timeout", "1m")
     with running_server(photos, *options) as server:
         for method in ("HEAD", "GET", "GET"):
-            with knock(server, path, method=method) as visitor:
-                read_head(visitor)
+            with open_request(server, path, method=method) as client:
+                read_head(client)
         assert asked(server, SMALL).status == 200
 
 
@@ -134,7 +134,9 @@ def test_limit_per_client_does_not_affect_other_clients(photos: Path) -> None:
     with running_server(photos, *options) as server, ExitStack() as holders:
         stalled(holders, server, 2, via("192.0.2.1"))
         assert asked(server, SMALL, via("192.0.2.1")).status == 503
-        assert asked(server, SMALL, via("203.0.113.1, 192.0.2.1")).status == 503, "whatever he says"
+        assert asked(server, SMALL, via("203.0.113.1, 192.0.2.1")).status == 503, (
+            "because only the last address is trusted"
+        )
         assert asked(server, SMALL, via("192.0.2.2")).status == 200
         assert asked(server, SMALL).status == 200
 
@@ -175,7 +177,7 @@ def test_archive_above_the_size_limit_returns_413(photos: Path, limit: tuple[str
         answer = asked(server, SMALL, method=method)
         assert answer.status == 413
         assert method == "HEAD" or b"too large" in answer.body
-        assert f"({limit[0].removeprefix('--')})" in server.log(), "the owner is told which limit it was"
+        assert f"({limit[0].removeprefix('--')})" in server.log(), "the log names the limit"
 
 
 @pytest.mark.parametrize("limit", [("--max-entries", "3"), ("--max-bytes", "300000")])
@@ -192,32 +194,32 @@ def test_stalled_client_is_aborted(photos: Path, backend: str) -> None:
     options = ("--stall-timeout", "2s", "--enable-logging", "--formats", backend)
     with running_server(photos, *options) as server:
         command = [tool("curl"), "-sS", "--noproxy", "*", "-o", "-", server.url(f"{LINK}?format={backend}")]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as visitor:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as client:
             assert eventually(lambda: " send_timeout" in server.log(), timeout_s=30)
-            visitor.communicate()
-        assert visitor.returncode in BROKEN_OFF
+            client.communicate()
+        assert client.returncode in BROKEN_OFF
         assert re.search(r" 200 \d+ .*bytes [\d.]+ s send_timeout", server.log())
 
 
 def test_slow_client_is_not_aborted(photos: Path) -> None:
     with (
         running_server(photos, "--stall-timeout", "4s", "--enable-logging") as server,
-        knock(server, LINK) as visitor,
+        open_request(server, LINK) as client,
     ):
-        read_head(visitor)
+        read_head(client)
         for _ in range(30):
             time.sleep(0.2)
-            assert visitor.recv(100_000)
+            assert client.recv(100_000)
         assert "send_timeout" not in server.log()
 
 
 def test_stalled_subprocess_is_aborted(photos: Path) -> None:
     options = ("--backend", "zip", "--stall-timeout", "4s", "--enable-logging")
-    with running_server(photos, *options) as server, stalled_curl(server, LINK) as visitor:
+    with running_server(photos, *options) as server, stalled_curl(server, LINK) as client:
         (program,) = zips_of(server)
         program.send_signal(signal.SIGSTOP)
-        visitor.communicate(timeout=60)
-        assert visitor.returncode in BROKEN_OFF
+        client.communicate(timeout=60)
+        assert client.returncode in BROKEN_OFF
         assert eventually(lambda: "failed (backend error)" in server.log())
         assert eventually(lambda: not program.is_running())
 
@@ -229,29 +231,29 @@ def test_client_of_slow_source_is_not_aborted(photos: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def impatient(photos: Path) -> Iterator[Server]:
+def strict_server(photos: Path) -> Iterator[Server]:
     with running_server(photos, "--idle-timeout", "2s", "--max-header-size", "4KiB") as server:
         yield server
 
 
-@pytest.mark.parametrize("said", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: photos.test\r\nX: "])
-def test_incomplete_request_is_closed_after_the_idle_timeout(impatient: Server, said: bytes) -> None:
-    with knock(impatient, said) as visitor:
-        assert rest_of(visitor) == b""
+@pytest.mark.parametrize("data", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: photos.test\r\nX: "])
+def test_incomplete_request_is_closed_after_the_idle_timeout(strict_server: Server, data: bytes) -> None:
+    with open_request(strict_server, data) as client:
+        assert rest_of(client) == b""
 
 
-def test_idle_keep_alive_connection_is_closed(impatient: Server) -> None:
-    with knock(impatient, SMALL) as visitor:
-        assert parsed(rest_of(visitor)).status == 200
+def test_idle_keep_alive_connection_is_closed(strict_server: Server) -> None:
+    with open_request(strict_server, SMALL) as client:
+        assert parsed(rest_of(client)).status == 200
 
 
 @pytest.mark.parametrize("path", ["/" + "a" * 5000, LINK + "?" + "a" * 5000])
-def test_oversized_header_returns_431(impatient: Server, path: str) -> None:
+def test_oversized_header_returns_431(strict_server: Server, path: str) -> None:
     for asked_for, headers in ((path, ""), (SMALL, f"X-Long: {'a' * 12_000}\r\n")):
-        with knock(impatient, asked_for, headers=headers) as visitor:
-            answer = parsed(rest_of(visitor))
+        with open_request(strict_server, asked_for, headers=headers) as client:
+            answer = parsed(rest_of(client))
             assert (answer.status, answer.headers) == (431, ("X-Robots-Tag: noindex, nofollow",))
-    assert asked(impatient, SMALL).status == 200
+    assert asked(strict_server, SMALL).status == 200
 
 
 MALFORMED = {
@@ -263,14 +265,14 @@ MALFORMED = {
 }
 
 
-@pytest.mark.parametrize("said", MALFORMED.values(), ids=MALFORMED.keys())
-def test_malformed_request_returns_400_and_is_not_indexed(impatient: Server, said: str) -> None:
-    with knock(impatient, said.encode()) as visitor:
-        answer = parsed(rest_of(visitor))
+@pytest.mark.parametrize("data", MALFORMED.values(), ids=MALFORMED.keys())
+def test_malformed_request_returns_400_and_is_not_indexed(strict_server: Server, data: str) -> None:
+    with open_request(strict_server, data.encode()) as client:
+        answer = parsed(rest_of(client))
     assert (answer.status, answer.headers, answer.body) == (400, ("X-Robots-Tag: noindex, nofollow",), b"")
 
 
-def test_long_line_in_a_body_does_not_return_431(impatient: Server) -> None:
-    said = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1" * 500
-    with knock(impatient, said) as visitor:
-        assert b" 431 " not in rest_of(visitor)
+def test_long_line_in_a_body_does_not_return_431(strict_server: Server) -> None:
+    data = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1" * 500
+    with open_request(strict_server, data) as client:
+        assert b" 431 " not in rest_of(client)

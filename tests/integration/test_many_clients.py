@@ -1,4 +1,4 @@
-"""Many visitors at once, and many who do not stay: all get what they came for, and nothing is left of them.
+"""Many clients at once, and many who do not stay: all get what they came for, and nothing is left of them.
 
 With CROWD=10000 in the environment that many come instead of 1,000.
 """
@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from tests.helpers.disconnecting_clients import come_and_leave, slow_digest
-from tests.helpers.raw_clients import knock, linked_noise, read_head, views
+from tests.helpers.raw_clients import linked_noise, open_request, read_head, views
 from tests.helpers.servers import Server, contents, contents_of_zip, eventually, fetch, running_server, tool
 
 MIB = 1024 * 1024
@@ -26,8 +26,8 @@ BACKENDS = (*PLANNED, "zip", "tar.gz")
 FORMATS = ("--formats", ",".join(BACKENDS))
 CROWD = int(os.environ.get("CROWD", "1000"))
 SLOW_BYTES_PER_S = 1_000_000
-PLACES = 8
-FEW_PLACES = f"--max-downloads {PLACES} --max-downloads-per-client 0 --queue-timeout 3s".split()
+SLOTS = 8
+FEW_SLOTS = f"--max-downloads {SLOTS} --max-downloads-per-client 0 --queue-timeout 3s".split()
 # more than asyncio's executor ever has threads: min(32, processors + 4)
 MORE_THAN_THREADS = 40
 
@@ -94,7 +94,7 @@ def test_thousands_of_disconnecting_clients_release_their_resources(
     """The growth of memory is what is left of the chunks, until Python's collector next looks, of those who
     left in the middle of a streamed archive; of planned ones the kernel sends the contents."""
     paths = links("album", "large", "odd", backends=backends)
-    with running_server(photos, *FEW_PLACES, *FORMATS) as server:
+    with running_server(photos, *FEW_SLOTS, *FORMATS) as server:
         worker = server.worker
         descriptors = worker.num_fds()
         leave(server, paths, CROWD // 2, seed=1)
@@ -103,10 +103,10 @@ def test_thousands_of_disconnecting_clients_release_their_resources(
         growth = memory_at_rest(worker, descriptors) - at_first
         print(f"{growth / 1024:.0f} KiB more after the second half, {worker.num_threads()} threads")
         assert growth < most_growth
-        assert server.workers == [worker], "nobody had to be replaced"
+        assert server.workers == [worker], "no worker was restarted"
         assert worker.num_threads() < MORE_THAN_THREADS
         assert eventually(lambda: not views(worker), timeout_s=30)
-        assert_every_place_is_free(server)
+        assert_every_slot_is_free(server)
 
 
 def leave(server: Server, paths: Sequence[str], count: int, seed: int) -> None:
@@ -114,21 +114,21 @@ def leave(server: Server, paths: Sequence[str], count: int, seed: int) -> None:
 
 
 def memory_at_rest(worker: psutil.Process, descriptors: int) -> int:
-    """Bytes of its own, once nobody is there any more."""
+    """Return the unshared memory of the worker after all clients have disconnected, in bytes."""
     assert eventually(lambda: worker.num_fds() <= descriptors, timeout_s=30)
     assert eventually(lambda: not worker.children(recursive=True), timeout_s=30)
     memory: int = worker.memory_full_info().uss
     return memory
 
 
-def assert_every_place_is_free(server: Server) -> None:
-    """As many as may have one get it at once, and then nobody."""
+def assert_every_slot_is_free(server: Server) -> None:
+    """Assert that SLOTS downloads start at once, and the next one is refused."""
     with ExitStack() as holders:
-        for _ in range(PLACES):
+        for _ in range(SLOTS):
             assert status(holders, server) == 200
         assert status(holders, server) == 503
 
 
 def status(holders: ExitStack, server: Server) -> int:
-    """What a visitor is told who then keeps his place, if he has got one."""
-    return int(read_head(holders.enter_context(knock(server, "/archive/large/"))).split()[1])
+    """Return the status of a download that then keeps its slot."""
+    return int(read_head(holders.enter_context(open_request(server, "/archive/large/"))).split()[1])

@@ -14,8 +14,8 @@ from prometheus_client.openmetrics import parser as openmetrics
 from tests.helpers.admin_client import Admin, administered, ask
 from tests.helpers.raw_clients import (
     BROKEN_OFF,
-    knock,
     linked_noise,
+    open_request,
     read_head,
     request,
     rest_of,
@@ -58,12 +58,12 @@ def test_metrics_after_downloads_of_each_outcome_count_them(admin: Admin, photos
     assert eventually(lambda: admin.count("sent_bytes_total", backend) == sum(whole))
     assert ask(server.port, f"/archive/nothing/?format={backend}")[0] == 404
     assert ask(server.port, "/archive/album/?format=rar")[0] == 400
-    with knock(server, path) as visitor:
-        read_head(visitor)
-    with stalled_curl(server, path) as visitor:
+    with open_request(server, path) as client:
+        read_head(client)
+    with stalled_curl(server, path) as client:
         (photos / "album" / "0063.jpg").unlink()
-        visitor.communicate(timeout=60)
-        assert visitor.returncode in BROKEN_OFF
+        client.communicate(timeout=60)
+        assert client.returncode in BROKEN_OFF
     expected = {("complete", ""): 2, ("client_closed", ""): 1, ("failed", "source changed"): 1}
     assert eventually(lambda: ended(admin, backend) == expected), ended(admin, backend)
     found = admin.samples()
@@ -81,7 +81,9 @@ def test_metrics_after_downloads_of_each_outcome_count_them(admin: Admin, photos
 
 def test_refusal_of_an_old_protocol_is_counted_and_logged(photos: Path) -> None:
     with administered(photos, "--backend", "tar.gz", "--enable-logging") as admin:
-        with knock(admin.server, "/archive/album/", headers="Via: 1.0 x\r\nConnection: close\r\n") as client:
+        with open_request(
+            admin.server, "/archive/album/", headers="Via: 1.0 x\r\nConnection: close\r\n"
+        ) as client:
             assert rest_of(client).startswith(b"HTTP/1.1 505 ")
         assert admin.count("requests_refused_total", "old protocol") == 1
         assert eventually(lambda: "refused (old protocol)" in admin.server.log())
@@ -91,9 +93,9 @@ def test_refusal_of_an_old_protocol_is_counted_and_logged(photos: Path) -> None:
 @pytest.mark.parametrize("backend", PLANNED)
 def test_range_request_is_counted_as_one(admin: Admin, backend: str) -> None:
     headers = "Connection: close\r\nRange: bytes=1000-1999\r\n"
-    with knock(admin.server, "/healthz") as visitor:
-        visitor.sendall(request(f"/archive/album/?format={backend}", headers=headers))
-        assert b" 206 Partial" in rest_of(visitor)
+    with open_request(admin.server, "/healthz") as client:
+        client.sendall(request(f"/archive/album/?format={backend}", headers=headers))
+        assert b" 206 Partial" in rest_of(client)
     assert eventually(lambda: ended(admin, backend) == {("complete", ""): 1})
     assert admin.count("range_requests_total", backend) == 1
     assert admin.count("sent_bytes_total", backend) == 1000
@@ -101,19 +103,19 @@ def test_range_request_is_counted_as_one(admin: Admin, backend: str) -> None:
 
 def test_pages_and_head_requests_do_not_count_as_downloads(admin: Admin) -> None:
     assert ask(admin.server.port, "/")[0] == 200
-    with knock(admin.server, "/healthz") as visitor:
-        visitor.sendall(request("/archive/album/", method="HEAD", headers="Connection: close\r\n"))
-        assert b"Content-Length: 67" in rest_of(visitor)
+    with open_request(admin.server, "/healthz") as client:
+        client.sendall(request("/archive/album/", method="HEAD", headers="Connection: close\r\n"))
+        assert b"Content-Length: 67" in rest_of(client)
     assert not any(ended(admin, backend) for backend in BACKENDS)
     assert admin.count("downloads_started_total", "stored-zip") == 0
 
 
-def test_running_download_is_counted_before_its_end(admin: Admin) -> None:
-    with knock(admin.server, "/archive/album/") as visitor:
-        read_head(visitor)
+def test_running_download_is_in_the_metrics_at_once(admin: Admin) -> None:
+    with open_request(admin.server, "/archive/album/") as client:
+        read_head(client)
         assert admin.count("downloads_running") == 1
         assert admin.count("downloads_started_total", "stored-zip") == 1
-        visitor.recv(16 * 1024 * 1024)
+        client.recv(16 * 1024 * 1024)
         assert eventually(lambda: admin.count("sent_bytes_total", "stored-zip") > 0), "it is counted live"
         assert not ended(admin, "stored-zip")
     assert eventually(lambda: admin.count("downloads_running") == 0)
@@ -131,9 +133,9 @@ def test_crc_cache_hits_and_misses_are_counted(admin: Admin) -> None:
 def test_queued_download_is_counted(photos: Path) -> None:
     with administered(photos, "--max-downloads", "1") as admin:
         assert admin.count("downloads_limit") == 1
-        with knock(admin.server, "/archive/album/") as first:
+        with open_request(admin.server, "/archive/album/") as first:
             read_head(first)
-            with knock(admin.server, "/archive/album/"):
+            with open_request(admin.server, "/archive/album/"):
                 assert eventually(lambda: admin.count("downloads_queued") == 1)
                 assert admin.count("downloads_running") == 1
         assert eventually(lambda: admin.count("downloads_running") == 0)
@@ -150,8 +152,8 @@ def test_metrics_after_the_death_of_all_workers_are_kept(photos: Path) -> None:
             fetch(server.port, "/archive/album/")
         # the last byte comes a moment before the download is counted, in which its worker must not die
         assert eventually(lambda: ended(admin, "stored-zip") == {("complete", ""): 5})
-        with knock(server, "/archive/album/") as visitor:
-            read_head(visitor)
+        with open_request(server, "/archive/album/") as client:
+            read_head(client)
             assert eventually(lambda: admin.count("downloads_running") == 1)
             before = admin.samples()
             for worker in server.workers:

@@ -1,4 +1,4 @@
-"""A plugin whose archive hands out what nobody can send: cut, and one line says what it was."""
+"""Plugins that yield invalid chunks: the download is aborted, and one log line has the reason."""
 
 import http.client
 from collections.abc import AsyncGenerator, Callable, Iterator

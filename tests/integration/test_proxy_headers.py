@@ -1,4 +1,4 @@
-"""What a proxy says of a request, and which proxies are believed: real processes over real sockets."""
+"""Headers of trusted and untrusted proxies, with real processes and sockets."""
 
 import re
 from contextlib import ExitStack
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.raw_clients import knock, read_head
+from tests.helpers.raw_clients import open_request, read_head
 from tests.helpers.servers import Server, eventually, running_server
 from tests.integration.test_limits import AT_ONCE, SMALL, asked, photos, stalled, via
 
@@ -86,5 +86,5 @@ def test_request_id_of_untrusted_client_is_replaced(photos: Path) -> None:
 
 
 def raw_head(server: Server, headers: str) -> str:
-    with knock(server, SMALL, headers=headers) as visitor:
-        return read_head(visitor).partition(b"\r\n\r\n")[0].decode("latin-1") + "\r\n"
+    with open_request(server, SMALL, headers=headers) as client:
+        return read_head(client).partition(b"\r\n\r\n")[0].decode("latin-1") + "\r\n"

@@ -1,4 +1,4 @@
-"""What visitors cost who do not read, or do not stay: memory, work, programs, descriptors, threads."""
+"""Resources of clients that stop reading or disconnect: memory, work, processes, descriptors, threads."""
 
 import os
 import socket
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.raw_clients import knock, linked_noise, read_head, tree_of, views, zips_of
+from tests.helpers.raw_clients import linked_noise, open_request, read_head, tree_of, views, zips_of
 from tests.helpers.servers import Server, eventually, fetch, running_server, tool
 
 MIB = 1024 * 1024
@@ -41,17 +41,17 @@ def link(album: str, backend: str) -> str:
     return f"/archive/{album}/?format={backend}"
 
 
-# A visitor who stops reading
+# A client that stops reading
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_client_that_stops_reading_pauses_the_packer(server: Server, backend: str) -> None:
     idle = memory(server)
-    with knock(server, link("large", backend)) as visitor:
-        read_head(visitor)
-        read_some(visitor, 1)  # it is being packed: before that a server can be at rest as well
+    with open_request(server, link("large", backend)) as client:
+        read_head(client)
+        read_some(client, 1)  # it is being packed: before that a server can be at rest as well
         assert eventually(lambda: is_at_rest(server), timeout_s=30)
-        assert len(zips_of(server)) == (backend == "zip"), "it waits for the visitor, it has not ended"
+        assert len(zips_of(server)) == (backend == "zip"), "it waits for the client, it has not ended"
         assert bytes_read(server) < 100 * MIB
         assert memory(server) - idle < 100 * MIB
 
@@ -83,12 +83,12 @@ def cpu_time_s(server: Server) -> float:
 def test_clients_that_stop_reading_do_not_delay_others(server: Server, backend: str) -> None:
     with ExitStack() as stalled:
         for _ in range(MORE_THAN_THREADS):
-            read_head(stalled.enter_context(knock(server, link("large", backend))))
+            read_head(stalled.enter_context(open_request(server, link("large", backend))))
         assert fetch(server.port, link("small", "zip")).startswith(b"PK\3\4")
         assert fetch(server.port, link("small", "tar.gz")).startswith(b"\x1f\x8b")
 
 
-# A visitor who leaves
+# A client that leaves
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -108,25 +108,25 @@ def test_client_that_disconnects_during_a_pause_is_released(photos: Path, backen
     with running_server(photos, "--backend", backend, env=pauses) as server:
         process = server.worker
         descriptors = process.num_fds()
-        with knock(server, "/archive/large/") as visitor:
-            read_some(visitor, 1000)
+        with open_request(server, "/archive/large/") as client:
+            read_some(client, 1000)
             assert process.num_fds() > descriptors + 1, "the album is open, not the connection alone"
         assert eventually(lambda: process.num_fds() <= descriptors, timeout_s=30)
         assert eventually(lambda: not process.children(recursive=True), timeout_s=30)
 
 
 def leave(server: Server, backend: str, times: int) -> None:
-    """So many visitors, one after the other, who leave before the head, behind it, or in the body."""
+    """Connect clients in turn that disconnect before the headers, after them, or in the body."""
     for number in range(times):
-        with knock(server, link("odd" if number % 2 else "large", backend)) as visitor:
+        with open_request(server, link("odd" if number % 2 else "large", backend)) as client:
             if number % 3:
-                read_head(visitor)
+                read_head(client)
             if number % 3 == 2:
-                read_some(visitor, MIB)
+                read_some(client, MIB)
 
 
-def read_some(visitor: socket.socket, size: int) -> None:
+def read_some(client: socket.socket, size: int) -> None:
     while size > 0:
-        part = visitor.recv(65536)
+        part = client.recv(65536)
         assert part, "the connection has ended"
         size -= len(part)

@@ -19,7 +19,7 @@ from tests.helpers.resume_clients import (
     assert_it_goes_on,
     curl,
     etag_of,
-    says_206,
+    logged_206,
     serving,
     under_way,
     wget,
@@ -64,9 +64,9 @@ def test_client_resumes_an_interrupted_download(
 ) -> None:
     saved = tmp_path / "saved.zip"
     command = client(slow_server.url(LINK), saved)
-    with under_way(command, saved) as visitor:
-        visitor.send_signal(signal.SIGTERM)
-        assert visitor.wait(timeout=30) != 0
+    with under_way(command, saved) as process:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) != 0
     assert_it_goes_on(command, saved, archive)
 
 
@@ -78,13 +78,13 @@ def test_client_resumes_after_a_restart(
     saved = tmp_path / "saved.zip"
     with running_server(photos, *SLOWLY, "--drain-timeout", "0") as server:
         command = client(server.url(LINK), saved)
-        with under_way(command, saved) as visitor:
+        with under_way(command, saved) as process:
             server.process.send_signal(stop)
             server.process.wait(timeout=20)
-            assert visitor.wait(timeout=60) != 0
+            assert process.wait(timeout=60) != 0
     with running_server(photos, *SLOWLY, port=server.port) as server:
         assert_it_goes_on(command, saved, archive)
-        assert eventually(lambda: says_206(server))
+        assert eventually(lambda: logged_206(server))
 
 
 @pytest.mark.parametrize("client", CLIENTS)
@@ -94,24 +94,24 @@ def test_client_resumes_after_a_worker_was_killed(
     saved = tmp_path / "saved.zip"
     with running_server(photos, *SLOWLY) as server:
         command = client(server.url(LINK), saved)
-        with under_way(command, saved) as visitor:
+        with under_way(command, saved) as process:
             server.worker.kill()
-            assert visitor.wait(timeout=60) != 0
+            assert process.wait(timeout=60) != 0
         assert_it_goes_on(command, saved, archive)
 
 
 def test_wget_resumes_automatically_after_a_restart(photos: Path, archive: bytes, tmp_path: Path) -> None:
-    """Its own tries, one command: the visitor notices nothing."""
-    saved, patience = tmp_path / "saved.zip", ["--tries=60", "--waitretry=1", "--retry-connrefused"]
+    """Its own tries, one command: the client notices nothing."""
+    saved, retry_options = tmp_path / "saved.zip", ["--tries=60", "--waitretry=1", "--retry-connrefused"]
     with (
         running_server(photos, *SLOWLY) as server,
-        under_way([*wget(server.url(LINK), saved), *patience], saved) as visitor,
+        under_way([*wget(server.url(LINK), saved), *retry_options], saved) as process,
     ):
         server.process.kill()
         server.process.wait()
         assert eventually(lambda: is_refusing(server), timeout_s=30), "its orphan has left the address, too"
         with running_server(photos, *SLOWLY, port=server.port):
-            assert visitor.wait(timeout=60) == 0
+            assert process.wait(timeout=60) == 0
     assert saved.read_bytes() == archive
 
 
@@ -138,25 +138,25 @@ def test_client_resumes_from_another_server(
 ) -> None:
     (url, servers), saved = two_servers, tmp_path / "saved.zip"
     command = client(url, saved)
-    with under_way(command, saved) as visitor:
+    with under_way(command, saved) as process:
         (first,) = serving(servers)
         first.process.kill()
         first.process.wait()
-        assert visitor.wait(timeout=60) != 0
+        assert process.wait(timeout=60) != 0
     assert_it_goes_on(command, saved, archive)
-    assert eventually(lambda: any(map(says_206, servers)))
+    assert eventually(lambda: any(map(logged_206, servers)))
 
 
 def test_aria2c_continues_automatically_with_the_remaining_server(
     two_servers: tuple[str, list[Server]], archive: bytes, tmp_path: Path
 ) -> None:
-    """It has parts from both when one of them is killed: the visitor notices nothing."""
+    """It has parts from both when one of them is killed: the client notices nothing."""
     (url, servers), saved = two_servers, tmp_path / "saved.zip"
-    with under_way([*aria2c(url, saved), "--max-tries=9", "--retry-wait=1"], saved) as visitor:
+    with under_way([*aria2c(url, saved), "--max-tries=9", "--retry-wait=1"], saved) as process:
         assert len(serving(servers)) == 2
         servers[0].process.kill()
         servers[0].process.wait()
-        assert visitor.wait(timeout=60) == 0
+        assert process.wait(timeout=60) == 0
     assert saved.read_bytes() == archive
 
 
@@ -165,13 +165,13 @@ def test_aria2c_continues_automatically_with_the_remaining_server(
 
 @pytest.fixture
 def changing(tmp_path: Path, photos: Path) -> Path:
-    """An album that a test may change, in a photos directory of its own."""
+    """An album that a test may change, in a separate photos directory."""
     shutil.copytree(photos / ALBUM, tmp_path / "photos" / ALBUM)
     return tmp_path / "photos" / ALBUM
 
 
 def rewritten(album: Path) -> None:
-    """Same names, same sizes: only the time tells."""
+    """The same names and sizes; only the time differs."""
     trees.write(album / "11.jpg", trees.noise(5 * MIB, 99), age_s=1)
 
 

@@ -1,4 +1,4 @@
-"""Albums of which the service may not read everything: what a visitor gets, by either policy."""
+"""Albums with unreadable files: the response under each policy."""
 
 import io
 import os
@@ -177,7 +177,7 @@ def test_album_without_readable_files_returns_500(server: Server, photos: Path) 
 
 
 def assert_refused(server: Server, album: Path, backend: str = "stored-zip") -> None:
-    """With an honest page, and one line in the log that says why and not for which key."""
+    """The log has one line with the reason and without the hash."""
     with pytest.raises(urllib.error.HTTPError) as caught:
         fetch(server.port, link(backend, album.name))
     assert caught.value.code == 500
@@ -224,8 +224,8 @@ def test_file_that_becomes_unreadable_aborts_the_download(
     album = photos / uuid.uuid4().hex
     shutil.copytree(noise, album, copy_function=os.link)
     trees.write(album / faults.TARGET, trees.noise(300_000))
-    with stalled_curl(server, link(backend, album.name), http_version) as visitor:
+    with stalled_curl(server, link(backend, album.name), http_version) as client:
         (album / faults.TARGET).chmod(0)
-        visitor.communicate(timeout=60)
-        assert visitor.returncode in BROKEN_OFF
+        client.communicate(timeout=60)
+        assert client.returncode in BROKEN_OFF
     assert eventually(lambda: album.name[:6] in server.log())

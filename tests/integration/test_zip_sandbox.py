@@ -1,4 +1,4 @@
-"""Whoever may write to an album while the zip program packs it gets nothing from outside of it."""
+"""A writer of an album cannot make the zip program pack files outside of it."""
 
 import os
 import shutil
@@ -36,7 +36,7 @@ UNCONFINED = "the zip program is not sandboxed"
 
 @pytest.fixture(scope="module")
 def noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """More than all buffers on the way hold: nobody has read what comes behind it while the visitor waits."""
+    """More than all buffers hold, so that zip has not read the next files while the client waits."""
     tool("zip")
     if not landlock.abi_version():
         missing("this kernel has no Landlock")
@@ -57,7 +57,7 @@ def album(photos: Path, noise: Path) -> Path:
 
 def surrounded(noise: Path, photos: Path) -> Path:
     """An album with much before and behind what will lie in its folder `z`. Behind it, because a cut takes
-    what is on its way to the visitor with it."""
+    what is on its way to the client with it."""
     album = photos / uuid.uuid4().hex
     shutil.copytree(noise, album, copy_function=os.link)
     shutil.copytree(noise, album / "zz", copy_function=os.link)
@@ -76,12 +76,12 @@ def link(album: Path) -> str:
 
 
 def got_after(server: Server, album: Path, change: Callable[[], object]) -> bytes:
-    """What a visitor gets in whose download this happens; and it does not end well."""
-    with stalled_curl(server, link(album)) as visitor:
+    """Return the body of a download during this change; assert that it is aborted."""
+    with stalled_curl(server, link(album)) as client:
         assert zips_of(server), "it is being packed"
         change()
-        got, _ = visitor.communicate(timeout=60)
-        assert visitor.returncode in BROKEN_OFF
+        got, _ = client.communicate(timeout=60)
+        assert client.returncode in BROKEN_OFF
     assert len(got) > 1024 * 1024
     return got
 
@@ -98,7 +98,7 @@ def test_zip_does_not_read_a_same_named_file_outside(server: Server, album: Path
 def test_zip_without_landlock_reads_it_and_the_archive_is_aborted(
     photos: Path, album: Path, tmp_path: Path
 ) -> None:
-    """What the rules are for; and the log says that there are none."""
+    """The ruleset prevents this; the log has a warning that there is none."""
     with running_server(photos, *STORED, launcher=WITHOUT_LANDLOCK) as server:
         got = got_after(server, album, lambda: faults.folder_replaced_by_link(album, tmp_path / "outside"))
         assert faults.SECRET in got
@@ -109,7 +109,7 @@ def test_zip_without_landlock_reads_it_and_the_archive_is_aborted(
 def test_same_named_file_removed_in_time_is_read_only_without_landlock(
     photos: Path, noise: Path, tmp_path: Path, is_confined: bool
 ) -> None:
-    """The folder is back in its place, untouched, before all is compared: without rules, nothing tells."""
+    """The directory is back, unmodified, before the comparison, so that only the ruleset detects it."""
     album = photos / uuid.uuid4().hex
     for folder in (album / "z", album / "zz"):
         shutil.copytree(noise, folder, copy_function=os.link)
@@ -125,20 +125,20 @@ def test_same_named_file_removed_in_time_is_read_only_without_landlock(
 
 
 def got_with_twin(server: Server, album: Path, elsewhere: Path) -> tuple[bytes, int]:
-    with stalled_curl(server, link(album)) as visitor:
-        assert visitor.stdout is not None
+    with stalled_curl(server, link(album)) as client:
+        assert client.stdout is not None
         (program,) = zips_of(server)
         assert eventually(lambda: is_at_rest(program), timeout_s=30)  # or it would miss the folder meanwhile
         (album / "z").rename(elsewhere / "kept")
         (album / "z").symlink_to(elsewhere / "twin")
-        got = visitor.stdout.read(96 * 1024 * 1024)  # or all that comes; the program has passed the folder
+        got = client.stdout.read(96 * 1024 * 1024)  # or all that comes; the program has passed the folder
         (album / "z").unlink()
         (elsewhere / "kept").rename(album / "z")
-        return got + visitor.stdout.read(), visitor.wait(timeout=60)
+        return got + client.stdout.read(), client.wait(timeout=60)
 
 
 def is_at_rest(program: psutil.Process) -> bool:
-    """Whether all buffers on the way are full: it opens no file until somebody reads."""
+    """Whether all buffers on the way are full: it opens no file until the client reads."""
     before = program.io_counters().read_chars
     time.sleep(0.3)
     return bool(program.io_counters().read_chars == before)
@@ -162,7 +162,7 @@ def test_zip_does_not_read_another_album(server: Server, album: Path, photos: Pa
     assert faults.SECRET not in got
 
 
-# What is packed as ever
+# Unchanged results
 
 
 def packed(server: Server, album: Path, tmp_path: Path) -> dict[str, bytes]:

@@ -108,21 +108,21 @@ def test_throttle_without_a_chunk_in_time_raises(chunks: list[Chunk]) -> None:
 
 
 def test_throttle_calls_on_timeout_while_the_backend_hangs(chunks: list[Chunk]) -> None:
-    told, gone_on = [], threading.Event()
+    timeouts, gone_on = [], threading.Event()
 
     def hanging() -> Generator[Chunk, None, None]:
         yield chunks[0]
         gone_on.wait(20)
 
     def on_timeout(error: BackendError) -> None:
-        told.append((str(error), gone_on.is_set()))
+        timeouts.append((str(error), gone_on.is_set()))
         gone_on.set()
 
     with pytest.raises(BackendError):
         asyncio.run(
             taken(RateLimiter(chunk_timeout_s=0.1).throttle(iterate_in_thread(hanging()), on_timeout))
         )
-    assert told == [("nothing came from the backend for 0.1 s", False)]
+    assert timeouts == [("nothing came from the backend for 0.1 s", False)]
 
 
 def test_throttle_cancelled_while_waiting_returns_its_tokens() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.raw_clients import knock, linked_noise, read_head, request, rest_of
+from tests.helpers.raw_clients import linked_noise, open_request, read_head, request, rest_of
 from tests.helpers.servers import PROJECT, eventually, fetch, plain_environment, running_server
 from tornado_archiver.server.logging import JsonFormatter, TextFormatter
 
@@ -151,9 +151,9 @@ def test_every_log_line_of_server_is_json(photos: Path) -> None:
     path = f"/archive/{ALBUM}/"
     with running_server(photos, "--log-format", "json", "--enable-logging", "--formats", "tar.gz") as server:
         body = fetch(server.port, path)
-        with knock(server, f"{path}?format=tar.gz") as client:
+        with open_request(server, f"{path}?format=tar.gz") as client:
             read_head(client)
-        with knock(server, path) as client:
+        with open_request(server, path) as client:
             read_head(client)
         with pytest.raises(urllib.error.HTTPError, match="404"):
             fetch(server.port, "/archive/%0A%1B/")
@@ -199,7 +199,7 @@ def test_every_log_line_of_server_is_json(photos: Path) -> None:
 def test_log_contains_request_id_of_response(photos: Path, log_format: str, given: str) -> None:
     with running_server(photos, "--log-format", log_format, "--enable-logging") as server:
         headers = "Connection: close\r\n" + (f"X-Request-ID: {given}\r\n" if given else "")
-        with knock(server, "/archive/nothing/") as client:
+        with open_request(server, "/archive/nothing/") as client:
             client.sendall(request("/archive/nothing/", headers=headers))
             heads = rest_of(client).decode()
         ids = [line.partition(": ")[2] for line in heads.splitlines() if line.startswith("X-Request-Id")]
@@ -211,7 +211,7 @@ def test_log_contains_request_id_of_response(photos: Path, log_format: str, give
 
 def test_request_id_with_control_characters_is_not_used(photos: Path) -> None:
     with running_server(photos, "--enable-logging") as server:
-        with knock(server, "/archive/nothing/") as client:
+        with open_request(server, "/archive/nothing/") as client:
             client.sendall(request("/", headers="Connection: close\r\nX-Request-ID: a b\tforged\r\n"))
             assert b"forged" not in rest_of(client)
         assert eventually(lambda: " GET / 200 " in server.log())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.raw_clients import knock, linked_noise, read_head
+from tests.helpers.raw_clients import linked_noise, open_request, read_head
 from tests.helpers.servers import (
     PROJECT,
     Server,
@@ -191,7 +191,7 @@ def archive_log_lines(server: Server) -> list[str]:
 
 def test_log_has_one_line_for_each_request(logging_server: Server) -> None:
     body = fetch(logging_server.port, f"/archive/{ALBUM}/")
-    with knock(logging_server, f"/archive/{ALBUM[::-1]}?key=secret") as client:
+    with open_request(logging_server, f"/archive/{ALBUM[::-1]}?key=secret") as client:
         read_head(client)
     assert eventually(lambda: len(archive_log_lines(logging_server)) >= 2)
     missing, archive = sorted(
@@ -206,7 +206,7 @@ def test_log_has_one_line_for_each_request(logging_server: Server) -> None:
 
 
 def test_log_reports_client_closed(logging_server: Server) -> None:
-    with knock(logging_server, f"/archive/{ALBUM}/") as client:
+    with open_request(logging_server, f"/archive/{ALBUM}/") as client:
         read_head(client)
     assert eventually(lambda: archive_log_lines(logging_server))
     (line,) = archive_log_lines(logging_server)
@@ -214,7 +214,7 @@ def test_log_reports_client_closed(logging_server: Server) -> None:
 
 
 def test_log_reports_shutdown_during_download(logging_server: Server) -> None:
-    with knock(logging_server, f"/archive/{ALBUM}/") as client:
+    with open_request(logging_server, f"/archive/{ALBUM}/") as client:
         read_head(client)
         logging_server.process.send_signal(signal.SIGTERM)
         assert logging_server.process.wait(timeout=60) == 0

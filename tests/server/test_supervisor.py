@@ -13,7 +13,7 @@ from typing import NoReturn
 import psutil
 import pytest
 
-from tests.helpers.raw_clients import BROKEN_OFF, knock, linked_noise, read_head, stalled_curl, tree_of
+from tests.helpers.raw_clients import BROKEN_OFF, linked_noise, open_request, read_head, stalled_curl, tree_of
 from tests.helpers.servers import Server, eventually, fetch, running_server, tool
 from tornado_archiver.server import supervisor
 from tornado_archiver.server.supervisor import Generation, ProcessSpec, Supervisor
@@ -106,7 +106,7 @@ def connections_of_burst(server: Server) -> list[int]:
     """Open 80 downloads at once and return the number of each worker's connections."""
     assert eventually(lambda: not any(connection_counts(server)), timeout_s=60)
     with ExitStack() as stack:
-        clients = [stack.enter_context(knock(server, LINK)) for _ in range(80)]
+        clients = [stack.enter_context(open_request(server, LINK)) for _ in range(80)]
         for client in clients:
             read_head(client)
         counts = connection_counts(server)
@@ -211,7 +211,7 @@ def test_zip_program_ends_with_worker(server: Server, backend: str, end: Callabl
 
 
 def test_killed_supervisor_frees_its_address(photos: Path) -> None:
-    with running_server(photos, "--workers", "2") as server, knock(server, LINK) as client:
+    with running_server(photos, "--workers", "2") as server, open_request(server, LINK) as client:
         read_head(client)
         assert eventually(lambda: len(server.workers) == 2)
         workers = server.workers

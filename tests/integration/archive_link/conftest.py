@@ -24,8 +24,8 @@ def photos(tmp_path: Path) -> Path:
         directory.mkdir(parents=True)
         (directory / "1.jpg").write_bytes(b"a picture")
     (root / "empty").mkdir()
-    (root / "litter").mkdir()
-    (root / "litter" / "Thumbs.db").touch()
+    (root / "junk").mkdir()
+    (root / "junk" / "Thumbs.db").touch()
     (root / "file").write_bytes(b"a file")
     (root / "out").symlink_to(tmp_path / "outside")
     (root / "link").symlink_to(ALBUM)
@@ -52,7 +52,7 @@ def settings() -> dict[str, Any]:
 
 @pytest.fixture
 def storage(request: pytest.FixtureRequest, photos: Path) -> Storage | None:
-    """What stands in for the photos directory, made by the parameter of a test that wants one."""
+    """A replacement of the photos directory, created by the parameter of the test."""
     make = getattr(request, "param", None)
     return make(photos) if make else None
 

@@ -1,4 +1,4 @@
-"""The album of a link, what a link to it gives in each format, and how to read the answer."""
+"""The album of a link, what a link to it gives in each format, and how to read the response."""
 
 import io
 import tarfile
@@ -22,12 +22,12 @@ KNOWN_LENGTH = ("stored-zip", "tar")
 
 
 async def get(client: AsyncHTTPClient, url: str, **options: Any) -> HTTPResponse:
-    """The answer, whatever its status."""
+    """The response, whatever its status."""
     return await client.fetch(HTTPRequest(url, request_timeout=60, **options), raise_error=False)
 
 
 def head_of(answer: HTTPResponse) -> dict[str, str]:
-    """Without what says when it was sent and how it is delimited."""
+    """Return the headers without Date and those that frame the body."""
     head = dict(answer.headers.get_all())
     for name in ("Date", "X-Request-Id", "Transfer-Encoding", "Connection"):
         head.pop(name, None)

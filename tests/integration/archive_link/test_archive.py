@@ -1,4 +1,4 @@
-"""What a link to an archive answers: every head, every format, over real sockets."""
+"""Responses to archive links: headers and bodies of all formats, over real sockets."""
 
 from pathlib import Path
 
@@ -72,7 +72,7 @@ async def test_head_does_not_pack(base_url: str, photos: Path) -> None:
 
 
 async def test_keep_alive_connection_serves_an_archive_after_head(base_url: str) -> None:
-    """What HEAD leaves on the connection is nothing, so the next answer starts where it should."""
+    """HEAD leaves no body on the connection, so the next answer starts where it should."""
     link = f"/archive/{ALBUM}/"
     answer = await ask(base_url, request(link, method="HEAD") + request(link, headers=SHORT_LIVED))
     assert answer.body.startswith(b"HTTP/1.1 200 OK\r\n")

@@ -1,4 +1,4 @@
-"""What else can be asked: other methods, whole addresses, bodies, the home page."""
+"""Other requests: methods, absolute targets, bodies, the home page."""
 
 import pytest
 from tornado.httpclient import AsyncHTTPClient

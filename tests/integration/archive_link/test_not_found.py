@@ -46,7 +46,7 @@ NOT_THERE = {
     "a link within": "/archive/link/",
     "a link to nothing": "/archive/nowhere/",
     "empty": "/archive/empty/",
-    "nothing to pack in it": "/archive/litter/",
+    "nothing to pack in it": "/archive/junk/",
     "no hash": "/archive/",
     "no hash nor slash": "/archive",
     "two slashes": "/archive//",
@@ -65,7 +65,7 @@ NOT_THERE = {
 @pytest.mark.parametrize("backend", ["tar.gz"])
 @pytest.mark.parametrize("path", NOT_THERE.values(), ids=NOT_THERE.keys())
 async def test_missing_archive_returns_the_404_of_an_unknown_hash(base_url: str, path: str) -> None:
-    """Byte for byte: an answer that differed would tell what is on the disk."""
+    """Byte for byte: a different response would reveal what is on the disk."""
     for accept in (f"Accept: {BROWSER}\r\n", "Accept: */*\r\n", ""):
         unknown = await ask(base_url, request("/archive/unknown/", headers=accept + SHORT_LIVED))
         assert unknown.status == 404

@@ -1,4 +1,4 @@
-"""Clients that could not tell a broken archive from a whole one, by what the proxies say of them in Via."""
+"""Clients that could not detect an aborted archive, as the proxies declare in Via."""
 
 import pytest
 
@@ -14,7 +14,7 @@ LINK = f"/archive/{ALBUM}/"
 
 
 async def ask_via(base_url: str, *via: str, path: str = LINK, method: str = "GET", more: str = "") -> Answer:
-    """The answer to a request with a Via line for each value."""
+    """The response to a request with a Via line for each value."""
     lines = "".join(f"Via: {value}\r\n" for value in via)
     return await ask(base_url, request(path, method=method, headers=lines + more + SHORT_LIVED))
 
@@ -34,7 +34,7 @@ async def ask_via(base_url: str, *via: str, path: str = LINK, method: str = "GET
         ["1.1 outer,1.0 inner"],
         ["2.0 outer", "HTTP/1.0 inner"],
         [", , 1.0\tinner (its version, and more)"],
-        ["1.1 outer (of a client, who sees it)", "1.0 inner"],
+        ["1.1 outer (of a client that sees it)", "1.0 inner"],
         ["1.1 never closed (", "1.0 inner"],
     ],
     ids=str,
@@ -76,7 +76,7 @@ async def test_streaming_archive_via_current_protocol_is_sent(base_url: str, bac
 async def test_streaming_archive_to_http_1_0_proxy_with_newer_client_is_sent(
     base_url: str, backend: str
 ) -> None:
-    """nginx speaks it unless told otherwise, and passes on the reset of a broken archive as what it is."""
+    """nginx uses it by default, and passes on the reset of a broken archive as what it is."""
     answer = await ask(base_url, request(LINK, version="1.0", headers="Via: 1.1 nginx\r\n"))
     assert members(answer.body, backend) == {"1.jpg": b"a picture"}
 
@@ -89,7 +89,7 @@ async def test_seekable_archive_via_any_protocol_is_sent(base_url: str, wanted: 
 
 @pytest.mark.parametrize("backend", ["tar.gz"])
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "expected"),
     [
         ({"formats": ("tar", "stored-zip", "zip")}, b": tar, stored-zip ("),
         ({"formats": ("zip",)}, b"hides errors."),
@@ -97,9 +97,11 @@ async def test_seekable_archive_via_any_protocol_is_sent(base_url: str, wanted: 
     ids=["some", "none"],
 )
 @pytest.mark.parametrize("accept", [BROWSER, "*/*"])
-async def test_old_protocol_page_lists_the_seekable_formats(base_url: str, told: bytes, accept: str) -> None:
+async def test_old_protocol_page_lists_the_seekable_formats(
+    base_url: str, expected: bytes, accept: str
+) -> None:
     body = (await ask_via(base_url, "1.0 nginx", more=f"Accept: {accept}\r\n")).body
-    assert told in body
+    assert expected in body
     assert (b"<html" in body) == (accept == BROWSER)
 
 

@@ -1,4 +1,4 @@
-"""What caches and search engines are told, with every status that a link can have."""
+"""Headers for caches and search engines, with every status of a link."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""When something is wrong on our side: the visitor is told nothing of it, and the log all."""
+"""Server errors: the response has no details, the log has all."""
 
 import asyncio
 import logging
@@ -67,9 +67,9 @@ async def test_server_error_is_logged_and_not_in_the_response(
 
 
 def leaks(answer: Answer) -> list[str]:
-    """What in an answer comes from inside."""
-    told = "\n".join(answer.headers) + answer.body.decode()
-    return re.findall(rf"secret|Traceback|Error\b(?! 500)|/srv|\.py\b|{ALBUM}", told)
+    """Return the parts of a response that reveal internals."""
+    text = "\n".join(answer.headers) + answer.body.decode()
+    return re.findall(rf"secret|Traceback|Error\b(?! 500)|/srv|\.py\b|{ALBUM}", text)
 
 
 @pytest.mark.parametrize("backend", ["tar.gz"])
@@ -84,7 +84,7 @@ async def test_server_error_log_does_not_contain_the_hash(
 
 
 class Slow(Storage):
-    """Says when it is asked, and answers when it is told to."""
+    """Sets `asked` when a scan starts, and waits for `go_on`."""
 
     def __init__(self, photos: Path) -> None:
         self._storage = LocalStorage(photos, SourceFilter())
@@ -110,11 +110,11 @@ async def test_disconnect_before_the_response_is_client_closed(
     await writer.wait_closed()
     await asyncio.sleep(0.1)  # for the server to see it go
     storage.go_on.set()
-    assert await asyncio.to_thread(eventually, lambda: told(caplog))
-    assert [record.levelname for record in told(caplog)] == ["INFO"]
+    assert await asyncio.to_thread(eventually, lambda: records_of_service(caplog))
+    assert [record.levelname for record in records_of_service(caplog)] == ["INFO"]
     assert " client_closed" in caplog.text
 
 
-def told(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
-    """By the service: in Python's development mode asyncio tells of whatever takes longer than 0.1 s."""
+def records_of_service(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    """Without those of asyncio, which in development mode reports each step longer than 0.1 s."""
     return [record for record in caplog.records if record.name.startswith("tornado_archiver")]

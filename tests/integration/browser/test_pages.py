@@ -138,8 +138,8 @@ def brightness(page: Page, of: str) -> float:
 def test_page_loads_nothing_else_and_logs_no_errors(page: Page, path: str) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
+    messages: list[str] = []
+    page.on("console", lambda message: messages.append(message.text))
     page.goto(path, wait_until="networkidle")
     assert [url for url in asked if not url.startswith("data:")] == [page.url]
-    assert [line for line in said if "404" not in line] == []
+    assert [line for line in messages if "404" not in line] == []

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from tests.helpers.proxies import nginx
-from tests.helpers.resume_clients import ALBUM, LINK, MIB, etag_of, says_206, serving
+from tests.helpers.resume_clients import ALBUM, LINK, MIB, etag_of, logged_206, serving
 from tests.helpers.servers import contents, contents_of_zip, eventually, fetch, missing, running_server
 from tests.integration.browser.test_pages import ARGUMENTS
 from tornado_archiver.testing import trees
@@ -26,7 +26,7 @@ SLOWLY = ("--enable-response-delay", "--response-delay", "0.6", "--enable-loggin
 
 
 class Downloads:
-    """What Chromium tells about the downloads of its only page, and where it puts them."""
+    """The downloads of the only page of Chromium, and their files."""
 
     def __init__(self, page: Page, directory: Path) -> None:
         self.page = page
@@ -108,7 +108,7 @@ def test_browser_shows_the_download_size_at_once(downloads: Downloads, photos: P
     assert_whole(downloads.saved(), photos)
 
 
-# Somebody holds the address meanwhile: Chromium asks again by itself, with Range and If-Range
+# The address stays bound, so Chromium requests the rest automatically, with Range and If-Range
 
 
 def test_browser_resumes_after_a_worker_was_killed(downloads: Downloads, photos: Path) -> None:
@@ -117,7 +117,7 @@ def test_browser_resumes_after_a_worker_was_killed(downloads: Downloads, photos:
         downloads.wait_until_under_way()
         server.worker.kill()
         assert downloads.outcome() == "completed"
-        assert eventually(lambda: says_206(server))
+        assert eventually(lambda: logged_206(server))
     assert_whole(downloads.saved(), photos)
 
 
@@ -133,7 +133,7 @@ def test_browser_resumes_after_a_restart_by_systemd(
             server.process.wait(timeout=TIMEOUT_S)
         with running_server(photos, "--enable-logging", handed=held) as server:
             assert downloads.outcome() == "completed"
-            assert eventually(lambda: says_206(server))
+            assert eventually(lambda: logged_206(server))
     assert_whole(downloads.saved(), photos)
 
 
@@ -153,11 +153,11 @@ def test_browser_resumes_from_another_server(
         first.process.send_signal(stop)
         first.process.wait(timeout=TIMEOUT_S)
         assert downloads.outcome() == "completed"
-        assert eventually(lambda: says_206(one) or says_206(other))
+        assert eventually(lambda: logged_206(one) or logged_206(other))
     assert_whole(downloads.saved(), photos)
 
 
-# Nobody does: while it is refused, Chromium gives up and leaves the rest to the person
+# The address is not bound: Chromium gives up after a refused connection, and the user has to resume
 
 
 @pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
@@ -174,14 +174,14 @@ def test_browser_resumes_by_hand_after_a_restart(
     with running_server(photos, "--enable-logging", port=server.port) as server:
         downloads.resume()
         assert eventually(downloads.saved, TIMEOUT_S)
-        assert eventually(lambda: says_206(server))
+        assert eventually(lambda: logged_206(server))
     assert_whole(downloads.saved(), photos)
 
 
 def test_browser_restarts_the_download_of_a_changed_archive(
     downloads: Downloads, photos: Path, tmp_path: Path
 ) -> None:
-    """Never half of the one and half of the other."""
+    """The file is never a mix of two archives."""
     changing = tmp_path / "photos"
     shutil.copytree(photos, changing)
     with running_server(changing, *SLOWLY) as server:

@@ -1,4 +1,4 @@
-"""A real Chromium on the admin's page, as wide as a phone: it follows what runs, by itself."""
+"""The status page in Chromium, as wide as a phone: it follows the downloads automatically."""
 
 import re
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.helpers.admin_client import Admin, administered
-from tests.helpers.raw_clients import knock, linked_noise, read_head, request
+from tests.helpers.raw_clients import linked_noise, open_request, read_head, request
 from tests.helpers.servers import eventually, tool
 from tests.integration.browser.test_pages import PHONE, browser
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 
 ALBUM = "5f2c1e0b9a7d4c3e8f6a1b2c3d4e5f60"
 SETTINGS = ("--formats", "tar.gz", "--max-downloads", "2", "--rate-limit", "2MiB", "--queue-timeout", "5m")
-# Whatever is waited for: the page is made anew each second, or with a new load after five
+# Longer than the interval of the page: a second, or five without scripts
 SOON_MS = 30_000
 LINK = f"/archive/{ALBUM}/"
 
@@ -34,38 +34,38 @@ def admin(tmp_path: Path) -> Iterator[Admin]:
 
 @contextmanager
 def downloading(admin: Admin) -> Iterator[None]:
-    """A visitor who takes all that comes, which is a thirty-second of the archive each second."""
+    """A client that takes all that comes, which is a thirty-second of the archive each second."""
     command = [tool("curl"), "-sS", "--noproxy", "*", "-o", "/dev/null", admin.server.url(LINK)]
-    with subprocess.Popen(command) as visitor:
+    with subprocess.Popen(command) as client:
         try:
             yield
         finally:
-            visitor.kill()
+            client.kill()
 
 
 @pytest.fixture
-def said() -> list[str]:
-    """What the console of the page says."""
+def messages() -> list[str]:
+    """The messages of the console of the page."""
     return []
 
 
 @pytest.fixture
-def page(browser: Browser, admin: Admin, said: list[str]) -> Iterator[Page]:
+def page(browser: Browser, admin: Admin, messages: list[str]) -> Iterator[Page]:
     base_url = f"http://127.0.0.1:{admin.port}"
     with browser.new_context(base_url=base_url, viewport=PHONE, is_mobile=True) as context:
         page = context.new_page()
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("console", lambda message: messages.append(message.text))
+        page.on("pageerror", lambda error: messages.append(str(error)))
         yield page
 
 
-def test_status_page_shows_progress(page: Page, admin: Admin, said: list[str]) -> None:
+def test_status_page_shows_progress(page: Page, admin: Admin, messages: list[str]) -> None:
     page.goto("/status")
     expect(page.get_by_text("No active downloads.")).to_be_visible()
     with downloading(admin):
         expect(page.locator(".download")).to_have_count(1, timeout=SOON_MS)
         percent = page.locator(".percent")
-        for _ in range(2):  # it moves without anybody touching the page
+        for _ in range(2):  # it changes without interaction
             expect(percent).not_to_have_text(percent.inner_text(), timeout=SOON_MS)
         card = page.locator(".download").inner_text()
         assert re.search(r"5f2c1e…\s+stored-zip", card)
@@ -74,22 +74,22 @@ def test_status_page_shows_progress(page: Page, admin: Admin, said: list[str]) -
         assert "127.0.0.1" in card
         assert ALBUM[6:] not in page.content()
     expect(page.locator(".download")).to_have_count(0, timeout=SOON_MS)
-    assert said == []
+    assert messages == []
 
 
 def test_status_page_with_many_downloads_does_not_scroll_sideways(
-    page: Page, admin: Admin, said: list[str]
+    page: Page, admin: Admin, messages: list[str]
 ) -> None:
     with (
-        knock(admin.server, "/healthz") as part,
-        knock(admin.server, f"{LINK}?format=tar.gz") as packed,
+        open_request(admin.server, "/healthz") as part,
+        open_request(admin.server, f"{LINK}?format=tar.gz") as packed,
     ):
         read_head(part)
         ranges = ",".join(f"{start}-{start + 10}" for start in range(100_000, 100_300, 20))
         part.sendall(request(LINK, headers=f"X-Request-ID: {'i' * 64}\r\nRange: bytes={ranges},200000-\r\n"))
         read_head(part)
         read_head(packed)
-        with knock(admin.server, LINK):
+        with open_request(admin.server, LINK):
             assert eventually(lambda: admin.status()["queued"] == 1)
             page.goto("/status")
             expect(page.locator(".download").get_by_text("Queued")).to_be_visible()
@@ -98,7 +98,7 @@ def test_status_page_with_many_downloads_does_not_scroll_sideways(
             assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
             page.wait_for_timeout(1500)
             assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
-    assert said == []
+    assert messages == []
 
 
 def test_status_page_without_connection_shows_a_notice(page: Page, admin: Admin) -> None:

@@ -71,7 +71,7 @@ async def read_answer(reader: asyncio.StreamReader, *, has_body: bool) -> Answer
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """For localhost, signed by itself; and its key."""
+    """A self-signed certificate for localhost, and its key."""
     place = tmp_path_factory.mktemp("certificate")
     certificate, key = place / "certificate.pem", place / "key.pem"
     options = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=localhost"

@@ -72,12 +72,12 @@ async def test_source_change_changes_the_etag(
 @pytest.mark.parametrize("backend", ["stored-zip"], indirect=True)
 async def test_change_of_skipped_files_keeps_the_etag(base_url: str, photos: Path) -> None:
     before = head_of(await get(base_url, method="HEAD"))["Etag"]
-    litter = photos / ALBUM / "Thumbs.db"
-    litter.touch()
+    junk = photos / ALBUM / "Thumbs.db"
+    junk.touch()
     try:
         assert head_of(await get(base_url, method="HEAD"))["Etag"] == before
     finally:
-        litter.unlink()
+        junk.unlink()
 
 
 @pytest.mark.usefixtures("http_server")

@@ -166,7 +166,7 @@ async def test_several_ranges_return_parts_in_requested_order(
 
 def parts_of(answer: Answer) -> list[email.message.Message]:
     head = head_of(answer)
-    assert "Content-Range" not in head, "that stands in the parts"
+    assert "Content-Range" not in head, "it is in the parts"
     message = email.message_from_bytes(f"Content-Type: {head['Content-Type']}\r\n\r\n".encode() + answer.body)
     assert message.get_content_type() == "multipart/byteranges"
     assert not message.defects

@@ -1,4 +1,4 @@
-"""Streamed archives: no ranges, and nobody can know them already."""
+"""Streaming archives: no ranges and no validators."""
 
 from email.utils import formatdate
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.raw_clients import knock, linked_noise, read_head, rest_of
+from tests.helpers.raw_clients import linked_noise, open_request, read_head, rest_of
 from tests.helpers.servers import eventually, running_server
 
 
@@ -15,7 +15,7 @@ def test_shutdown_waits_until_client_has_received_last_byte(tmp_path: Path, back
     options = ("--drain-timeout", "1h", "--backend", backend)
     with (
         running_server(tmp_path, *options) as server,
-        knock(server, "/archive/album/", headers="Connection: close\r\n") as client,
+        open_request(server, "/archive/album/", headers="Connection: close\r\n") as client,
     ):
         body = read_head(client).partition(b"\r\n\r\n")[2]
         server.process.terminate()

@@ -1,4 +1,4 @@
-"""Visitors who get a large file and do not read on, and what they got when they do."""
+"""Clients that stop reading a large file, and what they receive later."""
 
 import fcntl
 import socket
@@ -11,10 +11,10 @@ LINK = "/archive/album/"
 BACKENDS = ("stored-zip", "tar")
 
 
-def all_of(visitor: socket.socket) -> bytes:
+def all_of(client: socket.socket) -> bytes:
     """All up to the end of the connection; ConnectionResetError when that is broken off."""
     data = bytearray()
-    while part := visitor.recv(MIB):
+    while part := client.recv(MIB):
         data += part
     return bytes(data)
 
@@ -23,13 +23,13 @@ def body_of(data: bytes) -> bytes:
     return data.partition(b"\r\n\r\n")[2]
 
 
-def at_rest(visitor: socket.socket) -> bool:
-    """Whether nothing more comes as long as the visitor does not read."""
-    before = unread(visitor)
+def at_rest(client: socket.socket) -> bool:
+    """Whether nothing more comes as long as the client does not read."""
+    before = unread(client)
     time.sleep(0.2)
-    return unread(visitor) == before > 0
+    return unread(client) == before > 0
 
 
-def unread(visitor: socket.socket) -> int:
-    count: int = struct.unpack("i", fcntl.ioctl(visitor, termios.FIONREAD, bytes(4)))[0]
+def unread(client: socket.socket) -> int:
+    count: int = struct.unpack("i", fcntl.ioctl(client, termios.FIONREAD, bytes(4)))[0]
     return count

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.raw_clients import ask, knock, request
+from tests.helpers.raw_clients import ask, open_request, request
 from tests.helpers.servers import eventually, running_server
 from tests.integration.sendfile.stalling import BACKENDS, LINK, MIB, all_of, at_rest
 from tornado_archiver.testing import trees
@@ -21,11 +21,11 @@ def test_file_that_shrinks_in_a_slice_aborts_the_download(tmp_path: Path, backen
     with running_server(tmp_path, "--backend", backend) as server:
         process = server.worker
         descriptors = process.num_fds()
-        with knock(server, LINK) as visitor:
-            assert eventually(lambda: at_rest(visitor))
+        with open_request(server, LINK) as client:
+            assert eventually(lambda: at_rest(client))
             os.truncate(tmp_path / "album" / "1.jpg", left)
             with pytest.raises(ConnectionResetError):
-                all_of(visitor)
+                all_of(client)
         assert eventually(lambda: "ERROR" in server.log())
         (line,) = [line for line in server.log().splitlines() if "ERROR" in line]
         assert re.search(r"GET /archive/album/: aborted after \d+ bytes: .*(shrank|changed)", line)
@@ -44,6 +44,6 @@ async def test_disk_error_in_a_slice_is_failed(
     monkeypatch.setattr(os, "sendfile", fail)
     with pytest.raises(ConnectionResetError):
         await ask(base_url, request(LINK, headers="Connection: close\r\n"))
-    (told,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
-    assert re.search(r"aborted after \d+ bytes: a file cannot be sent: Input/output error", told)
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert re.search(r"aborted after \d+ bytes: a file cannot be sent: Input/output error", line)
     assert "failed (source unreadable)" in caplog.text

@@ -1,4 +1,4 @@
-"""What the albums hold, and clients that read a part of an archive and stand still."""
+"""Contents of the albums, and clients that read a part of an archive and stall."""
 
 import socket
 from contextlib import ExitStack, suppress

@@ -17,7 +17,7 @@ READ_BYTES = 2_500_000
 
 
 def rest_of(server: Server, path: str, album: str) -> bytes:
-    """What comes behind READ_BYTES after the server has closed the album."""
+    """Return the rest after READ_BYTES, after the server has closed the album."""
     with ExitStack() as clients:
         client = stand_still(server, path, clients, after=READ_BYTES)
         assert has_closed(server, album)
