@@ -29,7 +29,7 @@ def measure_resources(server: Server, admin_port: int) -> Resources:
         descriptors=sum(worker.num_fds() for worker in workers),
         threads=sum(max(0, worker.num_threads() - _IDLE_THREADS) for worker in workers),
         programs=sum(len(worker.children(recursive=True)) for worker in workers),
-        downloads=status["running"] + status["waiting"],
+        downloads=status["running"] + status["queued"],
         memory=sum(worker.memory_info().rss for worker in workers),
     )
 

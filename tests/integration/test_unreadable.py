@@ -160,7 +160,7 @@ def test_archive_changes_when_all_files_become_readable(server: Server, photos: 
 def test_unreadable_files_are_logged_once_without_the_hash(photos: Path) -> None:
     with unprivileged_server(photos, "report") as server:
         fetch(server.port, link("tar"))
-        (line,) = (line for line in server.log().splitlines() if "left out" in line)
+        (line,) = (line for line in server.log().splitlines() if "skipped" in line)
     assert "WARNING '9d1e5f…': skipped (unreadable): " in line
     assert all(f"'{name}'" in line for name in LEFT_OUT)
     assert ALBUM not in line

@@ -1,4 +1,4 @@
-"""What a download is called: one name of stem and suffix that any system can hold."""
+"""The file name of a download: a stem and a suffix that every system can hold."""
 
 import pytest
 from hypothesis import given
