@@ -1,4 +1,4 @@
-"""Backends by name: what is refused, and in which words."""
+"""The registry of backends: lookup by name, and the errors for invalid backends."""
 
 import sys
 from importlib.metadata import EntryPoint
@@ -25,7 +25,7 @@ class Good(Backend):
         raise NotImplementedError
 
 
-class Other(Good):
+class SameName(Good):
     pass
 
 
@@ -33,13 +33,13 @@ class Misnamed(Good):
     name = "bad"
 
 
-class Unopened(Backend):
+class WithoutOpen(Backend):
     name = "good"
     media_type = "application/x-good"
     extension = ".good"
 
 
-class Nameless(Backend):
+class WithoutName(Backend):
     media_type = "application/x-good"
     extension = ".good"
 
@@ -47,15 +47,15 @@ class Nameless(Backend):
         raise NotImplementedError
 
 
-class Typeless(Good):
+class WithoutMediaType(Good):
     media_type = None  # type: ignore[assignment]
 
 
-class Endless(Good):
+class WithoutExtension(Good):
     extension = 7  # type: ignore[assignment]
 
 
-class Ended(Good):
+class ExitsOnCreation(Good):
     def __init__(self, options: BackendOptions) -> None:
         sys.exit("no licence")
 
@@ -70,11 +70,11 @@ class PlainOpen(Good):
         raise NotImplementedError
 
 
-class NoBackend:
+class NotABackend:
     name, media_type, extension = "good", "application/x-good", ".good"
 
 
-def make() -> Backend:
+def create_backend() -> Backend:
     return Good(OPTIONS)
 
 
@@ -85,26 +85,26 @@ def point(value: str, name: str = "good") -> EntryPoint:
     return EntryPoint(name, value if ":" in value else f"{__name__}:{value}", GROUP)
 
 
-def test_a_backend_is_made_with_its_options() -> None:
+def test_created_backend_has_the_options() -> None:
     registry = Registry([point("Good"), *builtin()])
-    made = registry.create("good", OPTIONS)
-    assert type(made) is Good
-    assert made.options is OPTIONS
-    assert registry.create("good", OPTIONS) is not made
+    backend = registry.create("good", OPTIONS)
+    assert type(backend) is Good
+    assert backend.options is OPTIONS
+    assert registry.create("good", OPTIONS) is not backend
 
 
-def test_the_names_are_listed_in_order() -> None:
+def test_names_are_sorted() -> None:
     registry = Registry([point("Good", name) for name in ("zip", "7z", "tar")])
     assert registry.names() == ["7z", "tar", "zip"]
 
 
 @pytest.mark.parametrize("name", [entry.name for entry in builtin()])
-def test_every_backend_in_the_box_can_be_had(name: str) -> None:
-    made = Registry(builtin()).create(name, OPTIONS)
-    assert made.name == name
+def test_built_in_backend_is_created(name: str) -> None:
+    backend = Registry(builtin()).create(name, OPTIONS)
+    assert backend.name == name
 
 
-def test_an_unknown_name_is_told_with_those_there_are() -> None:
+def test_unknown_name_raises_error_with_known_names() -> None:
     with pytest.raises(BackendLoadError, match=r"no backend 'rar'; there are: good, tar\.gz, zip$"):
         Registry([*map(point, ["Good"]), point("Good", "zip"), point("Good", "tar.gz")]).create(
             "rar", OPTIONS
@@ -112,71 +112,71 @@ def test_an_unknown_name_is_told_with_those_there_are() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "Good", "good ", "__class__"])
-def test_a_name_is_taken_to_the_letter(name: str) -> None:
+def test_name_is_matched_exactly(name: str) -> None:
     with pytest.raises(BackendLoadError):
         Registry([point("Good")]).create(name, OPTIONS)
 
 
-def test_two_backends_of_one_name_are_refused() -> None:
-    with pytest.raises(BackendLoadError, match=r"two backends are called 'good'.*Good.*Other.*uninstall one"):
-        Registry([point("Good"), point("Other")]).create("good", OPTIONS)
+def test_requested_name_of_two_backends_raises() -> None:
+    with pytest.raises(BackendLoadError, match=r"two backends are called 'good'.*Good.*SameName.*uninstall"):
+        Registry([point("Good"), point("SameName")]).create("good", OPTIONS)
 
 
-def test_two_backends_of_a_name_that_nobody_asks_for_do_no_harm() -> None:
-    registry = Registry([*builtin(), point("Good"), point("Other")])
+def test_unrequested_name_of_two_backends_is_ignored() -> None:
+    registry = Registry([*builtin(), point("Good"), point("SameName")])
     assert registry.create("tar", OPTIONS).name == "tar"
     assert registry.names() == ["good", "stored-zip", "tar", "tar.gz", "zip"]
 
 
-def test_an_installed_backend_may_not_replace_one_in_the_box() -> None:
+def test_installed_backend_with_built_in_name_raises() -> None:
     with pytest.raises(BackendLoadError, match="two backends are called 'zip'"):
         Registry([*builtin(), point("Good", "zip")]).create("zip", OPTIONS)
 
 
-def test_one_backend_listed_twice_is_one() -> None:
-    """A package that is found by two entries of sys.path is."""
+def test_backend_listed_twice_is_one_backend() -> None:
+    """importlib.metadata lists a package twice if two entries of sys.path lead to it."""
     assert Registry([point("Good"), point("Good")]).names() == ["good"]
 
 
-def test_the_package_at_fault_is_named(tmp_path: Path) -> None:
-    registry = Registry(packaged(tmp_path, good=f"{__name__}:NoBackend"))
-    with pytest.raises(BackendLoadError, match="of package archiver-broken is no backend"):
+def test_error_names_the_package(tmp_path: Path) -> None:
+    registry = Registry(packaged(tmp_path, good=f"{__name__}:NotABackend"))
+    with pytest.raises(BackendLoadError, match="of package archiver-broken is not a backend"):
         registry.create("good", OPTIONS)
-    assert registry.origin("good") == f"{__name__}:NoBackend of package archiver-broken"
+    assert registry.origin("good") == f"{__name__}:NotABackend of package archiver-broken"
 
 
-def test_a_backend_in_the_box_has_no_origin() -> None:
+def test_built_in_backend_has_empty_origin() -> None:
     assert Registry(builtin()).origin("tar") == ""
 
 
 @pytest.mark.parametrize(
-    ("value", "words"),
+    ("value", "message"),
     [
         ("no_such_module_at_all:Good", "cannot be loaded: ModuleNotFoundError"),
         (f"{__name__}:NoSuchThing", "cannot be loaded: AttributeError"),
-        ("NoBackend", "is no backend: it must be a subclass"),
-        ("make", "is no backend"),
-        ("AN_INSTANCE", "is no backend"),
-        ("OPTIONS", "is no backend"),
-        ("Unopened", "with `open` defined"),
-        ("Nameless", "must say its `name`"),
-        ("Typeless", "must say its `media_type`"),
-        ("Endless", "must say its `extension`"),
-        ("Misnamed", "is registered as 'good' but calls itself 'bad'"),
+        ("NotABackend", "is not a backend: it must be a subclass"),
+        ("create_backend", "is not a backend"),
+        ("AN_INSTANCE", "is not a backend"),
+        ("OPTIONS", "is not a backend"),
+        ("WithoutOpen", "with `open` defined"),
+        ("WithoutName", "must define `name`, a string"),
+        ("WithoutMediaType", "must define `media_type`, a string"),
+        ("WithoutExtension", "must define `extension`, a string"),
+        ("Misnamed", "is registered as 'good' but its `name` is 'bad'"),
         ("tornado_archiver.backend:Backend", "with `open` defined"),
-        ("Ended", r"cannot be made: SystemExit\('no licence'\)"),
+        ("ExitsOnCreation", r"cannot be created: SystemExit\('no licence'\)"),
         ("PlainCheck", "must define `check` with `async def`"),
         ("PlainOpen", "must define `open` with `async def`"),
     ],
 )
-def test_what_is_no_backend_is_refused(value: str, words: str) -> None:
-    with pytest.raises(BackendLoadError, match=words) as caught:
+def test_invalid_backend_raises(value: str, message: str) -> None:
+    with pytest.raises(BackendLoadError, match=message) as caught:
         Registry([point(value)]).create("good", OPTIONS)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("attribute", "word"),
+    ("attribute", "value"),
     [
         ("extension", 'no"dot\n'),
         ("extension", "zip"),
@@ -193,24 +193,22 @@ def test_what_is_no_backend_is_refused(value: str, words: str) -> None:
         ("name", "гуд"),
     ],
 )
-def test_a_word_that_would_break_what_it_stands_in_is_refused(
-    monkeypatch: pytest.MonkeyPatch, attribute: str, word: str
-) -> None:
-    monkeypatch.setattr(Good, attribute, word)
+def test_invalid_metadata_raises(monkeypatch: pytest.MonkeyPatch, attribute: str, value: str) -> None:
+    monkeypatch.setattr(Good, attribute, value)
     name = Good.name
     with pytest.raises(BackendLoadError) as caught:
         Registry([point("Good", name)]).create(name, OPTIONS)
-    assert f"{__name__}:Good has the `{attribute}` {word!r}, which must match" in str(caught.value)
+    assert f"{__name__}:Good has the `{attribute}` {value!r}, which must match" in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    "statement", ["raise ZeroDivisionError('told')", "import no_such_module", "1 +", "raise SystemExit(3)"]
+    "statement", ["raise ZeroDivisionError('reason')", "import no_such_module", "1 +", "raise SystemExit(3)"]
 )
-def test_a_backend_that_cannot_be_imported(
+def test_import_error_raises_on_request_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, statement: str
 ) -> None:
     (tmp_path / "raises_on_import.py").write_text(statement)
     monkeypatch.syspath_prepend(tmp_path)
-    registry = Registry([point("raises_on_import:Good")])  # as long as nobody asks for it, it does no harm
+    registry = Registry([point("raises_on_import:Good")])  # does not import the module
     with pytest.raises(BackendLoadError, match="raises_on_import:Good cannot be loaded: "):
         registry.create("good", OPTIONS)

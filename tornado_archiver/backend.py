@@ -1,7 +1,7 @@
-"""The interface of a backend: what makes archives of one format.
+"""The interface of a backend, the implementation of one archive format.
 
-A backend author needs this file, `manifest`, `storage` and `errors`; `docs/writing-a-backend.md` shows a
-whole one, and `tornado_archiver.testing` holds the suite that every backend passes.
+The author of a backend needs this file, `source` and `errors`. `docs/writing-a-backend.md` shows a complete
+backend; `tornado_archiver.testing` contains the conformance suite that every backend has to pass.
 """
 
 from abc import ABC, abstractmethod
@@ -14,7 +14,7 @@ from tornado_archiver.source import MAX_CHUNK_BYTES, Chunk, Manifest
 
 @dataclass(frozen=True, slots=True)
 class ByteRange:
-    """The bytes of an archive from `start` up to and without `stop`; 0 <= start < stop <= length."""
+    """A half-open range of the bytes of an archive; 0 <= start < stop <= length."""
 
     start: int
     stop: int
@@ -26,11 +26,11 @@ class ByteRange:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveInfo:
-    """What is known of an archive before its first byte.
+    """The facts of an archive that are known before its first byte.
 
-    `length` is in bytes, None when it shows only at the end. `etag` is a strong validator without its
-    quotes (RFC 9110 8.8.3), None when two packings of the same manifest may differ in a byte.
-    `last_modified` is in whole seconds since the epoch.
+    `length` is in bytes, None if it is known only at the end. `etag` is a strong validator without quotes
+    (RFC 9110 8.8.3), None if two archives of the same manifest can differ in a byte. `last_modified` is in
+    whole seconds since the epoch.
     """
 
     length: int | None = None
@@ -42,9 +42,8 @@ class ArchiveInfo:
 class BackendOptions:
     """The settings that backends share.
 
-    `compress_level`: 0 (fastest) to 9 (smallest); a backend with fewer steps takes the nearest one of its
-    own.
-    `stored_threshold`: the largest file, in bytes, that a planned zip stores plainly.
+    `compress_level`: 0 (fastest) to 9 (smallest); a backend with fewer levels uses the nearest one.
+    `stored_threshold`: the largest file, in bytes, that a seekable zip stores without deflate blocks.
     """
 
     compress_level: int = 6
@@ -52,11 +51,11 @@ class BackendOptions:
 
 
 class Archive(ABC):
-    """One request's archive: the facts first, the bytes after.
+    """The archive of one request.
 
-    `chunk_bytes` is set by the caller before it asks for a chunk: about how many bytes of memory the client
-    is fast enough for. A backend that could hold more SHOULD keep to it. `prepared_bytes` is set by a
-    backend that prepares a chunk while the one before is sent: what that one takes.
+    `chunk_bytes` is set by the caller before it requests a chunk: the approximate size, in bytes of memory,
+    that suits the speed of the client. A backend SHOULD NOT produce larger chunks. `prepared_bytes` is set by
+    a backend that prepares a chunk while the previous one is sent: the size of the prepared chunk, in bytes.
     """
 
     info: ArchiveInfo
@@ -65,24 +64,24 @@ class Archive(ABC):
 
     @abstractmethod
     def chunks(self, byte_range: ByteRange | None = None) -> AsyncGenerator[Chunk, None]:
-        """The archive's bytes, in pieces: bytes of 1 byte to about 1 MiB, or slices of files.
+        """Yield the bytes of the archive: bytes of length 1 to about 1 MiB, or slices of files.
 
-        Called once for each range that is wanted, one after the other, and once more for the rest of a range
-        when a client reads on that stood still; `byte_range` is given only when `info.length` is known.
-        Packing starts with the first pull and goes no further ahead than one chunk.
-        The event loop MUST NOT be blocked. When the bytes can no longer be right it MUST raise an
-        ArchiverError as soon as that is known, and MUST NOT end short. After `aclose()` or cancellation no
-        process, thread or descriptor of it may be left.
+        The caller iterates over one range after another, never over two at once. It calls again for the rest
+        of a range when a stalled client resumes reading. `byte_range` is None if `info.length` is unknown.
+        Packing starts with the first chunk and runs at most one chunk ahead.
+
+        The generator MUST NOT block the event loop. It MUST raise an ArchiverError as soon as the archive
+        cannot be completed correctly, and MUST NOT end short. After `aclose()` or cancellation it MUST NOT
+        leave a process, thread or descriptor behind.
         """
 
 
 class Backend(ABC):
-    """Maker of one format. One instance serves all requests, so it keeps nothing of any of them.
+    """Implementation of one archive format. One instance serves all requests, so it holds no request state.
 
-    `name` is what `--backend` and `?format=` call it, `extension` ends the download's file name. It is made
-    and
-    checked in one process, and serves in others that are forked from that one, each with an event loop of its
-    own: no threads, locks, pools and connections before the first `open`.
+    `name` is the value of `--backend` and `?format=`, `extension` is the end of the download's file name. One
+    process creates and checks the instance; others, which are forked from it and have separate event loops,
+    use it. So a backend MUST NOT create threads, locks, pools or connections before the first `open`.
     """
 
     name: ClassVar[str]
@@ -93,12 +92,16 @@ class Backend(ABC):
         self.options = options
 
     async def check(self) -> None:
-        """Whether it can work here. Called at the start, when settings are read again, and by the admin's
-        process whenever somebody asks whether the service is ready, which may be twice at once. It MUST NOT
-        block, and has 2 seconds. Raises BackendUnavailableError that says what to install."""
+        """Raise BackendUnavailableError, with the name of the package to install, if the backend cannot work.
+
+        Called at start, at a reload, and by the admin process for each readiness request; calls may overlap.
+        It MUST NOT block the event loop, and has to return within 2 seconds.
+        """
         return
 
     @abstractmethod
     async def open(self, manifest: Manifest) -> Archive:
-        """Settle the facts of the archive of `manifest`; read no content and start no program yet. Raises
-        BackendError when the format cannot say what is in the manifest, which is a 500 to the visitor."""
+        """Return the archive of `manifest`, without reading contents or starting a process.
+
+        Raise BackendError if the format cannot represent the manifest; the client then receives a 500.
+        """

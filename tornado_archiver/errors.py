@@ -1,87 +1,87 @@
-"""Everything that can go wrong, by name.
+"""The exceptions of the service, one class for each cause.
 
-Rule 1: an error here knows no HTTP; `tornado_archiver.web.error_pages` alone turns it into an answer.
-Rule 2: its text is for the log and the terminal; a visitor never sees it. It names members, never the
-directory they are in, because the directory's name is the key to it.
+Rule 1: an exception does not know HTTP; only `tornado_archiver.web.error_pages` maps it to a response.
+Rule 2: its text is for the log and the terminal and is never sent to a client. It names members, but never
+the source directory, because the name of that directory is the secret that protects it.
 """
 
 from typing import ClassVar
 
 
 class ArchiverError(Exception):
-    """Base of every error that this service raises on purpose. `reason` is what the log and the metrics
-    call it."""
+    """Base class of the errors of this service. `reason` is the value in the log and in metric labels."""
 
     reason: ClassVar[str] = "error"
 
 
 class SettingsError(ArchiverError):
-    """A setting cannot be used: the text names it, where its value came from and what is allowed."""
+    """A setting has an invalid value. The text names the setting, the origin of its value and the allowed
+    values."""
 
 
 class SourceNotFoundError(ArchiverError):
-    """No directory that may be packed has this name, or there is nothing in it to pack."""
+    """The hash does not name a directory that is served, or the directory has nothing to pack."""
 
     reason = "not found"
 
 
 class BadSignatureError(SourceNotFoundError):
-    """The link has to be signed and is not, or not with one of the keys. A visitor cannot tell this from a
-    directory that does not exist."""
+    """The link is not signed with one of the configured keys. The client receives the same 404 as for a
+    directory that does not exist, so that it cannot probe for hashes."""
 
     reason = "bad signature"
 
 
 class LinkExpiredError(ArchiverError):
-    """The link is signed with one of the keys, and its time is over."""
+    """The link is signed with one of the keys, and has expired."""
 
     reason = "expired"
 
 
 class StorageUnavailableError(ArchiverError):
-    """The photos root itself cannot be read, so nothing can be said about any directory in it."""
+    """The photos root is unreadable, so whether a directory in it exists is unknown."""
 
     reason = "storage unavailable"
 
 
 class SourceUnreadableError(ArchiverError):
-    """Something in the source directory exists and cannot be read."""
+    """A file or directory in the source exists, and reading it fails."""
 
     reason = "source unreadable"
 
 
 class SourceChangedError(ArchiverError):
-    """A file is no longer what the manifest says: gone, replaced, grown, shrunk or touched."""
+    """A file differs from its manifest entry: removed, replaced, grown, truncated or modified."""
 
     reason = "source changed"
 
 
 class SourceGoneError(SourceChangedError):
-    """A file or directory is gone, or something else has its name."""
+    """A file or directory was removed, or its name now belongs to something else."""
 
 
 class TooManyDownloadsError(ArchiverError):
-    """As many downloads run and wait as may; `retry_after_s` is when to come back, in seconds."""
+    """All slots and the queue are full. `retry_after_s` is the value of Retry-After, in seconds."""
 
     reason = "too many downloads"
     retry_after_s = 30
 
 
 class ArchiveTooLargeError(ArchiverError):
-    """The directory holds more than one archive may."""
+    """The source exceeds `max-entries`, `max-bytes` or the maximum length of a path."""
 
     reason = "too large"
 
 
 class BackendError(ArchiverError):
-    """The archive cannot be finished for a reason that lies with its maker, not with the source."""
+    """The backend cannot complete the archive; the cause is the backend, not the source."""
 
     reason = "backend error"
 
 
 class BackendUnavailableError(ArchiverError):
-    """A backend cannot work on this machine: the text says what to install."""
+    """A backend does not work on this machine. The text names the package to install."""
 
 
 class BackendLoadError(ArchiverError):
-    """A backend cannot be had under the name asked for: unknown, taken twice, or not a backend."""
+    """A backend cannot be loaded: its name is unknown or ambiguous, or the class is not a backend."""

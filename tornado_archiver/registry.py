@@ -15,14 +15,12 @@ from tornado_archiver.errors import BackendLoadError
 
 GROUP = "tornado_archiver.backends"
 
-# What a backend says of itself stands in settings, links, headers and file names, as it is: other characters
-# may mean something there.
+# Restricted, because these values are used unescaped in settings, links, response headers and file names
 METADATA_PATTERNS = {
     "name": re.compile(r"[a-z0-9][a-z0-9.+-]*"),
     "media_type": re.compile(r"[a-z]+/[a-z0-9.+-]+"),
-    "extension": re.compile(
-        r"(\.[a-z0-9]{1,16}){1,4}"
-    ),  # bounded, because a file name has to hold more than it
+    # bounded, because a file name also contains a stem
+    "extension": re.compile(r"(\.[a-z0-9]{1,16}){1,4}"),
 }
 
 
@@ -39,35 +37,38 @@ def installed_entry_points() -> Iterable[EntryPoint]:
 
 
 class Registry:
-    """Two packages may offer one name as long as nobody asks for it."""
+    """Backends by name. A name that two packages define is an error only when it is requested."""
 
     def __init__(self, entry_points: Iterable[EntryPoint]) -> None:
-        self._offered: dict[str, dict[str, EntryPoint]] = {}  # by name and value: one listed twice is one
+        # by name and value, because sys.path can list the same package twice
+        self._entry_points: dict[str, dict[str, EntryPoint]] = {}
         for point in entry_points:
-            self._offered.setdefault(point.name, {}).setdefault(point.value, point)
+            self._entry_points.setdefault(point.name, {}).setdefault(point.value, point)
 
     def names(self) -> list[str]:
-        return sorted(self._offered)
+        return sorted(self._entry_points)
 
     def create(self, name: str, options: BackendOptions) -> Backend:
-        """The backend of that name. Raises BackendLoadError when there is none or more than one, or it is no
-        backend."""
+        """Return a new backend.
+
+        Raise BackendLoadError if the name is unknown or ambiguous, or the class is not a valid backend.
+        """
         point = self._point(name)
         backend = _load(point)
         try:
             return backend(options)
         except (Exception, SystemExit) as error:
-            raise BackendLoadError(f"backend {_origin(point)} cannot be made: {error!r}") from error
+            raise BackendLoadError(f"backend {_origin(point)} cannot be created: {error!r}") from error
 
     def origin(self, name: str) -> str:
-        """Where an installed backend comes from, as the errors here say it; "" for one in the box."""
+        """Return the class and the package of an installed backend, as in errors; "" for a built-in one."""
         point = self._point(name)
         return _origin(point) if point.dist else ""
 
     def _point(self, name: str) -> EntryPoint:
-        if name not in self._offered:
+        if name not in self._entry_points:
             raise BackendLoadError(f"there is no backend {name!r}; there are: {', '.join(self.names())}")
-        point, *others = self._offered[name].values()
+        point, *others = self._entry_points[name].values()
         if others:
             claims = " and ".join(map(_origin, (point, *others)))
             raise BackendLoadError(f"two backends are called {name!r}: {claims}; uninstall one of them")
@@ -76,38 +77,39 @@ class Registry:
 
 def _load(point: EntryPoint) -> type[Backend]:
     try:
-        found = point.load()
+        backend = point.load()
     except (Exception, SystemExit) as error:  # some modules are scripts that end with sys.exit()
         raise BackendLoadError(f"backend {_origin(point)} cannot be loaded: {error!r}") from error
-    if not (inspect.isclass(found) and issubclass(found, Backend)) or inspect.isabstract(found):
+    if not (inspect.isclass(backend) and issubclass(backend, Backend)) or inspect.isabstract(backend):
         raise BackendLoadError(
-            f"backend {_origin(point)} is no backend: it must be a subclass of"
+            f"backend {_origin(point)} is not a backend: it must be a subclass of"
             " tornado_archiver.backend.Backend with `open` defined"
         )
-    _validate_metadata(found, point)
-    _validate_coroutines(found, point)
-    return found
+    _validate_metadata(backend, point)
+    _validate_coroutines(backend, point)
+    return backend
 
 
-def _validate_metadata(found: type[Backend], point: EntryPoint) -> None:
-    for attribute, allowed in METADATA_PATTERNS.items():
-        word = getattr(found, attribute, None)
-        if not isinstance(word, str):
-            raise BackendLoadError(f"backend {_origin(point)} must say its `{attribute}`")
-        if not allowed.fullmatch(word):
+def _validate_metadata(backend: type[Backend], point: EntryPoint) -> None:
+    for attribute, pattern in METADATA_PATTERNS.items():
+        value = getattr(backend, attribute, None)
+        if not isinstance(value, str):
+            raise BackendLoadError(f"backend {_origin(point)} must define `{attribute}`, a string")
+        if not pattern.fullmatch(value):
             raise BackendLoadError(
-                f"backend {_origin(point)} has the `{attribute}` {word!r}, which must match {allowed.pattern}"
+                f"backend {_origin(point)} has the `{attribute}` {value!r}, which must match"
+                f" {pattern.pattern}"
             )
-    if found.name != point.name:
+    if backend.name != point.name:
         raise BackendLoadError(
-            f"backend {_origin(point)} is registered as {point.name!r} but calls itself {found.name!r}"
+            f"backend {_origin(point)} is registered as {point.name!r} but its `name` is {backend.name!r}"
         )
 
 
-def _validate_coroutines(found: type[Backend], point: EntryPoint) -> None:
-    """They would fail only when they are awaited, and say nothing of whose they are."""
+def _validate_coroutines(backend: type[Backend], point: EntryPoint) -> None:
+    """Raise BackendLoadError for a plain method, because awaiting it fails without naming the backend."""
     for method in ("check", "open"):
-        if not inspect.iscoroutinefunction(getattr(found, method)):
+        if not inspect.iscoroutinefunction(getattr(backend, method)):
             raise BackendLoadError(f"backend {_origin(point)} must define `{method}` with `async def`")
 
 

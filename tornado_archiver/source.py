@@ -1,11 +1,12 @@
-"""Where contents come from: a storage scans a directory, a source opens its files, a manifest lists them.
+"""Sources: the interfaces of storages, their manifests and entries, and the chunks read from their files.
 
-Rule: no `Path` and no descriptor in the signatures of Storage, Source and Reader, so that an object store can
-implement them as well. Code that needs real files on a disk asks for `sources.local.storage.LocalSource`, and
-raises an error when it gets another source.
+A Storage scans a directory and returns a Manifest. The Source of the manifest opens a Reader, and the reader
+opens the files of the entries.
+
+Rule: the signatures of Storage, Source and Reader contain neither `Path` nor descriptors, so that an object
+store can implement them. Code that needs files on a disk requires a `sources.local.storage.LocalSource`, and
+raises an error for any other source.
 """
-
-from __future__ import annotations
 
 import os
 import stat
@@ -13,20 +14,26 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from tornado_archiver.errors import SourceChangedError
 
-MIN_CHUNK_BYTES = 64 * 1024  # for a client that does not keep up
+MIN_CHUNK_BYTES = 64 * 1024  # for a client that is slower than the disk
 MAX_CHUNK_BYTES = 1024 * 1024
+
+_FILE_ACCESS = stat.S_IRUSR | stat.S_IWUSR
+_DIRECTORY_ACCESS = stat.S_IRWXU
+
+
+# Chunks
 
 
 @dataclass(frozen=True, slots=True)
 class FileSlice:
-    """`prefix`, then the bytes of `fd` from `start` up to and without `stop`.
+    """`prefix`, followed by the bytes `start` to `stop` (exclusive) of the open file `fd`.
 
-    The descriptor belongs to the archive and is open until the next chunk is asked for. Who sends the slice
-    raises SourceChangedError when the file ends before `stop`.
+    The archive owns the descriptor and keeps it open until the next chunk is requested. The sender of the
+    slice raises SourceChangedError if the file ends before `stop`.
     """
 
     prefix: bytes
@@ -37,53 +44,54 @@ class FileSlice:
     def __len__(self) -> int:
         return len(self.prefix) + self.stop - self.start
 
-    def split(self, max_bytes: int) -> Iterator[FileSlice]:
-        """The same bytes as slices of at most `max_bytes` of the file, the head with the first of them."""
+    def split(self, max_bytes: int) -> Iterator[Self]:
+        """Yield the same bytes as slices of at most `max_bytes` of the file; the first has the prefix."""
         prefix, start = self.prefix, self.start
         while True:
             stop = min(start + max_bytes, self.stop)
-            yield FileSlice(prefix, self.fd, start, stop)
+            yield type(self)(prefix, self.fd, start, stop)
             prefix, start = b"", stop
             if start == self.stop:
                 return
 
     def iter_blocks(self, max_bytes: int) -> Iterator[bytes]:
-        """The same bytes, read in parts of at most `max_bytes`: for whoever cannot use the descriptor.
-        Blocking, for worker threads."""
+        """Yield the prefix, then the bytes of the file in blocks of at most `max_bytes`.
+
+        For a consumer that cannot use the descriptor. Blocking: for worker threads only.
+        """
         yield self.prefix
         position = self.start
         while position < self.stop:
-            part = os.pread(self.fd, min(max_bytes, self.stop - position), position)
-            if not part:
+            block = os.pread(self.fd, min(max_bytes, self.stop - position), position)
+            if not block:
                 raise SourceChangedError("a file shrank while it was sent")
-            yield part
-            position += len(part)
+            yield block
+            position += len(block)
 
 
 Chunk = bytes | FileSlice
 
 
 def bytes_held(chunk: Chunk) -> int:
-    """How much memory the chunk takes; what a slice shows of a file takes none."""
+    """Return the memory that the chunk uses, in bytes; the file part of a slice uses none."""
     return len(chunk.prefix if isinstance(chunk, FileSlice) else chunk)
 
 
 def read_chunk(chunk: Chunk) -> bytes:
-    """The chunk's bytes, read at once. Blocking."""
+    """Return the bytes of the chunk. Blocking."""
     return chunk if isinstance(chunk, bytes) else b"".join(chunk.iter_blocks(1024 * 1024))
 
 
-_FILE_ACCESS = stat.S_IRUSR | stat.S_IWUSR
-_DIRECTORY_ACCESS = stat.S_IRWXU
+# Entries
 
 
 class Entry(NamedTuple):
-    """One regular file or one directory of the source.
+    """One regular file or one directory of a source.
 
-    `member_name` is its name inside the archive: relative, parts joined by `/`, a trailing `/` on a
-    directory, unique and portable (see `member_names`). `source_key` is its storage's own name for it,
-    opaque to a backend. `size` is in bytes (0 for a directory), `mtime_ns` in nanoseconds since the epoch
-    (may be negative), `mode` the permission bits alone (0o644), which let the owner read and change it.
+    `member_name` is its name in the archive: relative, parts joined by `/`, a trailing `/` for a directory,
+    unique and portable (see `member_names`). `source_key` is its name in the storage, opaque to a backend.
+    `size` is in bytes (0 for a directory), `mtime_ns` in nanoseconds since the epoch (may be negative).
+    `mode` is the permission bits only (0o644), with read and write access for the owner.
     """
 
     member_name: str
@@ -98,12 +106,12 @@ class Entry(NamedTuple):
 
 
 def with_owner_access(entries: Iterable[Entry]) -> tuple[Entry, ...]:
-    """Return the entries with modes under which the user that unpacks them can use them.
+    """Return the entries with modes that let the user that unpacks them use them.
 
-    Without write access to a directory (0555 on a CD or a snapshot) many programs cannot unpack what is in
-    it, and no user can delete it; a file of mode 0 (a share with access control lists) cannot be opened.
+    Without write access to a directory (0555 on a CD or a snapshot) many programs cannot unpack the files in
+    it, and no user can delete it. A file of mode 0 (a share with access control lists) cannot be opened.
     """
-    # without a call for the usual entry, because there are thousands before the first byte
+    # inlined for the usual entry, because there are thousands of entries before the first byte
     return tuple(
         [
             entry
@@ -119,16 +127,85 @@ def _with_access(entry: Entry) -> Entry:
     return entry if mode == entry.mode else entry._replace(mode=mode)
 
 
+# Sources
+
+
+class SourceFile(ABC):
+    """The open file of one entry. Blocking: for worker threads only.
+
+    `cache_key` identifies the content: it changes whenever the content may have changed. `is_cached`: whether
+    data that was read stays in memory (in the page cache), so that `slice` can return slices of any size.
+    """
+
+    cache_key: Hashable
+    is_cached: bool = True
+
+    @abstractmethod
+    def read(self, start: int, stop: int) -> bytes:
+        """Return the bytes `start` to `stop` (exclusive), all of them. Raise like `Reader.iter_blocks`."""
+
+    @abstractmethod
+    def slice(self, prefix: bytes, start: int, stop: int) -> Chunk:
+        """Return `prefix` and the bytes `start` to `stop` (exclusive), which can be sent without waiting for
+        the disk. The chunk is valid until `close`."""
+
+    @abstractmethod
+    def verify(self) -> None:
+        """Raise SourceChangedError if the content differs from the entry."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the file. A second call has no effect."""
+
+
+class Reader(ABC):
+    """Reads entries, one after another, in one thread at a time. Blocking: for worker threads only."""
+
+    @abstractmethod
+    def iter_blocks(self, entry: Entry, max_bytes: int) -> Iterator[memoryview]:
+        """Yield the content of a file entry in blocks of 1 to `max_bytes` bytes, `entry.size` bytes in total.
+
+        A block is valid until the next one is requested, because its buffer is reused. Raise
+        SourceChangedError as soon as the content differs from the entry, at the latest after the last block.
+        Raise SourceUnreadableError if reading fails or is not permitted.
+        """
+
+    @abstractmethod
+    def read_all(self, entry: Entry) -> bytes:
+        """Return the whole content of a small file entry. Raise like `iter_blocks`."""
+
+    @abstractmethod
+    def open_file(self, entry: Entry) -> SourceFile:
+        """Open a file entry; the caller closes it. Raise like `iter_blocks`."""
+
+    @abstractmethod
+    def verify(self, entries: Iterable[Entry], changed_ns: int | None = None) -> None:
+        """Raise SourceChangedError or SourceUnreadableError unless every entry is unchanged since the scan.
+
+        With `changed_ns`, the `ctime_ns` of the manifest, also raise for a file with a later ctime.
+        """
+
+
+class Source(ABC):
+    """One directory of a storage. It holds no open files; its readers do."""
+
+    @abstractmethod
+    def reader(self) -> AbstractContextManager[Reader]:
+        """Return a reader for one pass over the contents. Blocking: for worker threads only."""
+
+
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Manifest:
-    """Compared by identity, so that facts about one can be kept for as long as it lives (`is_same` compares
-    two). The entries in byte order of their member names, a directory before what is in it; and their source.
+    """The entries of one request in byte order of their member names, and their source.
 
-    `ctime_ns` is when anything of it last changed, in nanoseconds since the epoch, by a clock that nobody
-    sets back: not the newest modification time, which an older file put in place of another leaves alone.
-    None when no clock tells: what is in the archive may change without a change on the disk. Without
-    `has_last_modified` it tells of what is there only: a link on the way may lead elsewhere tomorrow, to
-    something older.
+    Compared by identity, so that facts can be cached for the lifetime of a manifest; `is_same` compares
+    the content. A directory precedes its entries.
+
+    `ctime_ns` is the time of the last change, in nanoseconds since the epoch, by the clock of the file
+    system, which programs cannot set back. The newest modification time does not suffice, because an older
+    file that replaces another does not advance it. None if no clock covers all that determines the archive.
+    `has_last_modified` is False if `ctime_ns` covers the entries but not the path to them: a symlink can
+    point to an older target later.
     """
 
     entries: tuple[Entry, ...]
@@ -136,8 +213,8 @@ class Manifest:
     ctime_ns: int | None = 0
     has_last_modified: bool = True
 
-    def is_same(self, other: Manifest) -> bool:
-        """Whether the other one promises the same, of the same source at the same time."""
+    def is_same(self, other: Self) -> bool:
+        """Return whether both manifests list the same entries of the same source at the same time."""
         return (self.source, self.ctime_ns, self.has_last_modified, self.entries) == (
             other.source,
             other.ctime_ns,
@@ -147,70 +224,12 @@ class Manifest:
 
 
 class Storage(ABC):
-    """All the directories that links can name."""
+    """The directories that links can name."""
 
     @abstractmethod
     async def scan(self, source_hash: str) -> Manifest:
-        """Walk the directory that `source_hash` names and settle what will be packed.
+        """Scan the directory `source_hash` and return the manifest of its archive.
 
-        Raises SourceNotFoundError (also for a directory with nothing to pack, and for a hash that cannot
-        be one), SourceUnreadableError, StorageUnavailableError.
+        Raise SourceNotFoundError (also for an empty manifest, and for a hash that is not a valid name),
+        SourceUnreadableError or StorageUnavailableError.
         """
-
-
-class Source(ABC):
-    """One directory of a storage. Holds nothing open; a reader does."""
-
-    @abstractmethod
-    def reader(self) -> AbstractContextManager[Reader]:
-        """A reader for one pass over the contents. Blocking: for worker threads only."""
-
-
-class Reader(ABC):
-    """Reads entries, one after the other, from one thread at a time. Blocking: for worker threads only."""
-
-    @abstractmethod
-    def iter_blocks(self, entry: Entry, max_bytes: int) -> Iterator[memoryview]:
-        """The content of a file entry in blocks of 1 to `max_bytes` bytes, exactly `entry.size` in all.
-
-        A block is valid until the next one is asked for: the buffer behind it is used again. Raises
-        SourceChangedError as soon as the content can no longer be what the entry says, at the latest
-        in place of the end; raises SourceUnreadableError when it may not or cannot be read.
-        """
-
-    @abstractmethod
-    def read_all(self, entry: Entry) -> bytes:
-        """The whole content of a small file entry. Raises as `iter_blocks` does."""
-
-    @abstractmethod
-    def open_file(self, entry: Entry) -> SourceFile:
-        """The content of a file entry, opened; the caller closes it. Raises as `iter_blocks` does."""
-
-    @abstractmethod
-    def verify(self, entries: Iterable[Entry], changed_ns: int | None = None) -> None:
-        """Raise SourceChangedError or SourceUnreadableError unless every entry is as it was walked, and none
-        has changed later than `changed_ns`, the manifest's."""
-
-
-class SourceFile(ABC):
-    """The open content of one file entry. Blocking: for worker threads only."""
-
-    cache_key: Hashable  # another one whenever the content may be another one
-    is_cached: bool = True  # whether `slice` can give a slice of any size: what is read stays in memory
-
-    @abstractmethod
-    def read(self, start: int, stop: int) -> bytes:
-        """The bytes from `start` up to and without `stop`, all of them. Raises as `Reader.blocks` does."""
-
-    @abstractmethod
-    def slice(self, head: bytes, start: int, stop: int) -> Chunk:
-        """`head`, then the bytes from `start` up to and without `stop`, ready to be sent without a wait for
-        the disk; good until `close`."""
-
-    @abstractmethod
-    def verify(self) -> None:
-        """Raise SourceChangedError unless the content is still what the entry says."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Safe to call twice."""

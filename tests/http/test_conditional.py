@@ -1,4 +1,4 @@
-"""Is the client's copy still good? Preconditions and entity tags after RFC 9110 13."""
+"""Preconditions, entity tags and If-Range (RFC 9110 13)."""
 
 import pytest
 from hypothesis import given
@@ -44,11 +44,11 @@ PROCEED, NOT_MODIFIED, FAILED = (
         (',, "x",, ,"abc",', True, True),  # RFC 9110 5.6.1.2: empty elements
         ('"a,b", "abc"', True, True),
         ('",", "abc"', True, True),
-        ('",abc,"', False, False),  # one tag that only looks like three
+        ('",abc,"', False, False),  # one tag that looks like three
         ('"x,abc"', False, False),
-        ('"x, "abc"', True, True),  # a blank is in no tag, so the first is garbage
+        ('"x, "abc"', True, True),  # a tag contains no space, so the first is invalid
         ('""', False, False),
-        ("abc", False, False),  # unquoted, as old clients and many a shell send it
+        ("abc", False, False),  # unquoted, as sent by old clients and by shells
         ("'abc'", False, False),
         ('"abc', False, False),
         ('abc"', False, False),
@@ -64,11 +64,11 @@ PROCEED, NOT_MODIFIED, FAILED = (
         ('"ABC"', False, False),
         ('"abc "', False, False),
         ('"a\\bc"', False, False),  # no unescaping since RFC 7232
-        ('"abc-gzip"', False, False),  # Apache marks what mod_deflate has packed; ours is packed nowhere
+        ('"abc-gzip"', False, False),  # Apache marks bodies from mod_deflate; no proxy compresses ours
         ('"abc"\n', False, False),  # `$` would let this through
         ('"*"', False, False),
         ("**", False, False),
-        ('*, "x"', False, False),  # no list in the grammar
+        ('*, "x"', False, False),  # not a list in the grammar
         ('garbage, "abc", more garbage', True, True),
         ('\xff\x00, "abc"', True, True),
         ("", False, False),
@@ -80,13 +80,13 @@ PROCEED, NOT_MODIFIED, FAILED = (
         pytest.param('"x",' * 15_000 + '"abc"', True, True, id="tags"),
     ],
 )
-def test_lists_of_entity_tags(field: str, strong: bool, weak: bool) -> None:
+def test_list_of_entity_tags_matches(field: str, strong: bool, weak: bool) -> None:
     assert evaluate_preconditions({"If-Match": field}, FULL, NOW) is (PROCEED if strong else FAILED)
     assert evaluate_preconditions({"If-None-Match": field}, FULL, NOW) is (NOT_MODIFIED if weak else PROCEED)
 
 
 @pytest.mark.parametrize("tag", ["", "!", ",", "W/", "a,b", "#$%&'()*+-./:;<=>?@[\\]^_`{|}~", "\x80\xe9\xff"])
-def test_a_tag_of_any_legal_character(tag: str) -> None:
+def test_tag_of_any_legal_character_matches(tag: str) -> None:
     for field in (f'"{tag}"', f'"x", "{tag}"', f'"{tag}", "x"', f'"x","{tag}","y"'):
         assert evaluate_preconditions({"If-Match": field}, Validators(tag), NOW) is PROCEED
         assert evaluate_preconditions({"If-None-Match": field}, Validators(tag), NOW) is NOT_MODIFIED
@@ -107,20 +107,22 @@ def test_a_tag_of_any_legal_character(tag: str) -> None:
         ("Sun Nov  6 08:49:37 1994", NOT_MODIFIED, PROCEED),
         # In the future: RFC 2616 14.25 called it invalid, RFC 9110 13.1.3 does not
         ("Wed, 01 Jan 2098 00:00:00 GMT", NOT_MODIFIED, PROCEED),
-        # Not one valid HTTP-date: ignored
+        # Not a single valid HTTP-date: ignored
         ("", PROCEED, PROCEED),
         ("0", PROCEED, PROCEED),
         ("784111777", PROCEED, PROCEED),
         ("yesterday", PROCEED, PROCEED),
         ('"abc"', PROCEED, PROCEED),
         ("*", PROCEED, PROCEED),
-        (f"{MODIFIED}, {MODIFIED}", PROCEED, PROCEED),  # two lines put together
+        (f"{MODIFIED}, {MODIFIED}", PROCEED, PROCEED),  # two lines joined
         (f"{BEFORE}, {BEFORE}", PROCEED, PROCEED),
         (f"{MODIFIED}; length=1024", PROCEED, PROCEED),  # Netscape sent this
         (f"{BEFORE}; length=1024", PROCEED, PROCEED),
     ],
 )
-def test_dates(field: str, modified_since: PreconditionResult, unmodified_since: PreconditionResult) -> None:
+def test_modification_dates_are_compared(
+    field: str, modified_since: PreconditionResult, unmodified_since: PreconditionResult
+) -> None:
     for validators in (FULL, DATE_ONLY):
         assert evaluate_preconditions({"If-Modified-Since": field}, validators, NOW) is modified_since
         assert evaluate_preconditions({"If-Unmodified-Since": field}, validators, NOW) is unmodified_since
@@ -146,7 +148,7 @@ def test_dates(field: str, modified_since: PreconditionResult, unmodified_since:
         # Step 2 only without If-Match
         ({"If-Match": '"abc"', "If-Unmodified-Since": BEFORE}, PROCEED),
         ({"If-Match": '"x"', "If-Unmodified-Since": AFTER}, FAILED),
-        ({"If-Match": "", "If-Unmodified-Since": AFTER}, FAILED),  # present, and names nothing
+        ({"If-Match": "", "If-Unmodified-Since": AFTER}, FAILED),  # present, without a tag
         ({"If-Unmodified-Since": BEFORE, "If-None-Match": '"abc"'}, FAILED),
         ({"If-Unmodified-Since": MODIFIED, "If-None-Match": '"abc"'}, NOT_MODIFIED),
         ({"If-Unmodified-Since": BEFORE, "If-Modified-Since": AFTER}, FAILED),
@@ -159,7 +161,9 @@ def test_dates(field: str, modified_since: PreconditionResult, unmodified_since:
         ({"If-None-Match": 'W/"abc"', "If-Modified-Since": "rubbish"}, NOT_MODIFIED),
     ],
 )
-def test_the_order_of_the_preconditions(headers: dict[str, str], expected: PreconditionResult) -> None:
+def test_preconditions_are_evaluated_in_rfc_order(
+    headers: dict[str, str], expected: PreconditionResult
+) -> None:
     assert evaluate_preconditions(headers, FULL, NOW) is expected
 
 
@@ -168,7 +172,7 @@ def test_the_order_of_the_preconditions(headers: dict[str, str], expected: Preco
     ("headers", "expected"),
     [
         ({}, PROCEED),
-        ({"If-Match": "*"}, PROCEED),  # there is an archive, if none that comes out the same twice
+        ({"If-Match": "*"}, PROCEED),  # an archive exists, although its bytes can differ
         ({"If-Match": '"abc"'}, FAILED),
         ({"If-Match": '""'}, FAILED),
         ({"If-Match": "None"}, FAILED),
@@ -180,7 +184,7 @@ def test_the_order_of_the_preconditions(headers: dict[str, str], expected: Preco
         ({"If-None-Match": '"abc"', "If-Modified-Since": AFTER}, PROCEED),
     ],
 )
-def test_an_archive_without_an_entity_tag(
+def test_preconditions_without_entity_tag(
     headers: dict[str, str], expected: PreconditionResult, validators: Validators
 ) -> None:
     assert evaluate_preconditions(headers, validators, NOW) is expected
@@ -203,10 +207,10 @@ def test_an_archive_without_an_entity_tag(
         ("", FULL, False),
         ("abc", FULL, False),
         ('"abc', FULL, False),
-        ('"abc", "abc"', FULL, False),  # If-Range takes no list
+        ('"abc", "abc"', FULL, False),  # If-Range is not a list
         ('"x", "abc"', FULL, False),
         ("*", FULL, False),
-        # A date only to the second
+        # A date matches only if it is equal
         (MODIFIED, FULL, True),
         (MODIFIED, DATE_ONLY, True),
         (MODIFIED, TAG_ONLY, False),
@@ -214,7 +218,9 @@ def test_an_archive_without_an_entity_tag(
         ("rubbish", FULL, False),
     ],
 )
-def test_if_range(if_range: str | None, validators: Validators, expected: bool) -> None:
+def test_if_range_matches_only_strong_tag_or_equal_date(
+    if_range: str | None, validators: Validators, expected: bool
+) -> None:
     assert if_range_matches(if_range, validators, NOW) is expected
 
 
@@ -226,11 +232,11 @@ def test_if_range(if_range: str | None, validators: Validators, expected: bool) 
         | st.sampled_from(['"abc"', 'W/"abc"', "*", BEFORE, MODIFIED, AFTER]),
     )
 )
-def test_any_text_has_an_outcome(headers: dict[str, str]) -> None:
+def test_any_text_has_a_result(headers: dict[str, str]) -> None:
     for validators in (FULL, TAG_ONLY, DATE_ONLY, BARE):
-        outcome = evaluate_preconditions(headers, validators, NOW)
-        assert outcome is not FAILED or {"If-Match", "If-Unmodified-Since"} & headers.keys()
-        assert outcome is not NOT_MODIFIED or {"If-None-Match", "If-Modified-Since"} & headers.keys()
+        result = evaluate_preconditions(headers, validators, NOW)
+        assert result is not FAILED or {"If-Match", "If-Unmodified-Since"} & headers.keys()
+        assert result is not NOT_MODIFIED or {"If-None-Match", "If-Modified-Since"} & headers.keys()
         for text in headers.values():
             is_tag = text.strip(" \t") == '"abc"' == f'"{validators.etag}"'
             is_date = text == MODIFIED and validators.last_modified is not None
@@ -241,14 +247,14 @@ ETAGC = st.characters(min_codepoint=0x21, max_codepoint=0xFF, exclude_characters
 
 
 @given(st.lists(st.tuples(st.booleans(), st.text(ETAGC)), min_size=1), st.data())
-def test_every_tag_of_a_list_is_found(tags: list[tuple[bool, str]], data: st.DataObject) -> None:
+def test_every_tag_of_a_list_matches(tags: list[tuple[bool, str]], data: st.DataObject) -> None:
     commas = st.sampled_from([",", ", ", " ,", ",,", ", ,"])
     field = "".join(("W/" if weak else "") + f'"{tag}"' + data.draw(commas) for weak, tag in tags)
-    wanted = data.draw(st.sampled_from([tag for _, tag in tags]) | st.text(ETAGC))
-    is_weak, is_strong = wanted in [tag for _, tag in tags], (False, wanted) in tags
-    assert evaluate_preconditions({"If-None-Match": field}, Validators(wanted), NOW) is (
+    etag = data.draw(st.sampled_from([tag for _, tag in tags]) | st.text(ETAGC))
+    is_weak, is_strong = etag in [tag for _, tag in tags], (False, etag) in tags
+    assert evaluate_preconditions({"If-None-Match": field}, Validators(etag), NOW) is (
         NOT_MODIFIED if is_weak else PROCEED
     )
-    assert evaluate_preconditions({"If-Match": field}, Validators(wanted), NOW) is (
+    assert evaluate_preconditions({"If-Match": field}, Validators(etag), NOW) is (
         PROCEED if is_strong else FAILED
     )

@@ -1,4 +1,4 @@
-"""The header that names a download, read back by somebody else's parser."""
+"""Content-Disposition, parsed by an independent parser."""
 
 from email.message import Message
 from email.utils import collapse_rfc2231_value
@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 from tornado_archiver.http.disposition import content_disposition
 
 
-def read_back(value: str) -> tuple[str, str]:
-    """The disposition and the file name, as Python's mail parser reads them (RFC 2231, which RFC 8187 is
-    a profile of). Where the name comes twice, the extended one counts, as in every browser."""
+def parse(value: str) -> tuple[str, str]:
+    """Return the disposition and the file name from Python's mail parser.
+
+    It implements RFC 2231, and RFC 8187 is a profile of that. Of two names the extended one is used, as in
+    every browser.
+    """
     message = Message()
     message["Content-Disposition"] = value
     params: list[tuple[str, Any]] = list(message.get_params([], "content-disposition"))
@@ -29,7 +32,7 @@ def read_back(value: str) -> tuple[str, str]:
         ("two words.zip", 'attachment; filename="two words.zip"'),
         ("a;b,c=d.zip", 'attachment; filename="a;b,c=d.zip"'),
         ("it's.zip", 'attachment; filename="it\'s.zip"'),
-        ('say "hi".zip', "attachment; filename=\"say _hi_.zip\"; filename*=UTF-8''say%20%22hi%22.zip"),
+        ('the "hi".zip', "attachment; filename=\"the _hi_.zip\"; filename*=UTF-8''the%20%22hi%22.zip"),
         ("100%.zip", "attachment; filename=\"100_.zip\"; filename*=UTF-8''100%25.zip"),
         ("a%41.zip", "attachment; filename=\"a_41.zip\"; filename*=UTF-8''a%2541.zip"),
         ("a\\b.zip", "attachment; filename=\"a_b.zip\"; filename*=UTF-8''a%5Cb.zip"),
@@ -43,15 +46,15 @@ def read_back(value: str) -> tuple[str, str]:
         ),
     ],
 )
-def test_the_header(name: str, header: str) -> None:
+def test_content_disposition_has_fallback_and_extended_name(name: str, header: str) -> None:
     assert content_disposition(name) == header
 
 
 @given(
     st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"], exclude_characters="/"), min_size=1)
 )
-def test_any_reader_finds_the_name(name: str) -> None:
+def test_content_disposition_is_parsed_to_the_same_name(name: str) -> None:
     value = content_disposition(name)
     assert value.isascii()
     assert value.isprintable()
-    assert read_back(value) == ("attachment", name)
+    assert parse(value) == ("attachment", name)

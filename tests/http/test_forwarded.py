@@ -1,4 +1,4 @@
-"""Whose request it is, behind proxies and behind liars."""
+"""The address of the client, behind trusted proxies and with forged headers."""
 
 from ipaddress import ip_network
 
@@ -15,23 +15,23 @@ PROXIES = [ip_network("127.0.0.1"), ip_network("::1"), ip_network("10.0.0.0/8"),
     ("peer", "forwarded_for", "expected"),
     [
         ("192.0.2.1", "", "192.0.2.1"),
-        ("192.0.2.1", "198.51.100.1", "192.0.2.1"),  # nobody who may say so
+        ("192.0.2.1", "198.51.100.1", "192.0.2.1"),  # the peer is not a trusted proxy
         ("127.0.0.1", "", "127.0.0.1"),
         ("127.0.0.1", "198.51.100.1", "198.51.100.1"),
-        ("127.0.0.1", "203.0.113.9, 198.51.100.1", "198.51.100.1"),  # the first is what the visitor wrote
+        ("127.0.0.1", "203.0.113.9, 198.51.100.1", "198.51.100.1"),  # the client wrote the first
         ("127.0.0.1", "198.51.100.1,10.1.2.3", "198.51.100.1"),
-        ("127.0.0.1", "10.0.0.1, 10.1.2.3", "10.0.0.1"),  # a visitor from within
+        ("127.0.0.1", "10.0.0.1, 10.1.2.3", "10.0.0.1"),  # a client in the trusted network
         ("fd00::1", "2001:db8::7", "2001:db8::7"),
         ("::ffff:127.0.0.1", "198.51.100.1", "198.51.100.1"),
         ("127.0.0.1", "198.51.100.1, unknown", "127.0.0.1"),
         ("127.0.0.1", "198.51.100.1:443, 10.0.0.1:8080", "198.51.100.1"),
-        ("127.0.0.1", "198.51.100.1, unix:", "198.51.100.1"),  # nginx, of a peer on a Unix socket
+        ("127.0.0.1", "198.51.100.1, unix:", "198.51.100.1"),  # nginx, for a peer on a Unix socket
         ("127.0.0.1", ",,", "127.0.0.1"),
         ("127.0.0.1", "198.51.100.1, ,\t,", "198.51.100.1"),  # RFC 9110 5.6.1.2: empty elements
         ("", "198.51.100.1", ""),
     ],
 )
-def test_the_last_word_of_a_proxy_that_may_say_so_counts(
+def test_client_is_last_address_that_a_trusted_proxy_added(
     peer: str, forwarded_for: str, expected: str
 ) -> None:
     assert client_host(peer, forwarded_for, PROXIES) == expected
@@ -57,9 +57,9 @@ FORMS = {
     '"[2001:db8::1]"': IPV6,
     '"[2001:db8::1]:51000"': IPV6,
     ' "[2001:db8::1]:_x" ': IPV6,
-    "2001:db8:0:0:0:0:0:1:443": IPV6,  # a ninth group is a port
-    "2001:db8::1:51000": IPV6,  # five digits are no group
-    "2001:db8::1:8080": "2001:db8::1:8080",  # four may be one
+    "2001:db8:0:0:0:0:0:1:443": IPV6,  # a ninth group is the port
+    "2001:db8::1:51000": IPV6,  # five digits are not a group
+    "2001:db8::1:8080": "2001:db8::1:8080",  # four can be a group
     "fe80::1%eth0": "fe80::1",
     "[fe80::1%eth0]:51000": "fe80::1",
     "[fe80::1%25eth0]": "fe80::1",  # RFC 6874, as in a URL
@@ -67,7 +67,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_address_in_any_form_of_a_proxy_is_the_client(form: str) -> None:
+def test_client_address_in_any_form_is_parsed(form: str) -> None:
     assert client_host("127.0.0.1", f"198.51.100.9, {form}", PROXIES) == FORMS[form]
     assert client_host("127.0.0.1", f"{form},10.0.0.1", PROXIES) == FORMS[form]
 
@@ -77,7 +77,7 @@ def test_address_in_any_form_of_a_proxy_is_the_client(form: str) -> None:
     "unknown unknown:80 _hidden _hidden:_x proxy.test 203.0.113.01 203.0.113.1:http 203.0.113.1:123456 "
     '203.0.113.1:٣ 203.0.113.256 for=203.0.113.1 [] : "'.split(),
 )
-def test_node_without_an_address_is_reported_with_the_proxy_that_named_it(node: str) -> None:
+def test_node_without_address_is_reported_with_its_proxy(node: str) -> None:
     reported: list[tuple[str, str]] = []
     client = client_host(
         "127.0.0.1", f"{node}, 10.0.0.1", PROXIES, lambda proxy, node: reported.append((proxy, node))
@@ -86,7 +86,7 @@ def test_node_without_an_address_is_reported_with_the_proxy_that_named_it(node: 
     assert reported == [("10.0.0.1", node)]
 
 
-def test_node_without_an_address_that_the_visitor_wrote_is_not_reported() -> None:
+def test_node_without_address_from_client_is_not_reported() -> None:
     reported: list[tuple[str, str]] = []
     for peer, field in (("127.0.0.1", "unknown, 192.0.2.1"), ("192.0.2.1", "unknown")):
         address = client_host(peer, field, PROXIES, lambda proxy, node: reported.append((proxy, node)))
@@ -95,23 +95,23 @@ def test_node_without_an_address_that_the_visitor_wrote_is_not_reported() -> Non
 
 
 @given(st.lists(st.one_of(st.ip_addresses().map(str), st.just("127.0.0.1"), st.text()), max_size=5))
-def test_what_a_visitor_writes_himself_changes_nothing(written: list[str]) -> None:
-    assert client_host("127.0.0.1", ", ".join([*written, "192.0.2.1"]), PROXIES) == "192.0.2.1"
+def test_addresses_from_client_are_ignored(forged: list[str]) -> None:
+    assert client_host("127.0.0.1", ", ".join([*forged, "192.0.2.1"]), PROXIES) == "192.0.2.1"
 
 
 @given(st.text(), st.text())
-def test_any_text_is_survived(peer: str, forwarded_for: str) -> None:
+def test_any_text_yields_an_address(peer: str, forwarded_for: str) -> None:
     assert isinstance(client_host(peer, forwarded_for, PROXIES), str)
     assert isinstance(client_key(peer), str)
 
 
-def test_without_trusted_proxies_nobody_is_one() -> None:
+def test_without_trusted_proxies_peer_is_the_client() -> None:
     assert not is_trusted("127.0.0.1", [])
     assert client_host("127.0.0.1", "198.51.100.1", []) == "127.0.0.1"
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "same"),
+    ("first", "second", "same"),
     [
         ("192.0.2.1", "192.0.2.2", False),
         ("192.0.2.1", "::ffff:192.0.2.1", True),
@@ -119,5 +119,5 @@ def test_without_trusted_proxies_nobody_is_one() -> None:
         ("2001:db8::1", "2001:db8:0:1::1", False),
     ],
 )
-def test_who_counts_as_one_client(one: str, other: str, same: bool) -> None:
-    assert (client_key(one) == client_key(other)) is same
+def test_client_key_is_ipv4_address_or_ipv6_64(first: str, second: str, same: bool) -> None:
+    assert (client_key(first) == client_key(second)) is same

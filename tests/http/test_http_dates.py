@@ -1,4 +1,4 @@
-"""Dates in headers after RFC 9110 5.6.7: in which ways one moment may be written, and what is none."""
+"""HTTP-dates (RFC 9110 5.6.7): valid formats, invalid text and two-digit years."""
 
 import time
 from datetime import UTC, datetime
@@ -16,16 +16,16 @@ from tornado_archiver.http.conditional import http_date, parse_http_date
 @pytest.mark.parametrize(
     "text",
     [
-        # RFC 9110 5.6.7: the same moment in all three formats
+        # RFC 9110 5.6.7: the same time in all three formats
         "Sun, 06 Nov 1994 08:49:37 GMT",
         "Sunday, 06-Nov-94 08:49:37 GMT",
         "Sun Nov  6 08:49:37 1994",
         "Sun Nov 06 08:49:37 1994",
-        "Mon, 06 Nov 1994 08:49:37 GMT",  # a wrong day of the week does no harm
+        "Mon, 06 Nov 1994 08:49:37 GMT",  # a wrong day of the week is ignored
         "sun, 06 nov 1994 08:49:37 gmt",
     ],
 )
-def test_one_moment(text: str) -> None:
+def test_valid_http_date_is_parsed(text: str) -> None:
     assert parse_http_date(text, NOW) == SECOND
 
 
@@ -62,18 +62,18 @@ def test_one_moment(text: str) -> None:
         pytest.param("9" * 5000, id="huge"),
     ],
 )
-def test_no_http_date(text: str) -> None:
+def test_invalid_http_date_is_none(text: str) -> None:
     assert parse_http_date(text, NOW) is None
 
 
 @pytest.mark.parametrize(
-    ("today", "written", "year"),
+    ("today", "date", "year"),
     [
         ("2026-06-15", "15-Jun-26", 2026),
         ("2026-06-15", "01-Jan-00", 2000),
         ("2026-06-15", "29-Feb-00", 2000),
         ("2026-06-15", "15-Jun-68", 2068),
-        ("2026-06-15", "15-Jun-69", 2069),  # strptime and email.utils say 1969
+        ("2026-06-15", "15-Jun-69", 2069),  # strptime and email.utils return 1969
         ("2026-06-15", "14-Jun-76", 2076),
         ("2026-06-15", "15-Jun-76", 1976),  # by hours more than 50 years in the future
         ("2026-06-15T08:49:37", "15-Jun-76", 2076),  # 50 years and not a second more
@@ -90,9 +90,9 @@ def test_no_http_date(text: str) -> None:
         ("1996-01-01", "31-Dec-46", 1946),
     ],
 )
-def test_a_year_of_two_digits(today: str, written: str, year: int) -> None:
+def test_two_digit_year_is_at_most_50_years_ahead(today: str, date: str, year: int) -> None:
     now = datetime.fromisoformat(today).replace(tzinfo=UTC).timestamp()
-    seconds = parse_http_date(f"Sunday, {written} 08:49:37 GMT", now)
+    seconds = parse_http_date(f"Sunday, {date} 08:49:37 GMT", now)
     assert seconds is not None
     assert datetime.fromtimestamp(seconds, UTC).year == year
 
@@ -101,18 +101,18 @@ SECONDS = st.integers(0, int(datetime(9999, 12, 31, tzinfo=UTC).timestamp()))
 
 
 @given(SECONDS)
-def test_a_date_there_and_back(seconds: int) -> None:
-    written = http_date(seconds)
-    assert written == format_date_time(seconds)
-    assert parse_http_date(written, NOW) == seconds == parsedate_to_datetime(written).timestamp()
+def test_formatted_date_is_parsed_to_same_time(seconds: int) -> None:
+    text = http_date(seconds)
+    assert text == format_date_time(seconds)
+    assert parse_http_date(text, NOW) == seconds == parsedate_to_datetime(text).timestamp()
     assert parse_http_date(time.asctime(time.gmtime(seconds)), NOW) == seconds
 
 
 @given(st.integers(int(NOW) - 49 * 31556952, int(NOW) + 49 * 31556952))
-def test_a_date_of_two_digits_there_and_back(seconds: int) -> None:
+def test_two_digit_date_is_parsed_to_same_time(seconds: int) -> None:
     assert parse_http_date(time.strftime("%A, %d-%b-%y %H:%M:%S GMT", time.gmtime(seconds)), NOW) == seconds
 
 
-def test_dates_before_the_epoch() -> None:
+def test_date_before_the_epoch_is_negative() -> None:
     assert http_date(-1) == "Wed, 31 Dec 1969 23:59:59 GMT"
     assert parse_http_date("Wed, 31 Dec 1969 23:59:59 GMT", NOW) == -1

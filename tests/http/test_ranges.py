@@ -1,4 +1,4 @@
-"""What a Range header asks for: obeyed, ignored or unsatisfiable."""
+"""Range headers: honoured, ignored or unsatisfiable."""
 
 import re
 
@@ -42,7 +42,7 @@ def parsed(header: str | None, length: int) -> list[tuple[int, int]] | None:
         pytest.param(f"bytes=-{HUGE}", [(0, 10)], id="huge suffix"),
     ],
 )
-def test_one_range_of_ten_bytes(header: str, expected: list[tuple[int, int]]) -> None:
+def test_single_range_is_parsed(header: str, expected: list[tuple[int, int]]) -> None:
     assert parsed(header, 10) == expected
 
 
@@ -50,7 +50,7 @@ def test_one_range_of_ten_bytes(header: str, expected: list[tuple[int, int]]) ->
     ("header", "expected"),
     [
         ("bytes=0-0,-1", [(0, 1), (9, 10)]),  # RFC 9110 14.1.2: the first and last bytes only
-        ("bytes=5-6,0-1", [(5, 7), (0, 2)]),  # in the order asked
+        ("bytes=5-6,0-1", [(5, 7), (0, 2)]),  # in the requested order
         ("bytes=5-6,7-8", [(5, 7), (7, 9)]),  # not coalesced
         ("bytes=1-4,3-6", [(1, 5), (3, 7)]),
         ("bytes=2-2,2-2", [(2, 3), (2, 3)]),
@@ -61,13 +61,13 @@ def test_one_range_of_ten_bytes(header: str, expected: list[tuple[int, int]]) ->
         ("bytes=,1-2,", [(1, 3)]),
         ("bytes=1-2,,, ,3-4", [(1, 3), (3, 5)]),
         ("bytes=" + "," * 1000 + "1-2", [(1, 3)]),
-        ("bytes=20-30,1-2", [(1, 3)]),  # what does not exist is left out
+        ("bytes=20-30,1-2", [(1, 3)]),  # unsatisfiable ranges are omitted
         ("bytes=1-2,-0,10-", [(1, 3)]),
         ("bytes=0-9,20-30", [(0, 10)]),
         ("bytes=" + ",".join(f"{i}-{i}" for i in range(10)), [(i, i + 1) for i in range(10)]),
     ],
 )
-def test_several_ranges_of_ten_bytes(header: str, expected: list[tuple[int, int]]) -> None:
+def test_several_ranges_are_parsed(header: str, expected: list[tuple[int, int]]) -> None:
     assert parsed(header, 10) == expected
 
 
@@ -83,11 +83,11 @@ def test_several_ranges_of_ten_bytes(header: str, expected: list[tuple[int, int]
         "bytes=18446744073709551616-",  # 2**64
         pytest.param(f"bytes={HUGE}-", id="huge first"),
         pytest.param(f"bytes={HUGE}-{HUGE}", id="huge first and last"),
-        # Backwards and so malformed, but this far out numbers are not told apart; RFC 9110 14.2 allows it
+        # Malformed, because last < first, but such large numbers compare as equal; RFC 9110 14.2 allows it
         pytest.param(f"bytes={HUGE}-{HUGE[1:]}", id="huge and backwards"),
     ],
 )
-def test_nothing_of_what_is_asked_for_exists(header: str) -> None:
+def test_unsatisfiable_range_is_empty_list(header: str) -> None:
     assert parsed(header, 10) == NOTHING
 
 
@@ -128,7 +128,7 @@ def test_nothing_of_what_is_asked_for_exists(header: str) -> None:
         "bytes=\u0660-\u0661",  # int() and \d take any script's digits
         "bytes=\uff10-\uff11",  # fullwidth
         "bytes=\xb2-\xb3",  # str.isdigit() is true of these and int() chokes
-        "bytes=0\u20131",  # an en dash, as word processors make of it
+        "bytes=0\u20131",  # an en dash, which word processors insert
         "bytes=0-1\n",  # `$` would let this through
         "bytes=0-1\x00",
         "bytes=\xa00-1",  # str.strip() takes the no-break space of Latin-1
@@ -144,11 +144,11 @@ def test_nothing_of_what_is_asked_for_exists(header: str) -> None:
         "none=0-1",
         "=0-1",
         "0-1",
-        "bytes=0-1,bytes=2-3",  # two header lines put together
+        "bytes=0-1,bytes=2-3",  # two header lines joined
         "bytes=0-1=",
         "bytes==0-1",
-        "bytes=0-,0-",  # Apache Killer, CVE-2011-3192: more than there is
-        "bytes=0-,5-0,5-1,5-2,5-3,5-4",  # its very shape
+        "bytes=0-,0-",  # Apache Killer, CVE-2011-3192: more than the whole
+        "bytes=0-,5-0,5-1,5-2,5-3,5-4",  # its exact form
         "bytes=0-9,0-0",
         "bytes=-10,-1",
         "bytes=0-5,5-9",
@@ -158,31 +158,33 @@ def test_nothing_of_what_is_asked_for_exists(header: str) -> None:
         pytest.param("bytes=" + "0" * 70_000, id="a long number alone"),
     ],
 )
-def test_the_whole_is_sent(header: str | None) -> None:
+def test_invalid_or_excessive_range_is_ignored(header: str | None) -> None:
     assert parsed(header, 10) is WHOLE
 
 
 @pytest.mark.parametrize("unit", ["bytes", "Bytes", "BYTES", "bYtEs"])
-def test_the_unit_in_any_case(unit: str) -> None:
+def test_range_unit_is_case_insensitive(unit: str) -> None:
     assert parsed(f"{unit}=1-2", 10) == [(1, 3)]
 
 
 @pytest.mark.parametrize("header", [None, "bytes=0-", "bytes=0-0", "bytes=-1", "bytes=-0", "bytes=1-"])
-def test_of_nothing_the_whole_is_sent(header: str | None) -> None:
+def test_range_of_empty_archive_is_ignored(header: str | None) -> None:
     assert parsed(header, 0) is WHOLE
 
 
-def test_a_byte_far_out() -> None:
-    assert parsed(f"bytes={2**53 + 1}-{2**53 + 1}", 2**60 - 1) == [(2**53 + 1, 2**53 + 2)]  # a float cannot
+def test_range_above_2_to_53_is_exact() -> None:
+    assert parsed(f"bytes={2**53 + 1}-{2**53 + 1}", 2**60 - 1) == [
+        (2**53 + 1, 2**53 + 2)
+    ]  # a float is not exact
 
 
-def test_how_many_ranges_is_settable() -> None:
+def test_max_ranges_limits_number_of_ranges() -> None:
     assert MAX_RANGES == 10
     assert parse_range("bytes=0-0,1-1", 10, max_ranges=1) is WHOLE
     assert parse_range("bytes=0-0,,", 10, max_ranges=1) == [ByteRange(0, 1)]
 
 
-def test_content_range() -> None:
+def test_content_range_examples_of_rfc() -> None:
     # RFC 9110 14.4: the examples
     assert content_range(ByteRange(42, 1234), 1234) == "bytes 42-1233/1234"
     assert content_range(ByteRange(0, 500), 1234) == "bytes 0-499/1234"
@@ -191,7 +193,7 @@ def test_content_range() -> None:
 
 
 @pytest.mark.parametrize("length", range(1, 13))
-def test_every_range_comes_back(length: int) -> None:
+def test_content_range_of_parsed_range_is_the_same_range(length: int) -> None:
     for start in range(length):
         for stop in range(start + 1, length + 1):
             byte_range = ByteRange(start, stop)
@@ -213,12 +215,12 @@ SPECS: st.SearchStrategy[Spec] = (
 )
 
 
-def written(spec: Spec) -> str:
+def format_spec(spec: Spec) -> str:
     return "-".join("" if number is None else str(number) for number in spec)
 
 
 def positions(spec: Spec, length: int) -> list[int]:
-    """Byte for byte what the words of RFC 9110 14.1.2 select, with no arithmetic on bounds."""
+    """Return the positions that the text of RFC 9110 14.1.2 selects, without arithmetic on bounds."""
     first, last = spec
     if first is None:
         assert last is not None
@@ -231,9 +233,9 @@ def positions(spec: Spec, length: int) -> list[int]:
     st.integers(1, 30),
     st.sampled_from([",", ", ", " , ", ",,", "\t,"]),
 )
-def test_bytes_as_the_words_of_the_rfc_select_them(specs: list[Spec], length: int, comma: str) -> None:
-    selected = [chosen for spec in specs if (chosen := positions(spec, length))]
-    ranges = parse_range("bytes=" + comma.join(map(written, specs)), length)
+def test_parsed_ranges_select_the_bytes_of_the_rfc_text(specs: list[Spec], length: int, comma: str) -> None:
+    selected = [bytes_ for spec in specs if (bytes_ := positions(spec, length))]
+    ranges = parse_range("bytes=" + comma.join(map(format_spec, specs)), length)
     if sum(map(len, selected)) > length:
         assert ranges is WHOLE
     else:
@@ -246,7 +248,7 @@ def test_bytes_as_the_words_of_the_rfc_select_them(specs: list[Spec], length: in
     st.integers(0, 10**19),
     st.booleans(),
 )
-def test_any_text_yields_ranges_within_or_none(text: str, length: int, with_unit: bool) -> None:
+def test_any_text_yields_ranges_within_length_or_none(text: str, length: int, with_unit: bool) -> None:
     ranges = parse_range("bytes=" + text if with_unit else text, length)
     for byte_range in ranges or []:
         assert 0 <= byte_range.start < byte_range.stop <= length

@@ -1,4 +1,4 @@
-"""A real plugin, from its package to its archive: the one that docs/writing-a-backend.md shows."""
+"""An installed plugin, the one in docs/writing-a-backend.md, from its package to its archives."""
 
 import io
 import subprocess
@@ -14,15 +14,17 @@ from tests.helpers.servers import PROJECT, contents, fetch, plain_environment, r
 from tornado_archiver.registry import installed_entry_points
 
 
-def test_nothing_is_installed_that_the_service_does_not_know_of() -> None:
-    """What the tests stand on: this environment has no plugin of its own."""
+def test_environment_has_no_installed_plugin() -> None:
+    """The other tests assume this."""
     assert not list(installed_entry_points())
 
 
 @pytest.fixture(scope="module")
 def plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where pip has installed the package that docs/writing-a-backend.md shows. Whether its module was
-    imported shows in a file beside it."""
+    """Return the directory where pip installed the package in docs/writing-a-backend.md.
+
+    Its module creates a file beside it when it is imported.
+    """
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("plugins")
     write_documented_package(source)
     with open(source / "tar_xz.py", "a") as module:
@@ -34,13 +36,13 @@ def plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pip_install(source: Path, target: Path) -> None:
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index"]
     command += ["--no-build-isolation", "--no-deps", "--root-user-action", "ignore", "--target", str(target)]
-    ended = subprocess.run([*command, str(source)], capture_output=True, text=True, env=plain_environment())
-    assert ended.returncode == 0, ended.stderr
+    process = subprocess.run([*command, str(source)], capture_output=True, text=True, env=plain_environment())
+    assert process.returncode == 0, process.stderr
 
 
 @pytest.fixture
 def imported(plugins: Path) -> Path:
-    """Exists once the plugin has been imported by somebody."""
+    """Return the path of the file that exists if a process has imported the plugin."""
     mark = plugins / "tar_xz.py.imported"
     mark.unlink(missing_ok=True)
     return mark
@@ -60,13 +62,13 @@ def contents_of_tar_xz(data: bytes) -> dict[str, bytes]:
         return {name: file.read() for name, file in opened.items() if file}
 
 
-def test_an_installed_plugin_serves_its_archives(plugins: Path, imported: Path, photos: Path) -> None:
+def test_plugin_as_default_backend_serves_archives(plugins: Path, imported: Path, photos: Path) -> None:
     with running_server(photos, "--backend", "tar.xz", env={"PYTHONPATH": str(plugins)}) as server:
         assert contents_of_tar_xz(fetch(server.port, "/archive/abc/")) == contents(photos / "abc")
     assert imported.exists()
 
 
-def test_an_installed_plugin_serves_beside_the_default(plugins: Path, photos: Path) -> None:
+def test_plugin_as_additional_format_serves_archives(plugins: Path, photos: Path) -> None:
     env = {"PYTHONPATH": str(plugins)}
     with running_server(photos, "--backend", "tar.gz", "--formats", "tar.xz", env=env) as server:
         data = fetch(server.port, "/archive/abc/?format=tar.xz")
@@ -74,9 +76,7 @@ def test_an_installed_plugin_serves_beside_the_default(plugins: Path, photos: Pa
         assert fetch(server.port, "/archive/abc/").startswith(b"\x1f\x8b")
 
 
-def test_an_installed_plugin_that_is_not_named_is_not_loaded(
-    plugins: Path, imported: Path, photos: Path
-) -> None:
+def test_unconfigured_plugin_is_not_imported(plugins: Path, imported: Path, photos: Path) -> None:
     with running_server(photos, env={"PYTHONPATH": str(plugins)}) as server:
         with pytest.raises(urllib.error.HTTPError) as caught:
             fetch(server.port, "/archive/abc/?format=tar.xz")
@@ -86,17 +86,17 @@ def test_an_installed_plugin_that_is_not_named_is_not_loaded(
     assert not imported.exists()
 
 
-def test_a_plugin_that_is_not_installed_stops_the_start(photos: Path) -> None:
+def test_missing_plugin_prevents_start(photos: Path) -> None:
     command = [sys.executable, f"{PROJECT}/server.py", "-P", "0", "--backend", "tar.xz"]
     command += ["--photos-dir", str(photos)]
-    ended = subprocess.run(command, capture_output=True, text=True, env=plain_environment(), timeout=60)
-    assert ended.returncode == 2
-    assert "there is no backend 'tar.xz'; there are: " in ended.stderr
-    assert len(ended.stderr.splitlines()) == 1
+    process = subprocess.run(command, capture_output=True, text=True, env=plain_environment(), timeout=60)
+    assert process.returncode == 2
+    assert "there is no backend 'tar.xz'; there are: " in process.stderr
+    assert len(process.stderr.splitlines()) == 1
 
 
-def test_the_documented_suite_runs_over_the_installed_plugin(plugins: Path, tmp_path: Path) -> None:
-    """The page's test file as it stands; two of its tests are enough to see that it works."""
+def test_documented_conformance_test_of_plugin_passes(plugins: Path, tmp_path: Path) -> None:
+    """Run the unchanged test file of the page; two of its tests suffice to see that it works."""
     write_documented_package(tmp_path)
     (tmp_path / "tar_xz.py").unlink()
     command = [
@@ -110,8 +110,8 @@ def test_the_documented_suite_runs_over_the_installed_plugin(plugins: Path, tmp_
         "metadata or single_empty",
     ]
     env = plain_environment({"PYTHONPATH": f"{plugins}:{PROJECT}"})
-    ended = subprocess.run(
+    process = subprocess.run(
         [*command, "test_tar_xz.py"], cwd=tmp_path, capture_output=True, text=True, env=env
     )
-    assert ended.returncode == 0, ended.stdout
-    assert "2 passed" in ended.stdout
+    assert process.returncode == 0, process.stdout
+    assert "2 passed" in process.stdout

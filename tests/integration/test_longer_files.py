@@ -32,7 +32,7 @@ def test_download_of_files_longer_than_their_sizes_is_aborted(server: Server, ba
     assert curl(server, backend) in BROKEN_OFF
     assert eventually(lambda: "failed" in server.log()[before:])
     log = server.log()[before:]
-    assert "holds more than the 0 bytes" in log
+    assert "holds more than the 0 bytes of its size" in log
     assert "complete" not in log
 
 

@@ -1,4 +1,4 @@
-"""Archives of what is read-only on the disk, unpacked and deleted again by a user without root's rights."""
+"""Archives of read-only directories, unpacked and deleted by a user without root privileges."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ PROGRAMS = {
 }
 CASES = [(archive, program) for archive in FORMATS for program in PROGRAMS[archive]]
 
-# What a CD, a snapshot and a share with rights kept in lists look like, and what the archive has for it
+# Modes on a CD, a snapshot and a share with access control lists, and the modes in the archive
 MODES = {
     "disc/": (0o555, 0o755),
     "disc/1.jpg": (0o444, 0o644),
@@ -34,7 +34,7 @@ MODES = {
     "free/": (0o777, 0o777),
     "free/run": (0o751, 0o751),
 }
-IN_RENAMED = {"disc/": (0o555, 0o755), "disc/Grüße:.jpg": (0o444, 0o644)}  # packed under another name
+IN_RENAMED = {"disc/": (0o555, 0o755), "disc/Grüße:.jpg": (0o444, 0o644)}  # packed under a portable name
 LOCKED = {"acl/": (0o000, 0o700), "acl/3.jpg": (0o000, 0o600), "others.jpg": (0o044, 0o644)}  # read by root
 
 
@@ -48,7 +48,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     on_disk = {photos / album / name: mode for album in ALBUMS for name, (mode, _) in ALBUMS[album].items()}
     for album, names in ALBUMS.items():
         for name in names:
-            make(photos / album / name, is_directory=name.endswith("/"))
+            create(photos / album / name, is_directory=name.endswith("/"))
     for path, mode in sorted(on_disk.items(), reverse=True):
         path.chmod(mode)
     with running_server(photos, "--formats", ",".join(FORMATS)) as running:
@@ -57,7 +57,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         path.chmod(0o700)
 
 
-def make(path: Path, *, is_directory: bool) -> None:
+def create(path: Path, *, is_directory: bool) -> None:
     if is_directory:
         path.mkdir(parents=True, exist_ok=True)
     else:
@@ -67,7 +67,7 @@ def make(path: Path, *, is_directory: bool) -> None:
 
 @pytest.mark.parametrize(("archive", "program"), CASES)
 @pytest.mark.parametrize("album", ALBUMS)
-def test_album_read_only_on_the_disk_can_be_unpacked_and_deleted(
+def test_archive_of_read_only_album_can_be_unpacked_and_deleted(
     server: Server, tmp_path: Path, archive: str, program: str, album: str
 ) -> None:
     packed, into = tmp_path / archive, tmp_path / "into"
@@ -76,32 +76,32 @@ def test_album_read_only_on_the_disk_can_be_unpacked_and_deleted(
     as_user(*program.split(), str(packed), cwd=into)
     read = as_user("find", ".", "-type", "f", "-exec", "cat", "{}", "+", cwd=into)
     assert len(read) == sum(map(len, contents(into).values())) > 0
-    names = {archived(name) for name in ALBUMS[album] if not name.endswith("/")}
+    names = {portable(name) for name in ALBUMS[album] if not name.endswith("/")}
     assert contents(into).keys() == names
     as_user("rm", "-r", str(into), cwd=tmp_path)
     assert not into.exists()
 
 
 def as_user(program: str, *arguments: str, cwd: Path) -> bytes:
-    """The output of a program that has no more rights to files than their owner."""
+    """Run a program without the privileges of root, and return its output."""
     command = [*unprivileged_command(), tool(program), *arguments]
     return subprocess.run(
         command, cwd=cwd, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
     ).stdout
 
 
-def archived(name: str) -> str:
+def portable(name: str) -> str:
     return name.replace(":", "\uff1a")
 
 
 @pytest.mark.parametrize("archive", FORMATS)
 @pytest.mark.parametrize("album", ALBUMS)
-def test_mode_in_the_archive_adds_only_what_the_owner_lacks(
+def test_mode_in_archive_adds_only_owner_access(
     server: Server, tmp_path: Path, archive: str, album: str
 ) -> None:
     packed = tmp_path / archive
     packed.write_bytes(fetch(server.port, f"/archive/{album}/?format={archive}"))
-    assert modes_in(packed) == {archived(name): mode for name, (_, mode) in ALBUMS[album].items()}
+    assert modes_in(packed) == {portable(name): mode for name, (_, mode) in ALBUMS[album].items()}
 
 
 def modes_in(packed: Path) -> dict[str, int]:
@@ -113,8 +113,8 @@ def modes_in(packed: Path) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("mode", [0o000, 0o044])
-def test_file_that_its_owner_may_not_read_is_refused_before_the_headers(tmp_path: Path, mode: int) -> None:
-    """Its mode in the archive looks as if everybody could read it."""
+def test_file_unreadable_for_its_owner_returns_500(tmp_path: Path, mode: int) -> None:
+    """The mode in the archive would add read access, so the mode on the disk has to be checked."""
     (tmp_path / ALBUM).mkdir()
     (tmp_path / ALBUM / "1.jpg").write_bytes(b"readable")
     (tmp_path / ALBUM / "2.jpg").write_bytes(b"not for its owner")

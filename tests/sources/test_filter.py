@@ -1,11 +1,11 @@
-"""Which names are packed, with the switches as they come and turned round."""
+"""The filter of names: hidden and junk names, with each combination of the settings."""
 
 import pytest
 
 from tornado_archiver.sources.filter import SourceFilter
 
 HIDDEN = [b".env", b".git", b".DS_Store", b"._1.jpg", b"...", b".Thumbs.db"]
-LITTER = [
+JUNK = [
     b"Thumbs.db",
     b"THUMBS.DB",
     b"ehthumbs.db",
@@ -47,7 +47,7 @@ LITTER = [
     b"~$letter.docx",
     b"~$two\nlines",
 ]
-HIDDEN_LITTER = [
+HIDDEN_JUNK = [
     b".unfinished.filepart",
     b".@__thumb",
     b".@upload_cache",
@@ -63,7 +63,7 @@ HIDDEN_LITTER = [
     b".fseventsd",
     b".TemporaryItems",
 ]
-WANTED = [
+ORDINARY = [
     b"1.jpg",
     b"Thumbs.db.jpg",
     b"my Thumbs.db",
@@ -108,28 +108,28 @@ WANTED = [
 ]
 
 
-@pytest.mark.parametrize("name", WANTED)
-def test_ordinary_names_are_always_packed(name: bytes) -> None:
+@pytest.mark.parametrize("name", ORDINARY)
+def test_ordinary_name_is_accepted(name: bytes) -> None:
     assert SourceFilter().accepts(name)
-    assert SourceFilter(include_hidden=True, include_litter=True).accepts(name)
+    assert SourceFilter(include_hidden=True, include_junk=True).accepts(name)
 
 
 @pytest.mark.parametrize("name", HIDDEN)
-def test_hidden_names_are_packed_on_demand(name: bytes) -> None:
+def test_hidden_name_is_accepted_with_include_hidden(name: bytes) -> None:
     assert not SourceFilter().accepts(name)
-    assert not SourceFilter(include_litter=True).accepts(name)
+    assert not SourceFilter(include_junk=True).accepts(name)
     assert SourceFilter(include_hidden=True).accepts(name)
 
 
-@pytest.mark.parametrize("name", LITTER)
-def test_litter_is_packed_on_demand(name: bytes) -> None:
+@pytest.mark.parametrize("name", JUNK)
+def test_junk_name_is_accepted_with_include_junk(name: bytes) -> None:
     assert not SourceFilter().accepts(name)
     assert not SourceFilter(include_hidden=True).accepts(name)
-    assert SourceFilter(include_litter=True).accepts(name)
+    assert SourceFilter(include_junk=True).accepts(name)
 
 
-@pytest.mark.parametrize("name", HIDDEN_LITTER)
-def test_hidden_litter_needs_both(name: bytes) -> None:
+@pytest.mark.parametrize("name", HIDDEN_JUNK)
+def test_hidden_junk_name_is_accepted_with_both_settings(name: bytes) -> None:
     assert not SourceFilter(include_hidden=True).accepts(name)
-    assert not SourceFilter(include_litter=True).accepts(name)
-    assert SourceFilter(include_hidden=True, include_litter=True).accepts(name)
+    assert not SourceFilter(include_junk=True).accepts(name)
+    assert SourceFilter(include_hidden=True, include_junk=True).accepts(name)

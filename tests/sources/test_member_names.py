@@ -1,4 +1,4 @@
-"""Names in archives: valid on any system, none like another, and unchanged where that is possible."""
+"""Member names: valid on any system, unique, and unchanged if possible."""
 
 import re
 import unicodedata
@@ -14,12 +14,12 @@ NFC, NFD = "é.jpg".encode(), "e\u0301.jpg".encode()
 DEVICES = ["con", "prn", "aux", "nul", "conin$", "conout$"]
 DEVICES += [f"{port}{digit}" for port in ("com", "lpt") for digit in "0123456789¹²³"]
 
-# Written down anew from Microsoft's "Naming Files, Paths, and Namespaces", not taken from the module
+# Written again from Microsoft's "Naming Files, Paths, and Namespaces", not taken from the module
 FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f]')
 
 
 def is_valid_everywhere(name: str) -> bool:
-    """What Windows, macOS and Linux all take as the name of a file."""
+    """Return whether Windows, macOS and Linux all accept the file name."""
     device = name.partition(".")[0].rstrip(" ").casefold()
     return (
         0 < len(name.encode()) <= 255  # a lone surrogate raises here
@@ -59,7 +59,7 @@ def is_valid_everywhere(name: str) -> bool:
         "non-breaking\u00a0blank",
     ],
 )
-def test_a_portable_name_stays(name: str) -> None:
+def test_portable_name_is_unchanged(name: str) -> None:
     assert portable_name(name.encode()) == name
 
 
@@ -92,14 +92,14 @@ def test_a_portable_name_stays(name: str) -> None:
         (b"conout$", "conout$_"),
     ],
 )
-def test_what_cannot_stand_is_shown(name: bytes, expected: str) -> None:
+def test_invalid_character_is_replaced(name: bytes, expected: str) -> None:
     assert portable_name(name) == expected
     assert is_valid_everywhere(expected)
 
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("rest", ["", ".", " ", ".txt", " .txt", "  ..txt"])
-def test_no_name_opens_a_device(device: str, rest: str) -> None:
+def test_device_name_is_changed(device: str, rest: str) -> None:
     assert is_valid_everywhere(portable_name((device + rest).encode()))
     assert is_valid_everywhere(portable_name((device.upper() + rest).encode()))
 
@@ -110,14 +110,14 @@ def test_no_name_opens_a_device(device: str, rest: str) -> None:
         pytest.param(b"\xff" * 251 + b".txt", ".txt", id="grows threefold"),
         pytest.param("日".encode() * 83 + b":.jpeg", ".jpeg", id="three-byte letters"),
         pytest.param("🌪".encode() * 60 + b"::::.png", ".png", id="four-byte letters"),
-        pytest.param(b"a." + b":" * 200, "\uff1a", id="no suffix but a dot"),
+        pytest.param(b"a." + b":" * 200, "\uff1a", id="a dot without a suffix"),
         pytest.param(b"." * 255, "", id="nothing but dots"),
         pytest.param(b" " * 255, "\u2420", id="nothing but blanks"),
-        pytest.param(b"con" + b" " * 246 + b"::.txt", ".txt", id="cut down to a device"),
-        pytest.param(b"x" * 250 + b" ::", "x\u2420", id="cut behind a blank"),
+        pytest.param(b"con" + b" " * 246 + b"::.txt", ".txt", id="truncated to a device"),
+        pytest.param(b"x" * 250 + b" ::", "x\u2420", id="truncated after a blank"),
     ],
 )
-def test_a_name_that_is_too_long_keeps_its_suffix(name: bytes, suffix: str) -> None:
+def test_truncated_name_keeps_its_suffix(name: bytes, suffix: str) -> None:
     shortened = portable_name(name)
     assert 240 < len(shortened.encode()) <= 255
     assert shortened.endswith(suffix)
@@ -150,46 +150,46 @@ def test_a_name_that_is_too_long_keeps_its_suffix(name: bytes, suffix: str) -> N
         pytest.param({b"COM1": "COM1_", b"com1": "com1_ (2)", b"com1 (2)": "com1 (2)"}, id="devices"),
     ],
 )
-def test_no_two_alike(names: dict[bytes, str]) -> None:
+def test_colliding_names_are_numbered(names: dict[bytes, str]) -> None:
     assert unique_names(names) == names
 
 
-def test_names_cut_to_the_same_are_told_apart() -> None:
-    """Long names in another encoding, with what tells them apart at the end."""
+def test_names_with_the_same_truncation_are_numbered() -> None:
+    """Long names in another encoding that differ at their ends only."""
     names = [b"\xc6" * 200 + b"%04d.jpg" % number for number in range(3000)]
-    given_names = unique_names(names)
-    assert len(set(given_names.values())) == 3000
-    assert all(is_valid_everywhere(name) and name.endswith(".jpg") for name in given_names.values())
+    unique = unique_names(names)
+    assert len(set(unique.values())) == 3000
+    assert all(is_valid_everywhere(name) and name.endswith(".jpg") for name in unique.values())
 
 
-def test_sibling_names_long_and_alike_in_pairs_take_few_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each pair is one but for its case, and all are alike where there is still room for a number."""
+def test_long_names_that_collide_in_pairs_take_few_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names of a pair differ in case only, and all are equal once truncated for a number."""
     pairs, keys = 300, 0
     key_of = member_names._collision_key
 
-    def counted(name: str) -> str:
+    def count_keys(name: str) -> str:
         nonlocal keys
         keys += 1
         return key_of(name)
 
-    monkeypatch.setattr(member_names, "_collision_key", counted)
+    monkeypatch.setattr(member_names, "_collision_key", count_keys)
     stems = [b"p" * 245 + b"%06d" % number for number in range(pairs)]
-    chosen = unique_names([stem + suffix for stem in stems for suffix in (b".jpg", b".JPG")])
-    assert len({name.lower() for name in chosen.values()}) == 2 * pairs
+    unique = unique_names([stem + suffix for stem in stems for suffix in (b".jpg", b".JPG")])
+    assert len({name.lower() for name in unique.values()}) == 2 * pairs
     assert keys < 10 * pairs
 
 
-def test_a_number_finds_room_beside_a_long_suffix() -> None:
+def test_number_fits_beside_long_suffix() -> None:
     names = unique_names([b"a." + b"B" * 253, b"a." + b"b" * 253])
     assert all(is_valid_everywhere(name) for name in names.values())
 
 
-def test_the_order_of_the_listing_does_not_matter() -> None:
+def test_order_of_listing_does_not_matter() -> None:
     names = [b"a", b"A", b"a (2)", b"\xff", b"%ff", NFC, NFD]
     assert unique_names(names) == unique_names(reversed(names))
 
 
-# The odd ones on purpose: random bytes alone would hardly ever make a device or two that collide.
+# Special pieces, because random bytes alone rarely produce device names or collisions
 LETTERS = ["é", "e\u0301", "ß", "\u03b1", "\u0345", "\u0301", "\u0085", "\uff0e", "日" * 40]
 PIECES = st.sampled_from(
     [
@@ -207,22 +207,22 @@ NAMES = st.one_of(
 
 @given(st.sets(NAMES, min_size=1, max_size=12))
 @example({b"con", b"CON", b"con_", b"con_ (2)"})
-def test_every_name_is_valid_and_its_own(names: set[bytes]) -> None:
-    found = unique_names(names)
-    assert found.keys() == names
-    assert all(is_valid_everywhere(name) for name in found.values())
-    assert len({unicodedata.normalize("NFC", name.casefold()) for name in found.values()}) == len(names)
-    assert len({unicodedata.normalize("NFC", name).casefold() for name in found.values()}) == len(names)
+def test_unique_names_are_valid_and_unique(names: set[bytes]) -> None:
+    unique = unique_names(names)
+    assert unique.keys() == names
+    assert all(is_valid_everywhere(name) for name in unique.values())
+    assert len({unicodedata.normalize("NFC", name.casefold()) for name in unique.values()}) == len(names)
+    assert len({unicodedata.normalize("NFC", name).casefold() for name in unique.values()}) == len(names)
 
 
 @given(NAMES)
-def test_a_name_made_portable_is_portable(name: bytes) -> None:
+def test_portable_name_is_idempotent(name: bytes) -> None:
     once = portable_name(name)
     assert portable_name(once.encode()) == once
 
 
 @given(NAMES)
-def test_what_is_valid_everywhere_stays(name: bytes) -> None:
+def test_valid_name_is_unchanged(name: bytes) -> None:
     try:
         text = name.decode()
     except UnicodeDecodeError:
@@ -232,7 +232,7 @@ def test_what_is_valid_everywhere_stays(name: bytes) -> None:
     assert unique_names([name]) == {name: text}
 
 
-def test_ordinary_names_take_the_short_way() -> None:
-    """Not to be seen from outside, but in what thousands of them cost."""
+def test_all_portable_recognises_ordinary_names() -> None:
+    """Tested directly, because only the cost of thousands of names differs, not the result."""
     assert _all_portable([b"1.jpg", b"IMG_0001 (2).JPG", b"a"]) is not None
     assert _all_portable([NFC]) is None

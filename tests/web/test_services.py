@@ -1,4 +1,4 @@
-"""The file name of a download: a stem and a suffix that every system can hold."""
+"""The file name of a download: a stem and a suffix, valid on any system."""
 
 import pytest
 from hypothesis import given
@@ -13,7 +13,7 @@ from tornado_archiver.sources.member_names import portable_file_name
     [
         ("5f2c1e0b", "5f2c1e0b.tar.gz"),
         ("two words", "two words.tar.gz"),
-        ("dot.", "dot..tar.gz"),  # Windows drops a dot or a blank at the end only, and there is the suffix
+        ("dot.", "dot..tar.gz"),  # unchanged, because Windows drops only a trailing dot or space
         ("blank ", "blank .tar.gz"),
         ("Сумерки", "Сумерки.tar.gz"),
         ("con", "con_.tar.gz"),
@@ -34,7 +34,7 @@ from tornado_archiver.sources.member_names import portable_file_name
         ("con" + " " * 300, "con_" + " " * 26 + "\u2420.tar.gz"),
     ],
 )
-def test_file_name_of_a_stem_keeps_its_suffix_and_fits(stem: str, expected: str) -> None:
+def test_portable_file_name_keeps_suffix_within_max_bytes(stem: str, expected: str) -> None:
     assert portable_file_name(stem, ".tar.gz", 40) == expected
 
 
@@ -43,7 +43,7 @@ def test_file_name_of_a_stem_keeps_its_suffix_and_fits(stem: str, expected: str)
     st.sampled_from([".zip", ".tar", ".tar.gz", ".con", ".7z"]),
     st.integers(40, 255),
 )
-def test_file_name_of_any_stem_is_valid_everywhere(stem: str, suffix: str, max_bytes: int) -> None:
+def test_portable_file_name_of_any_stem_is_valid_everywhere(stem: str, suffix: str, max_bytes: int) -> None:
     stem = "".join(
         character for character in stem if character != "/" and not "\ud800" <= character < "\udc80"
     )

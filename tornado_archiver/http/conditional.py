@@ -1,5 +1,7 @@
-"""Whether a client's copy is still good: the preconditions of a GET or HEAD (RFC 9110 13). Pure: the caller
-knows the time."""
+"""Conditional requests (RFC 9110 13): preconditions of a GET or HEAD, If-Range, and HTTP-dates.
+
+Pure: the caller passes the time.
+"""
 
 import re
 from collections.abc import Mapping
@@ -16,15 +18,15 @@ _IMF_FIXDATE = "%a, %d %b %Y %H:%M:%S GMT"
 _RFC850_DATE = "%A, %d-%b-%y %H:%M:%S GMT"
 _ASCTIME_DATE = "%a %b %d %H:%M:%S %Y"
 
-datetime.strptime("", "")  # or Python opens a file for it later, when there may be no descriptor left
+datetime.strptime("", "")  # because the first call imports a module, which fails without a free descriptor
 
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """What tells this archive from what it was and will be.
+    """The validators of an archive (RFC 9110 8.8).
 
-    `etag` is a strong validator without its quotes, None when the same request may yield other bytes.
-    `last_modified` is in whole seconds since the epoch, None when it is not known.
+    `etag` is a strong validator without quotes, None if the same request can yield other bytes.
+    `last_modified` is in whole seconds since the epoch, None if it is unknown.
     """
 
     etag: str | None = None
@@ -32,6 +34,8 @@ class Validators:
 
 
 class PreconditionResult(Enum):
+    """The result of the preconditions, with the status that it leads to."""
+
     PROCEED = auto()
     NOT_MODIFIED = auto()  # 304
     PRECONDITION_FAILED = auto()  # 412
@@ -40,10 +44,10 @@ class PreconditionResult(Enum):
 def evaluate_preconditions(
     headers: Mapping[str, str], validators: Validators, now: float
 ) -> PreconditionResult:
-    """What the preconditions in a GET or HEAD for an existing archive come to, in the order of RFC 9110
-    13.2.2; the fifth step there, If-Range, is `if_range_matches`.
+    """Evaluate the preconditions of a GET or HEAD for an existing archive, in the order of RFC 9110 13.2.2.
 
-    `headers` finds a name in any case, `now` is in seconds since the epoch.
+    The fifth step there, If-Range, is `if_range_matches`. `headers` is case-insensitive, `now` is in seconds
+    since the epoch.
     """
     if _precondition_failed(headers, validators, now):
         return PreconditionResult.PRECONDITION_FAILED
@@ -55,10 +59,10 @@ def evaluate_preconditions(
 
 
 def if_range_matches(if_range: str | None, validators: Validators, now: float) -> bool:
-    """Whether Range is to be obeyed in the face of `if_range`; `now` is in seconds since the epoch.
+    """Return whether Range is honoured with this If-Range; `now` is in seconds since the epoch.
 
-    A date counts when it is to the second when the archive last changed: `last_modified` moves with whatever
-    changes, and a client must not send a date that it got within a second of the change (RFC 9110 8.8.2.2).
+    A date matches if it equals `last_modified`. That is strong enough, because `last_modified` advances with
+    every change, and a client must not send a date from within a second of the change (RFC 9110 8.8.2.2).
     """
     if if_range is None:
         return True
@@ -73,16 +77,16 @@ def if_range_matches(if_range: str | None, validators: Validators, now: float) -
 
 
 def http_date(epoch_seconds: int) -> str:
-    """For Last-Modified and Date: always IMF-fixdate."""
+    """Return an IMF-fixdate, for Last-Modified and Date."""
     return formatdate(epoch_seconds, usegmt=True)
 
 
 def parse_http_date(text: str, now: float) -> int | None:
-    """Seconds since the epoch; None for whatever is not one valid HTTP-date."""
+    """Return the seconds since the epoch; None if the text is not one valid HTTP-date."""
     for form in (_IMF_FIXDATE, _RFC850_DATE, _ASCTIME_DATE) if text.isascii() else ():
         try:
-            moment = datetime.strptime(text.strip(_OWS), form).replace(tzinfo=UTC)
-            return int((_expand_two_digit_year(moment, now) if form is _RFC850_DATE else moment).timestamp())
+            date = datetime.strptime(text.strip(_OWS), form).replace(tzinfo=UTC)
+            return int((_expand_two_digit_year(date, now) if form is _RFC850_DATE else date).timestamp())
         except ValueError:
             continue
     return None
@@ -128,10 +132,10 @@ def _unmodified_since(field: str | None, validators: Validators, now: float) -> 
     return validators.last_modified <= date
 
 
-def _expand_two_digit_year(moment: datetime, now: float) -> datetime:
+def _expand_two_digit_year(date: datetime, now: float) -> datetime:
     # RFC 9110 5.6.7: MUST interpret a timestamp that appears to be more than 50 years in the future as
     # representing the most recent year in the past that had the same last two digits.
     today = datetime.fromtimestamp(now, UTC)
-    is_later_in_year = moment.timetuple()[1:6] > today.timetuple()[1:6]
+    is_later_in_year = date.timetuple()[1:6] > today.timetuple()[1:6]
     latest = today.year + 50 - is_later_in_year
-    return moment.replace(year=latest - (latest - moment.year) % 100)
+    return date.replace(year=latest - (latest - date.year) % 100)

@@ -1,19 +1,18 @@
-"""The Content-Disposition of a download (RFC 6266). Pure."""
+"""The Content-Disposition header of a download (RFC 6266). Pure."""
 
 from urllib.parse import quote
 
-# RFC 8187 3.2.1: attr-char; everything else is percent-encoded. Letters and digits need no mention.
+# RFC 8187 3.2.1: attr-char without letters and digits, which `quote` never encodes
 _ATTR_CHAR = "!#$&+-.^_`|~"
-# A quoted-string may hold these only escaped, and browsers differ in unescaping (RFC 6266 appendix D); `%`
-# is decoded by some.
+# because browsers differ in unescaping a quoted-string (RFC 6266 appendix D), and some decode `%`
 _NOT_IN_FALLBACK = '"\\%'
 
 
 def content_disposition(file_name: str) -> str:
-    """The header's value that makes a browser save the body as `file_name` (no slashes, no controls).
+    """Return the value with which browsers save the body as `file_name` (no slashes, no control characters).
 
-    A name that plain ASCII cannot carry comes twice: as a fallback for old clients, and after RFC 8187,
-    which every browser prefers.
+    A name that is not plain ASCII is given twice: as an ASCII fallback for old clients, and as defined by
+    RFC 8187, which every browser prefers.
     """
     fallback = "".join(_ascii_fallback(character) for character in file_name)
     if fallback == file_name:

@@ -1,23 +1,23 @@
-"""Which bytes of an archive a Range header asks for (RFC 9110 14). Pure."""
+"""Range requests (RFC 9110 14): parsing of Range, and values of Content-Range. Pure."""
 
 import re
 
 from tornado_archiver.backend import ByteRange
 
-MAX_RANGES = 10  # a reader of a ZIP or PDF asks for a handful; more is an attack (CVE-2011-3192) or a bug
+MAX_RANGES = 10  # because readers of ZIP or PDF request a few; more is an attack (CVE-2011-3192) or a bug
 
 _OWS = " \t"
 _RANGE_SPEC = re.compile(r"(?P<first>[0-9]+)-(?P<last>[0-9]*)|-(?P<suffix>[0-9]+)")
 _MAX_DIGITS = 18
-_HUGE = 10**_MAX_DIGITS  # an exabyte: behind the end of any archive
+_HUGE = 10**_MAX_DIGITS  # an exabyte: beyond the end of any archive
 
 
 def parse_range(header: str | None, length: int, max_ranges: int = MAX_RANGES) -> list[ByteRange] | None:
-    """The ranges to send of `length` bytes, in the order asked.
+    """Return the ranges to send of `length` bytes, in the requested order.
 
-    None: there is no Range header, or none to be obeyed, so the whole is sent (200). An empty list: nothing
-    of what is asked for exists (416). Otherwise 206, even where one range is the whole (`bytes=0-`); what
-    does not exist of several ranges is left out.
+    None: Range is absent or not honoured, so the whole archive is sent (200). An empty list: every requested
+    range is unsatisfiable (416). Otherwise 206, also if one range is the whole archive (`bytes=0-`).
+    Of several ranges, the unsatisfiable ones are omitted.
     """
     specs = _range_specs(header or "")
     # RFC 9110 14.2: MAY ignore a Range header field when the selected representation has no content.
@@ -29,17 +29,17 @@ def parse_range(header: str | None, length: int, max_ranges: int = MAX_RANGES) -
         return None
     ranges = [ByteRange(start, stop) for start, stop in bounds if start < stop]
     # RFC 9110 14.2: MAY ignore overlapping ranges and a set of many small ranges, since these are indications
-    # of either a broken client or a deliberate denial-of-service attack. More than the whole must overlap.
+    # of either a broken client or a deliberate denial-of-service attack. Longer than the whole: they overlap.
     return ranges if sum(byte_range.length for byte_range in ranges) <= length else None
 
 
 def content_range(byte_range: ByteRange, length: int) -> str:
-    """The Content-Range of a 206, or of one part of it (RFC 9110 14.4)."""
+    """Return the Content-Range of a 206, or of one part of it (RFC 9110 14.4)."""
     return f"bytes {byte_range.start}-{byte_range.stop - 1}/{length}"
 
 
 def unsatisfied_range(length: int) -> str:
-    """The Content-Range of a 416 (RFC 9110 14.4)."""
+    """Return the Content-Range of a 416 (RFC 9110 14.4)."""
     return f"bytes */{length}"
 
 
@@ -55,7 +55,7 @@ def _range_specs(header: str) -> list[str]:
 
 
 def _bounds(spec: str, length: int) -> tuple[int, int] | None:
-    """Start and stop of `spec`, start not before stop where nothing of it exists; None when malformed."""
+    """Return start and stop of `spec`, start >= stop if it is unsatisfiable; None if it is malformed."""
     match = _RANGE_SPEC.fullmatch(spec)
     if match is None:
         return None

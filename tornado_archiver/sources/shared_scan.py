@@ -1,4 +1,4 @@
-"""One scan for the requests that wait for the same directory at the same time."""
+"""One shared scan for concurrent requests for the same directory."""
 
 import asyncio
 from weakref import WeakValueDictionary
@@ -7,33 +7,32 @@ from tornado_archiver.source import Manifest, Storage
 
 
 class _Scan:
-    """One that has not begun, or is under way. `waiters`: how many requests wait for it."""
+    """A pending or running scan. `waiters` is the number of requests that wait for it."""
 
-    def __init__(self, task: "asyncio.Task[Manifest]") -> None:
+    def __init__(self, task: asyncio.Task[Manifest]) -> None:
         self.task = task
         self.waiters = 0
-        # An error that comes when all of them have gone is not of interest.
+        # the exception is retrieved, because asyncio logs it if all waiters have left before the scan fails
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
 class SharedScanStorage(Storage):
-    """Another storage, scanned once for all requests that share a wait: the connections of a download
-    manager, or many clients of one link.
+    """A storage that scans another storage once for all requests that wait for the same directory.
 
-    A request takes part in a scan only if that begins after the request came, because an archive is of what
-    is there when it is asked for. While a scan of the directory is under way, further requests wait for the
-    next one.
+    Such requests come from the connections of a download manager, or from many clients with one link. A
+    request uses only a scan that starts after it, because an archive contains the files at the time of its
+    request. While a scan of the directory is running, further requests wait for the next one.
     """
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._next: dict[str, _Scan] = {}  # those that have not begun, by hash
+        self._next: dict[str, _Scan] = {}  # pending scans by hash
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def scan(self, source_hash: str) -> Manifest:
         scan = self._next.get(source_hash)
         if scan is None:
-            task = asyncio.create_task(self._scanned(source_hash))
+            task = asyncio.create_task(self._scan_after_running(source_hash))
             scan = self._next[source_hash] = _Scan(task)
         scan.waiters += 1
         try:
@@ -48,7 +47,7 @@ class SharedScanStorage(Storage):
             del self._next[source_hash]
         scan.task.cancel()
 
-    async def _scanned(self, source_hash: str) -> Manifest:
+    async def _scan_after_running(self, source_hash: str) -> Manifest:
         lock = self._locks.setdefault(source_hash, asyncio.Lock())
         async with lock:
             del self._next[source_hash]

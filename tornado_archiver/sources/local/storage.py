@@ -1,4 +1,4 @@
-"""The photos root: directories on a local disk, one for each hash."""
+"""Storage on a local disk: the photos root, with one source directory for each hash."""
 
 import errno
 import os
@@ -45,8 +45,8 @@ _NO_SUCH_DIRECTORY = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLO
 
 
 class LocalStorage(Storage):
-    """Directories directly beneath `photos_dir`, which is opened anew for each request: it may be mounted
-    late, or replaced. `settle` makes the manifest of what was found: the policy for unreadable files."""
+    """The directories in `photos_dir`. It is opened for each request, because it may be mounted after the
+    start, or replaced. `settle` makes a manifest of the result of a scan: the policy for unreadable files."""
 
     def __init__(self, photos_dir: Path, source_filter: SourceFilter, settle: "Settle | None" = None) -> None:
         self._root = os.fsencode(photos_dir)
@@ -60,10 +60,10 @@ class LocalStorage(Storage):
     def _scan(self, name: bytes) -> Manifest:
         source = LocalSource(self._root, self._resolve_symlink(name))
         if is_never_served(source.name):
-            raise SourceNotFoundError("the directory is hidden or junk, or is in such a one")
+            raise SourceNotFoundError("the directory is hidden or junk, or inside a hidden or junk directory")
         try:
-            with source.open_dir() as directory:
-                walked = walk(directory, self._filter)
+            with source.open_dir() as dir_fd:
+                walked = walk(dir_fd, self._filter)
             settled = self._settle(source, walked)  # which goes by the modes of the disk
         except SourceGoneError as error:
             raise SourceNotFoundError("the directory is gone") from error
@@ -74,8 +74,10 @@ class LocalStorage(Storage):
         return self._intern(replace(settled, entries=entries, has_last_modified=is_dated))
 
     def _intern(self, manifest: Manifest) -> Manifest:
-        """The same manifest from a download that is under way, if there is one: a thousand visitors of one
-        directory hold its names once."""
+        """Return the equal manifest of a running download, if there is one.
+
+        So a thousand downloads of one directory share its names in memory.
+        """
         known = self._live_manifests.get(manifest.source)
         if known is not None and known.is_same(manifest):
             return known
@@ -83,7 +85,7 @@ class LocalStorage(Storage):
         return manifest
 
     def _resolve_symlink(self, name: bytes) -> bytes:
-        """The directory's own name: where links are followed, one within the photos root may name it."""
+        """Return the path of the directory beneath the photos root; it differs from `name` for a symlink."""
         if not self._filter.follow_symlinks:
             return name
         with _root_fd(self._root) as root:
@@ -92,15 +94,15 @@ class LocalStorage(Storage):
             except OSError as error:
                 raise _directory_error(error) from error
         if path is None:
-            raise SourceNotFoundError("the link leads out of the photos directory")
+            raise SourceNotFoundError("the symlink points outside the photos directory")
         return path
 
 
 def fail_if_unreadable(source: "LocalSource", walked: WalkResult) -> Manifest:
-    """Return the manifest of all that was found. Raise SourceUnreadableError when some of it cannot be read.
+    """Return the manifest of all entries. Raise SourceUnreadableError if one of them is unreadable.
 
-    A file that everybody may read is not tried: for the usual thousands of them that takes longer than it is
-    worth. Should one be unreadable all the same, the download is cut when it is reached.
+    World-readable files are not opened, because that takes too long for thousands of files. If one is
+    unreadable nevertheless, the download is aborted at that file.
     """
     for reason in walked.unreadable_dirs.values():
         raise SourceUnreadableError(reason)
@@ -114,9 +116,12 @@ def fail_if_unreadable(source: "LocalSource", walked: WalkResult) -> Manifest:
 
 
 def unopenable(source: "LocalSource", entries: Iterable[Entry]) -> Iterator[tuple[str, ArchiverError]]:
-    """The member names of files that cannot be opened, and why: SourceUnreadableError, or SourceGoneError for
-    one that has vanished since the walk. Only opening them tells: rights may be kept in lists, on another
-    machine, or a disk may be broken. Stops when `check_cancelled` raises."""
+    """Yield the member name and the error of each file that cannot be opened.
+
+    The error is SourceUnreadableError, or SourceGoneError for a file that was removed since the scan. Every
+    file is opened, because its mode reflects neither access control lists nor disk errors. Stops when
+    `check_cancelled` raises.
+    """
     with source.reader() as reader:
         for entry in entries:
             check_cancelled()
@@ -128,19 +133,19 @@ def unopenable(source: "LocalSource", entries: Iterable[Entry]) -> Iterator[tupl
 
 
 def _directory_name(source_hash: str) -> bytes:
-    """Raises SourceNotFoundError for what cannot name a directory directly beneath another."""
+    """Return the hash as a file name. Raise SourceNotFoundError if it is not the name of one path part."""
     try:
         name = os.fsencode(source_hash)
     except UnicodeEncodeError:
         name = b""
     if name in (b"", b".", b"..") or b"/" in name or b"\0" in name:
-        raise SourceNotFoundError("this cannot be the name of a directory")
+        raise SourceNotFoundError("the hash is not a valid name of a directory")
     return name
 
 
 @dataclass(frozen=True, slots=True)
 class LocalSource(Source):
-    """The directory `name` (relative, without links) beneath the directory `root`."""
+    """The directory `name` (relative, without symlinks) beneath the directory `root`."""
 
     root: bytes
     name: bytes
@@ -150,16 +155,16 @@ class LocalSource(Source):
 
     @contextmanager
     def open_dir(self) -> Iterator[int]:
-        """A descriptor of the directory. Raises SourceNotFoundError, StorageUnavailableError."""
+        """Open the directory, yield its descriptor. Raise SourceNotFoundError or StorageUnavailableError."""
         with _root_fd(self.root) as root:
             try:
-                descriptor = open_directory(root, self.name)
+                dir_fd = open_directory(root, self.name)
             except OSError as error:
                 raise _directory_error(error) from error
             try:
-                yield descriptor
+                yield dir_fd
             finally:
-                os.close(descriptor)
+                os.close(dir_fd)
 
 
 Settle = Callable[[LocalSource, WalkResult], Manifest]
@@ -168,13 +173,13 @@ Settle = Callable[[LocalSource, WalkResult], Manifest]
 @contextmanager
 def _root_fd(path: bytes) -> Iterator[int]:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        root_fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise StorageUnavailableError(f"the photos directory cannot be read: {error.strerror}") from error
     try:
-        yield descriptor
+        yield root_fd
     finally:
-        os.close(descriptor)
+        os.close(root_fd)
 
 
 def _directory_error(error: OSError) -> SourceNotFoundError | StorageUnavailableError:
@@ -184,49 +189,56 @@ def _directory_error(error: OSError) -> SourceNotFoundError | StorageUnavailable
 
 
 class LocalReader(Reader):
-    """Reads the files of a LocalSource. Keeps the directories of the last file open for the next one."""
+    """Reads the files of a LocalSource. The directories of the last file stay open for the next file.
+
+    `directory` is the descriptor of the source.
+    """
 
     def __init__(self, source: LocalSource) -> None:
         self._source = source
         self._buffer = bytearray()
 
     def __enter__(self) -> Self:
-        self._opened = self._source.open_dir()
+        self._open_source = self._source.open_dir()
         try:
-            self.directory = self._opened.__enter__()
+            self.directory = self._open_source.__enter__()
         except SourceNotFoundError as error:
             raise SourceGoneError("the directory is gone") from error
-        self._folders = OpenDirectories(self.directory)
+        self._parents = OpenDirectories(self.directory)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._folders.close()
-        self._opened.__exit__(None, None, None)
+        self._parents.close()
+        self._open_source.__exit__(None, None, None)
 
     def iter_blocks(self, entry: Entry, max_bytes: int) -> Iterator[memoryview]:
         buffer = self._buffer_for(max_bytes)
-        with translate_errors(entry.member_name), self.open_dir(entry) as descriptor:
-            open_dir, left = os.fstat(descriptor), entry.size
-            while left:
-                count = os.readv(descriptor, [buffer[: min(left, max_bytes)]])
-                if not count:
-                    raise SourceChangedError(f"{entry.member_name!r} shrank while it was read")
-                left -= count
-                yield buffer[:count]
-            check_end(entry, open_dir, descriptor)
+        fd = self.open_fd(entry)
+        try:
+            with translate_errors(entry.member_name):
+                opened, remaining = os.fstat(fd), entry.size
+                while remaining:
+                    count = os.readv(fd, [buffer[: min(remaining, max_bytes)]])
+                    if not count:
+                        raise SourceChangedError(f"{entry.member_name!r} shrank while it was read")
+                    remaining -= count
+                    yield buffer[:count]
+            check_end(entry, opened, fd)
+        finally:
+            os.close(fd)
 
     def read_all(self, entry: Entry) -> bytes:
-        # thousands to the second: fewer calls here are felt by the visitor
+        # inlined, because with thousands of files a second each call slows down the download
         parent, _, name = entry.source_key.rpartition(b"/")
         try:
-            descriptor = open_file(self._folders.open(parent), name)
+            fd = open_file(self._parents.open(parent), name)
             try:
-                data = os.pread(descriptor, entry.size + 1, 0)  # more than it should hold shows as well
-                status = os.fstat(descriptor)  # after the reading, so it speaks for what was read
+                data = os.pread(fd, entry.size + 1, 0)  # + 1 so that excess content is detected
+                status = os.fstat(fd)  # after pread, so that it describes the data
             finally:
-                os.close(descriptor)
+                os.close(fd)
         except OSError as error:
             raise to_source_error(entry.member_name, error) from error
         if status.st_mtime_ns != entry.mtime_ns or len(data) != status.st_size or len(data) != entry.size:
@@ -238,42 +250,33 @@ class LocalReader(Reader):
         return LocalFile(entry, self.open_fd(entry))
 
     def verify(self, entries: Iterable[Entry], changed_ns: int | None = None) -> None:
-        """Stops when `check_cancelled` raises."""
-        with OpenDirectories(self.directory) as folders:  # the paths as they are now
+        """Verify by status. Stops when `check_cancelled` raises."""
+        with OpenDirectories(self.directory) as parents:  # new ones, because directories may have been moved
             for entry in entries:
                 check_cancelled()
                 parent, _, name = entry.source_key.rpartition(b"/")
                 try:
-                    status = os.stat(name, dir_fd=folders.open(parent), follow_symlinks=False)
+                    status = os.stat(name, dir_fd=parents.open(parent), follow_symlinks=False)
                 except OSError as error:
                     raise to_source_error(entry.member_name, error) from error
                 verify_stat(entry, status)
                 if changed_ns is not None:
                     verify_ctime(entry, status, changed_ns)
 
-    @contextmanager
-    def open_dir(self, entry: Entry) -> Iterator[int]:
-        """A descriptor of the entry's file, closed at the end. Raises as `open_fd` does."""
-        descriptor = self.open_fd(entry)
-        try:
-            yield descriptor
-        finally:
-            os.close(descriptor)
-
     def open_fd(self, entry: Entry) -> int:
-        """A descriptor of the entry's file, for the caller to close; it is what the entry says right now.
+        """Return a descriptor of the entry's file, which the caller closes.
 
-        Raises SourceChangedError, SourceUnreadableError.
+        Raise SourceUnreadableError, or SourceChangedError if the file differs from the entry now.
         """
         parent, _, name = entry.source_key.rpartition(b"/")
         with translate_errors(entry.member_name):
-            descriptor = open_file(self._folders.open(parent), name)
+            fd = open_file(self._parents.open(parent), name)
         try:
-            verify_stat(entry, os.fstat(descriptor))
+            verify_stat(entry, os.fstat(fd))
         except BaseException:
-            os.close(descriptor)
+            os.close(fd)
             raise
-        return descriptor
+        return fd
 
     def _buffer_for(self, size: int) -> memoryview:
         if len(self._buffer) < size:
@@ -281,8 +284,8 @@ class LocalReader(Reader):
         return memoryview(self._buffer)
 
 
-def _read_error(entry: Entry, read: int) -> SourceChangedError:
-    """For a file whose status is the entry's, and whose content is not of that size."""
-    if read > entry.size:
+def _read_error(entry: Entry, bytes_read: int) -> SourceChangedError:
+    """Return the error for a file with the status of the entry and content of another size."""
+    if bytes_read > entry.size:
         return longer_than_its_size(entry)
     return SourceChangedError(f"{entry.member_name!r} changed while it was read")

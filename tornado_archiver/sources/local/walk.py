@@ -1,6 +1,6 @@
-"""The one walk that settles what is packed.
+"""The recursive directory scan, which determines the entries of an archive.
 
-Blocking: for worker threads. Nothing looks at the disk again to find out *what* to pack.
+Blocking: for worker threads only. Later steps read the files, but never list a directory again.
 """
 
 import errno
@@ -20,7 +20,7 @@ from tornado_archiver.runtime.cancellation import check_cancelled
 from tornado_archiver.source import Entry
 from tornado_archiver.sources.filter import SourceFilter
 from tornado_archiver.sources.local.openat import (
-    GONE,
+    CHANGED_ERRNOS,
     RESOURCE_ERRNOS,
     OpenDirectories,
     directory_fd,
@@ -33,35 +33,37 @@ from tornado_archiver.sources.member_names import portable_name, unique_names
 
 _DANGLING_ERRNOS = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 _PACKED_TYPES = (stat.S_IFREG, stat.S_IFDIR)
-# Programs unpack by path, and the zip program reads by path: PATH_MAX (limits.h) is 4,096, and there is some
-# directory in front. It bounds the names as well: those of n directories, one in the other, take n * n bytes.
+# below PATH_MAX (limits.h), 4,096, because programs unpack by path, beneath some directory, and the zip
+# program reads by path. Also bounds the memory, because the names of n nested directories take n * n bytes.
 _MAX_PATH_BYTES = 4000
-_MAX_PART_BYTES = 256  # of a member's name beneath its directory
-_AMOUNT_STEP = 256
+_MAX_PART_BYTES = 256  # of the last part of a member name
+_CHECK_LIMITS_EVERY = 256  # entries
 
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """A directory still to be listed, so many directories deep."""
+    """A directory that is still to be listed, at `depth` levels below the source."""
 
-    source_name: bytes
+    source_key: bytes
     member_name: str
     depth: int
 
 
-# Name, source name, mode, size, times of modification and of change in nanoseconds. A plain tuple: there are
-# thousands to be made before the first byte goes out, and a whole status takes a kilobyte.
+# Name, source key, mode, size, mtime_ns and ctime_ns. A plain tuple, because thousands are created before the
+# first byte is sent, and an os.stat_result takes a kilobyte.
 _Child = tuple[bytes, bytes, int, int, int, int]
-_change_ns = itemgetter(5)
+_ctime_ns = itemgetter(5)
 _member_name = attrgetter("member_name")
 
 
 class WalkResult(NamedTuple):
-    """`changed_ns`: when something last changed, as the file system itself keeps it (ctime, in nanoseconds
-    since the epoch). Nobody can set that back, and a directory's moves when a name in it comes or goes.
-    `unreadable_dirs`: those of the directories whose contents could not be seen, and of the followed links
-    whose
-    ends could not, by member name, and why. `follows_links`: whether an entry is what a link leads to."""
+    """The entries of a source, and the facts that its manifest needs.
+
+    `changed_ns`: the newest ctime, in nanoseconds since the epoch. Programs cannot set it back, and that of a
+    directory advances when a name is added or removed. `unreadable_dirs`: the directories that cannot be
+    listed and the symlinks whose targets cannot be examined, by member name, with the reason.
+    `follows_links`: whether an entry is the target of a symlink.
+    """
 
     entries: tuple[Entry, ...]
     changed_ns: int
@@ -70,132 +72,133 @@ class WalkResult(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Scan:
-    """What a scan knows on its way; see `WalkResult`.
+class _WalkState:
+    """The state of a scan; see `WalkResult`.
 
-    `root`: the descriptor of the directory. `folders` leads to what is listed, `targets` to where links lead.
-    `way`: the directories from the root to the one that is being listed, to stop link loops. `gone`: member
-    names of directories that have vanished since their parents were listed.
+    `root_fd`: the descriptor of the source. `folders` opens the directories that are listed, `targets` the
+    parents of symlink targets. `ancestors`: the source keys from the root to the directory that is being
+    listed, to detect symlink loops. `gone`: the member names of directories that were removed after their
+    parents were listed.
     """
 
-    root: int
+    root_fd: int
     source_filter: SourceFilter
     folders: OpenDirectories
     targets: OpenDirectories
     entries: list[Entry] = field(default_factory=list)
     size: int = 0
     changed_ns: int = 0
-    way: list[bytes] = field(default_factory=list)
+    ancestors: list[bytes] = field(default_factory=list)
     gone: set[str] = field(default_factory=set)
     unreadable_dirs: dict[str, str] = field(default_factory=dict)
     follows_links: bool = False
 
-    def check_amount(self, more: int = 0) -> None:
-        """Raise ArchiveTooLargeError if these entries and so many more are more than the selection takes."""
+    def check_limits(self, more: int = 0) -> None:
+        """Raise ArchiveTooLargeError if the entries and `more` others exceed the limits of the filter."""
         self.source_filter.check_limits(len(self.entries) + more, self.size)
 
 
-def walk(directory: int, source_filter: SourceFilter) -> WalkResult:
-    """The entries beneath the directory that descriptor `directory` stands for, in byte order.
+def walk(source_fd: int, source_filter: SourceFilter) -> WalkResult:
+    """Return the entries beneath the open directory `source_fd`, in byte order of their member names.
 
-    Raises SourceUnreadableError when that itself cannot be listed, SourceGoneError when it is gone,
-    ArchiveTooLargeError as soon as there is more than the selection takes, or a path is too long. A file or a
-    directory in it that vanishes under the walk, or is replaced by something else, is left out: it was never
-    promised to anyone. Stops when `check_cancelled` raises.
+    Raise SourceUnreadableError if the directory itself cannot be listed, SourceGoneError if it was removed,
+    and ArchiveTooLargeError as soon as a limit of the filter is exceeded or a path is too long. A file or
+    directory that is removed or replaced during the scan is omitted, because no response has included it yet.
+    Stops when `check_cancelled` raises.
     """
     with (
         translate_errors("the directory"),
-        directory_fd(directory, b"") as root,
-        OpenDirectories(root) as folders,
-        OpenDirectories(root) as targets,
+        directory_fd(source_fd, b"") as root_fd,
+        OpenDirectories(root_fd) as folders,
+        OpenDirectories(root_fd) as targets,
     ):
-        scan = _Scan(root, source_filter, folders, targets, changed_ns=os.fstat(root).st_ctime_ns)
-        _list_all(scan)
-    # Code points sort as their UTF-8 bytes do.
-    in_order = without(scan.gone, sorted(scan.entries, key=_member_name))
-    return WalkResult(in_order, scan.changed_ns, scan.unreadable_dirs, scan.follows_links)
+        state = _WalkState(root_fd, source_filter, folders, targets, changed_ns=os.fstat(root_fd).st_ctime_ns)
+        _list_all(state)
+    # by code points, because their order is that of their UTF-8 bytes
+    entries = without(state.gone, sorted(state.entries, key=_member_name))
+    return WalkResult(entries, state.changed_ns, state.unreadable_dirs, state.follows_links)
 
 
 def without(names: Collection[str], entries: Iterable[Entry]) -> tuple[Entry, ...]:
-    """The entries but for those with these member names."""
+    """Return the entries except those with these member names."""
     return tuple(entry for entry in entries if entry.member_name not in names) if names else tuple(entries)
 
 
-def _list_all(scan: _Scan) -> None:
+def _list_all(state: _WalkState) -> None:
     pending = [_Folder(b"", "", 0)]
     while pending:
         check_cancelled()
-        folder = pending.pop()  # depth first, so that `folders` has its parent open
-        scan.way[folder.depth :] = [folder.source_name]
-        children = _list_or_record(scan, folder)
-        listed = _entries(folder, children)
-        _check_paths(folder, listed)
-        scan.entries += listed
-        scan.size += sum(entry.size for entry in listed)
-        scan.check_amount()
-        scan.changed_ns = max(scan.changed_ns, *map(_change_ns, children), 0)
+        folder = pending.pop()  # depth first, so that the parent is open in `folders`
+        state.ancestors[folder.depth :] = [folder.source_key]
+        children = _list_or_record(state, folder)
+        entries = _entries(folder, children)
+        _check_paths(folder, entries)
+        state.entries += entries
+        state.size += sum(entry.size for entry in entries)
+        state.check_limits()
+        state.changed_ns = max(state.changed_ns, *map(_ctime_ns, children), 0)
         pending += [
             _Folder(entry.source_key, entry.member_name, folder.depth + 1)
-            for entry in listed
+            for entry in entries
             if entry.is_directory
         ]
 
 
-def _check_paths(folder: _Folder, listed: Iterable[Entry]) -> None:
+def _check_paths(folder: _Folder, entries: Iterable[Entry]) -> None:
     if len(folder.member_name.encode()) + _MAX_PART_BYTES <= _MAX_PATH_BYTES:
         return
-    if any(len(entry.member_name.encode()) > _MAX_PATH_BYTES for entry in listed):
+    if any(len(entry.member_name.encode()) > _MAX_PATH_BYTES for entry in entries):
         raise ArchiveTooLargeError(
             f"a path in the directory, {folder.depth + 1} names deep, has more than {_MAX_PATH_BYTES} bytes:"
             " most programs could not unpack it; use shorter names, or fewer directories within each other"
         )
 
 
-def _list_or_record(scan: _Scan, folder: _Folder) -> list[_Child]:
-    """What is in the folder; of one in the source that does not tell, a note."""
+def _list_or_record(state: _WalkState, folder: _Folder) -> list[_Child]:
+    """Return the children of the folder. Record a subdirectory that is removed or unreadable, as empty."""
     try:
         with translate_errors(folder.member_name or "the directory"):
-            return _read_children(scan, scan.folders.open(folder.source_name), folder)
+            return _read_children(state, state.folders.open(folder.source_key), folder)
     except SourceGoneError:
         if not folder.member_name:
             raise
-        scan.gone.add(folder.member_name)
+        state.gone.add(folder.member_name)
     except SourceUnreadableError as error:
         if not folder.member_name:
             raise
-        # the error itself would keep the walk's frames alive
-        scan.unreadable_dirs[folder.member_name] = str(error)
+        # as text, because the exception would keep the frames of the scan alive
+        state.unreadable_dirs[folder.member_name] = str(error)
     return []
 
 
 def _entries(folder: _Folder, children: Sequence[_Child]) -> list[Entry]:
     names, prefix = unique_names([child[0] for child in children]), folder.member_name
     return [
-        Entry(f"{prefix}{names[name]}/", source_name, 0, mtime_ns, mode & 0o777)
+        Entry(f"{prefix}{names[name]}/", source_key, 0, mtime_ns, mode & 0o777)
         if stat.S_ISDIR(mode)
-        else Entry(prefix + names[name], source_name, size, mtime_ns, mode & 0o777)
-        for name, source_name, mode, size, mtime_ns, _ in children
+        else Entry(prefix + names[name], source_key, size, mtime_ns, mode & 0o777)
+        for name, source_key, mode, size, mtime_ns, _ in children
     ]
 
 
-def _read_children(scan: _Scan, descriptor: int, folder: _Folder) -> list[_Child]:
-    found: list[_Child] = []
-    prefix = folder.source_name + b"/" if folder.source_name else b""
-    for name, status in _iter_stat(descriptor, scan.source_filter):
+def _read_children(state: _WalkState, dir_fd: int, folder: _Folder) -> list[_Child]:
+    children: list[_Child] = []
+    prefix = folder.source_key + b"/" if folder.source_key else b""
+    for name, status in _iter_stat(dir_fd, state.source_filter):
         path = prefix + name
-        if scan.source_filter.follow_symlinks and stat.S_ISLNK(status.st_mode):
-            target = _resolve_link_or_record(scan, descriptor, name, folder)
+        if state.source_filter.follow_symlinks and stat.S_ISLNK(status.st_mode):
+            target = _resolve_link_or_record(state, dir_fd, name, folder)
             path, status = target or (path, status)
         mode = status.st_mode
         if stat.S_IFMT(mode) in _PACKED_TYPES:
-            found.append((name, path, mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
-            if len(found) % _AMOUNT_STEP == 0:
-                scan.check_amount(len(found))
-    return found
+            children.append((name, path, mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+            if len(children) % _CHECK_LIMITS_EVERY == 0:
+                state.check_limits(len(children))
+    return children
 
 
-def _iter_stat(descriptor: int, source_filter: SourceFilter) -> Iterator[tuple[bytes, os.stat_result]]:
-    with os.scandir(descriptor) as listing:
+def _iter_stat(dir_fd: int, source_filter: SourceFilter) -> Iterator[tuple[bytes, os.stat_result]]:
+    with os.scandir(dir_fd) as listing:
         for item in listing:
             check_cancelled()
             name = item.name.encode("utf-8", "surrogateescape")
@@ -203,40 +206,43 @@ def _iter_stat(descriptor: int, source_filter: SourceFilter) -> Iterator[tuple[b
                 try:
                     status = item.stat(follow_symlinks=False)
                 except OSError as error:
-                    if error.errno in GONE:
+                    if error.errno in CHANGED_ERRNOS:
                         continue
                     raise
                 yield name, status
 
 
 def _resolve_link_or_record(
-    scan: _Scan, descriptor: int, link: bytes, folder: _Folder
+    state: _WalkState, dir_fd: int, link: bytes, folder: _Folder
 ) -> tuple[bytes, os.stat_result] | None:
-    """`_resolve_link`, with a note that there was one, or that it does not tell."""
+    """Resolve a symlink like `_resolve_link`, and record that it was followed or cannot be examined."""
     try:
-        target = _resolve_link(scan, descriptor, link)
+        target = _resolve_link(state, dir_fd, link)
     except OSError as error:
         if error.errno in RESOURCE_ERRNOS:
             raise
         name = folder.member_name + portable_name(link)
-        scan.unreadable_dirs[name] = str(to_source_error(name, error))
+        state.unreadable_dirs[name] = str(to_source_error(name, error))
         return None
-    scan.follows_links |= target is not None
+    state.follows_links |= target is not None
     return target
 
 
-def _resolve_link(scan: _Scan, folder: int, link: bytes) -> tuple[bytes, os.stat_result] | None:
-    """The path of what the link in `folder` stands for, and what it is; None when it leads outside, nowhere
-    or round. OSError for what is inside and cannot be seen."""
+def _resolve_link(state: _WalkState, dir_fd: int, link: bytes) -> tuple[bytes, os.stat_result] | None:
+    """Return path and status of the target of the symlink `link` in the directory `dir_fd`.
+
+    None if the symlink is dangling, points outside the source, or to an ancestor. Raise OSError if the target
+    is inside and cannot be examined.
+    """
     try:
-        path = resolve_beneath(scan.root, folder, link)
-        if path is None or path in scan.way:
+        path = resolve_beneath(state.root_fd, dir_fd, link)
+        if path is None or path in state.ancestors:
             return None
         parent, _, name = path.rpartition(b"/")
-        return path, os.stat(name, dir_fd=scan.targets.open(parent), follow_symlinks=False)
+        return path, os.stat(name, dir_fd=state.targets.open(parent), follow_symlinks=False)
     except OSError as error:
         if error.errno in _DANGLING_ERRNOS or (
-            error.errno not in RESOURCE_ERRNOS and is_outside(scan.root, folder, link)
+            error.errno not in RESOURCE_ERRNOS and is_outside(state.root_fd, dir_fd, link)
         ):
             return None
         raise

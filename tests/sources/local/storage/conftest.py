@@ -1,4 +1,4 @@
-"""A photos root for each test, and no descriptor left open by any."""
+"""A photos root for each test, and the check that tests leave no descriptor open."""
 
 import os
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ KIB = 1024
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """The photos root with one source in it; beside it lies what must never be packed."""
+    """Return a photos root with one source; its sibling `outside` must never be packed."""
     root = tmp_path / "photos"
     (root / HASH / "z").mkdir(parents=True)
     (root / HASH / "a.txt").write_bytes(b"first")
-    # settled: what is written right after may get the time of the same tick of the clock
+    # with an older time, because a change right after could get the same time from the clock
     trees.write(root / HASH / faults.TARGET, os.urandom(300 * KIB))
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside/secret.txt").write_bytes(b"secret")

@@ -1,4 +1,4 @@
-"""What is asked of a photos root, and what nobody may be told of it."""
+"""Manifests of a photos root, and the check that errors do not reveal its paths."""
 
 import asyncio
 from pathlib import Path
@@ -12,16 +12,16 @@ HASH = "5ecre7hash"
 FOLLOW = SourceFilter(follow_symlinks=True)
 
 
-def manifest(photos: Path, name: str = HASH, selection: SourceFilter | None = None) -> Manifest:
-    return asyncio.run(LocalStorage(photos, selection or SourceFilter()).scan(name))
+def scan(photos: Path, name: str = HASH, source_filter: SourceFilter | None = None) -> Manifest:
+    return asyncio.run(LocalStorage(photos, source_filter or SourceFilter()).scan(name))
 
 
-def names(photos: Path, name: str = HASH, selection: SourceFilter | None = None) -> list[str]:
-    return [entry.member_name for entry in manifest(photos, name, selection).entries]
+def names(photos: Path, name: str = HASH, source_filter: SourceFilter | None = None) -> list[str]:
+    return [entry.member_name for entry in scan(photos, name, source_filter).entries]
 
 
-def assert_tells_nothing(error: ArchiverError, photos: Path) -> None:
-    """The log may be read by people who must not have the link."""
+def assert_reveals_no_path(error: ArchiverError, photos: Path) -> None:
+    """Check that the error does not reveal the hash, because users without the link may read the log."""
     text = str(error)
     assert text
     assert HASH not in text

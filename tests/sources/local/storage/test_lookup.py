@@ -1,4 +1,4 @@
-"""Which hashes name something to pack, and which of it has a date."""
+"""Lookup of a hash: which hashes name a source, and which manifests have a last modification time."""
 
 import asyncio
 import os
@@ -7,23 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.sources.local.storage.photos_root import FOLLOW, HASH, assert_tells_nothing, manifest, names
+from tests.sources.local.storage.photos_root import FOLLOW, HASH, assert_reveals_no_path, names, scan
 from tornado_archiver.errors import SourceNotFoundError, StorageUnavailableError
 from tornado_archiver.sources.filter import SourceFilter
 from tornado_archiver.sources.local.storage import LocalStorage
 
 
-def test_a_directory_is_found(photos: Path) -> None:
+def test_lookup_of_directory_succeeds(photos: Path) -> None:
     assert names(photos) == ["a.txt", "z/", "z/victim.jpg"]
-    assert names(photos, selection=FOLLOW) == ["a.txt", "z/", "z/victim.jpg"]
+    assert names(photos, source_filter=FOLLOW) == ["a.txt", "z/", "z/victim.jpg"]
 
 
-def test_a_name_that_is_not_ascii(photos: Path) -> None:
+def test_lookup_of_non_ascii_name_succeeds(photos: Path) -> None:
     (photos / HASH).rename(photos / "Фото 日本 🌪")
     assert names(photos, "Фото 日本 🌪") == ["a.txt", "z/", "z/victim.jpg"]
 
 
-@pytest.mark.parametrize("selection", [SourceFilter(), FOLLOW, SourceFilter(include_hidden=True)])
+@pytest.mark.parametrize("source_filter", [SourceFilter(), FOLLOW, SourceFilter(include_hidden=True)])
 @pytest.mark.parametrize(
     "name",
     [
@@ -40,24 +40,26 @@ def test_a_name_that_is_not_ascii(photos: Path) -> None:
         "n" * 255,
         "n" * 256,
         pytest.param("\udcff", id="a byte that is not UTF-8"),
-        pytest.param("\ud800", id="no byte at all"),
+        pytest.param("\ud800", id="a surrogate without a byte"),
     ],
 )
-def test_nothing_of_that_name(photos: Path, name: str, selection: SourceFilter) -> None:
+def test_lookup_of_unknown_or_invalid_name_is_not_found(
+    photos: Path, name: str, source_filter: SourceFilter
+) -> None:
     with pytest.raises(SourceNotFoundError) as caught:
-        manifest(photos, name, selection)
-    assert_tells_nothing(caught.value, photos)
+        scan(photos, name, source_filter)
+    assert_reveals_no_path(caught.value, photos)
 
 
-def _a_file(photos: Path) -> None:
+def _file(photos: Path) -> None:
     (photos / "it").write_bytes(b"")
 
 
-def _a_pipe(photos: Path) -> None:
+def _pipe(photos: Path) -> None:
     os.mkfifo(photos / "it")
 
 
-def _an_empty_directory(photos: Path) -> None:
+def _empty_directory(photos: Path) -> None:
     (photos / "it").mkdir()
 
 
@@ -66,103 +68,107 @@ def _only_hidden_files(photos: Path) -> None:
     (photos / "it/.env").write_bytes(b"")
 
 
-def _only_litter(photos: Path) -> None:
+def _only_junk(photos: Path) -> None:
     (photos / "it").mkdir()
     (photos / "it/Thumbs.db").write_bytes(b"")
 
 
-def _only_links_that_lead_out(photos: Path) -> None:
+def _only_links_to_outside(photos: Path) -> None:
     (photos / "it").mkdir()
     (photos / "it/link").symlink_to("../../outside/secret.txt")
 
 
-def _a_link_out(photos: Path) -> None:
+def _link_to_outside(photos: Path) -> None:
     (photos / "it").symlink_to("../outside")
 
 
-def _an_absolute_link_out(photos: Path) -> None:
+def _absolute_link_to_outside(photos: Path) -> None:
     (photos / "it").symlink_to(photos.parent / "outside")
 
 
-def _a_link_to_the_root(photos: Path) -> None:
+def _link_to_the_root(photos: Path) -> None:
     (photos / "it").symlink_to(".")
 
 
-def _a_link_to_a_file(photos: Path) -> None:
+def _link_to_a_file(photos: Path) -> None:
     (photos / "it").symlink_to(f"{HASH}/a.txt")
 
 
-def _a_dangling_link(photos: Path) -> None:
+def _dangling_link(photos: Path) -> None:
     (photos / "it").symlink_to("nothing")
 
 
-def _a_link_to_itself(photos: Path) -> None:
+def _link_to_itself(photos: Path) -> None:
     (photos / "it").symlink_to("it")
 
 
-def _a_long_chain_of_links(photos: Path) -> None:
+def _long_chain_of_links(photos: Path) -> None:
     (photos / "it").symlink_to("0")
     for number in range(2000):
         (photos / str(number)).symlink_to(str(number + 1))
     (photos / "2000").symlink_to(HASH)
 
 
-@pytest.mark.parametrize("selection", [SourceFilter(), FOLLOW])
+@pytest.mark.parametrize("source_filter", [SourceFilter(), FOLLOW])
 @pytest.mark.parametrize(
-    "made",
+    "create",
     [
-        _a_file,
-        _a_pipe,
-        _an_empty_directory,
+        _file,
+        _pipe,
+        _empty_directory,
         _only_hidden_files,
-        _only_litter,
-        _only_links_that_lead_out,
-        _a_link_out,
-        _an_absolute_link_out,
-        _a_link_to_the_root,
-        _a_link_to_a_file,
-        _a_dangling_link,
-        _a_link_to_itself,
-        _a_long_chain_of_links,
+        _only_junk,
+        _only_links_to_outside,
+        _link_to_outside,
+        _absolute_link_to_outside,
+        _link_to_the_root,
+        _link_to_a_file,
+        _dangling_link,
+        _link_to_itself,
+        _long_chain_of_links,
     ],
 )
-def test_nothing_to_pack(photos: Path, made: Callable[[Path], None], selection: SourceFilter) -> None:
-    made(photos)
+def test_lookup_of_unservable_path_is_not_found(
+    photos: Path, create: Callable[[Path], None], source_filter: SourceFilter
+) -> None:
+    create(photos)
     with pytest.raises(SourceNotFoundError) as caught:
-        manifest(photos, "it", selection)
-    assert_tells_nothing(caught.value, photos)
+        scan(photos, "it", source_filter)
+    assert_reveals_no_path(caught.value, photos)
 
 
 @pytest.mark.parametrize("target", [HASH, f"./{HASH}", f"../photos/{HASH}", "other"])
-def test_a_link_within_the_root_names_a_directory_where_links_are_followed(photos: Path, target: str) -> None:
+def test_lookup_of_link_within_root_succeeds_if_links_are_followed(photos: Path, target: str) -> None:
     (photos / "other").symlink_to(photos / HASH)
     (photos / "link").symlink_to(target)
     assert names(photos, "link", FOLLOW) == ["a.txt", "z/", "z/victim.jpg"]
     with pytest.raises(SourceNotFoundError):
-        manifest(photos, "link")
+        scan(photos, "link")
 
 
-def test_the_photos_root_itself_may_be_a_link(photos: Path) -> None:
+def test_photos_root_that_is_a_link_is_followed(photos: Path) -> None:
     photos.with_name("link").symlink_to("photos")
     assert names(photos.with_name("link")) == names(photos)
-    assert names(photos.with_name("link"), selection=FOLLOW) == names(photos)
+    assert names(photos.with_name("link"), source_filter=FOLLOW) == names(photos)
 
 
-@pytest.mark.parametrize("selection", [SourceFilter(), FOLLOW])
-def test_the_photos_root_is_missing(photos: Path, selection: SourceFilter) -> None:
+@pytest.mark.parametrize("source_filter", [SourceFilter(), FOLLOW])
+def test_missing_photos_root_raises_storage_unavailable(photos: Path, source_filter: SourceFilter) -> None:
     with pytest.raises(StorageUnavailableError) as caught:
-        manifest(photos / "missing", HASH, selection)
-    assert_tells_nothing(caught.value, photos)
+        scan(photos / "missing", HASH, source_filter)
+    assert_reveals_no_path(caught.value, photos)
 
 
-@pytest.mark.parametrize("selection", [SourceFilter(), FOLLOW])
-def test_the_photos_root_is_a_file(photos: Path, selection: SourceFilter) -> None:
+@pytest.mark.parametrize("source_filter", [SourceFilter(), FOLLOW])
+def test_photos_root_that_is_a_file_raises_storage_unavailable(
+    photos: Path, source_filter: SourceFilter
+) -> None:
     with pytest.raises(StorageUnavailableError) as caught:
-        manifest(photos / HASH / "a.txt", HASH, selection)
-    assert_tells_nothing(caught.value, photos)
+        scan(photos / HASH / "a.txt", HASH, source_filter)
+    assert_reveals_no_path(caught.value, photos)
 
 
-def test_the_photos_root_is_mounted_late(photos: Path) -> None:
+def test_photos_root_mounted_after_start_is_used(photos: Path) -> None:
     storage = LocalStorage(photos.with_name("later"), SourceFilter())
     with pytest.raises(StorageUnavailableError):
         asyncio.run(storage.scan(HASH))
@@ -170,14 +176,14 @@ def test_the_photos_root_is_mounted_late(photos: Path) -> None:
     assert asyncio.run(storage.scan(HASH)).entries
 
 
-# Dates
+# Last modification times
 
 
-def test_what_a_link_leads_to_has_no_date(photos: Path) -> None:
-    """The link may lead elsewhere tomorrow, and nothing that is packed has changed then."""
-    assert manifest(photos, selection=FOLLOW).has_last_modified
+def test_manifest_of_link_target_has_no_last_modified(photos: Path) -> None:
+    """The link can point to another directory later, and no packed file changes then."""
+    assert scan(photos, source_filter=FOLLOW).has_last_modified
     (photos / "current").symlink_to(HASH)
-    assert not manifest(photos, "current", selection=FOLLOW).has_last_modified
+    assert not scan(photos, "current", source_filter=FOLLOW).has_last_modified
     (photos / HASH / "link.txt").symlink_to("a.txt")
-    assert not manifest(photos, selection=FOLLOW).has_last_modified
-    assert manifest(photos).has_last_modified, "where links are left out, all that is packed has one"
+    assert not scan(photos, source_filter=FOLLOW).has_last_modified
+    assert scan(photos).has_last_modified, "without followed links, the manifest has one"

@@ -1,4 +1,4 @@
-"""How the files of the photos root are read, and what is told when they are not what they were."""
+"""Reading the files of a source, and the errors for files that changed since the scan."""
 
 import os
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import pytest
 
 from tests.helpers.file_leases import leased
 from tests.helpers.unprivileged import unprivileged
-from tests.sources.local.storage.photos_root import FOLLOW, HASH, assert_tells_nothing, manifest
+from tests.sources.local.storage.photos_root import FOLLOW, HASH, assert_reveals_no_path, scan
 from tornado_archiver.errors import SourceChangedError, SourceUnreadableError, StorageUnavailableError
 from tornado_archiver.source import Entry, Manifest
 from tornado_archiver.sources.local.storage import LocalReader
@@ -17,160 +17,160 @@ from tornado_archiver.testing import Fault, faults
 KIB = 1024
 
 
-def _descriptors() -> int:
+def descriptor_count() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def entry_of(found: Manifest, name: str = faults.TARGET) -> Entry:
-    return next(entry for entry in found.entries if entry.member_name == name)
+def entry_of(manifest: Manifest, name: str = faults.TARGET) -> Entry:
+    return next(entry for entry in manifest.entries if entry.member_name == name)
 
 
-def local_reader(found: Manifest) -> LocalReader:
-    reader = found.source.reader()
+def local_reader(manifest: Manifest) -> LocalReader:
+    reader = manifest.source.reader()
     assert isinstance(reader, LocalReader)
     return reader
 
 
 @pytest.mark.parametrize("max_bytes", [1000, 4096, 64 * KIB, 300 * KIB - 1, 300 * KIB, 300 * KIB + 1, 2**20])
-def test_blocks_are_the_whole_content(photos: Path, max_bytes: int) -> None:
-    found = manifest(photos)
-    with found.source.reader() as reader:
-        blocks = [bytes(block) for block in reader.iter_blocks(entry_of(found), max_bytes)]
+def test_iter_blocks_yields_whole_content(photos: Path, max_bytes: int) -> None:
+    manifest = scan(photos)
+    with manifest.source.reader() as reader:
+        blocks = [bytes(block) for block in reader.iter_blocks(entry_of(manifest), max_bytes)]
     assert b"".join(blocks) == (photos / HASH / faults.TARGET).read_bytes()
     assert all(1 <= len(block) <= max_bytes for block in blocks)
 
 
-def test_one_reader_reads_many_files_with_blocks_of_any_size(photos: Path) -> None:
+def test_reader_of_many_files_with_any_block_size_is_correct(photos: Path) -> None:
     (photos / HASH / "empty").touch()
-    found = manifest(photos)
-    with found.source.reader() as reader:
+    manifest = scan(photos)
+    with manifest.source.reader() as reader:
         for name, max_bytes in (("a.txt", 2), (faults.TARGET, 2**20), ("empty", 1), ("a.txt", 3)):
-            content = b"".join(map(bytes, reader.iter_blocks(entry_of(found, name), max_bytes)))
+            content = b"".join(map(bytes, reader.iter_blocks(entry_of(manifest, name), max_bytes)))
             assert content == (photos / HASH / name).read_bytes()
 
 
-def test_a_reader_holds_one_directory_and_one_file_at_most(photos: Path) -> None:
+def test_reader_holds_at_most_one_directory_and_one_file(photos: Path) -> None:
     for folder in range(50):
         (photos / HASH / str(folder)).mkdir()
         (photos / HASH / str(folder) / "file").write_bytes(b"x")
-    found, before = manifest(photos), _descriptors()
-    with found.source.reader() as reader:
-        for entry in found.entries:
+    manifest, before = scan(photos), descriptor_count()
+    with manifest.source.reader() as reader:
+        for entry in manifest.entries:
             if not entry.is_directory:
                 for _ in reader.iter_blocks(entry, KIB):
-                    assert _descriptors() <= before + 4  # root, source, the file's directory, the file
+                    assert descriptor_count() <= before + 4  # root, source, the file's directory, the file
 
 
 @pytest.mark.parametrize("fault", faults.FAULTS)
-def test_a_change_before_the_reading_is_told_before_a_byte(photos: Path, fault: Fault) -> None:
-    found = manifest(photos)
+def test_change_before_reading_raises_before_first_block(photos: Path, fault: Fault) -> None:
+    manifest = scan(photos)
     fault(photos / HASH, photos.parent / "outside")
-    with found.source.reader() as reader:
+    with manifest.source.reader() as reader:
         with pytest.raises(SourceChangedError) as caught:
-            next(reader.iter_blocks(entry_of(found), KIB))
+            next(reader.iter_blocks(entry_of(manifest), KIB))
         with pytest.raises(SourceChangedError):
-            reader.verify(found.entries)
-    assert_tells_nothing(caught.value, photos)
+            reader.verify(manifest.entries)
+    assert_reveals_no_path(caught.value, photos)
     assert faults.TARGET in str(caught.value)
 
 
 @pytest.mark.parametrize("fault", [faults.shrunk, faults.grown, faults.rewritten])
-def test_a_change_under_way_is_told_in_place_of_the_end(photos: Path, fault: Fault) -> None:
-    found = manifest(photos)
-    with found.source.reader() as reader:
-        blocks = reader.iter_blocks(entry_of(found), KIB)
+def test_change_during_reading_raises_at_the_end(photos: Path, fault: Fault) -> None:
+    manifest = scan(photos)
+    with manifest.source.reader() as reader:
+        blocks = reader.iter_blocks(entry_of(manifest), KIB)
         next(blocks)
         fault(photos / HASH, photos.parent / "outside")
         with pytest.raises(SourceChangedError) as caught:
             list(blocks)
-    assert_tells_nothing(caught.value, photos)
+    assert_reveals_no_path(caught.value, photos)
 
 
-def test_no_more_than_the_promised_bytes_of_a_file_that_grows(photos: Path) -> None:
-    found = manifest(photos)
-    got: list[int] = []
-    with found.source.reader() as reader:
-        blocks = reader.iter_blocks(entry_of(found), 1000)
-        got.append(len(next(blocks)))
+def test_growing_file_yields_no_more_than_entry_size(photos: Path) -> None:
+    manifest = scan(photos)
+    lengths: list[int] = []
+    with manifest.source.reader() as reader:
+        blocks = reader.iter_blocks(entry_of(manifest), 1000)
+        lengths.append(len(next(blocks)))
         faults.grown(photos / HASH, photos.parent)
         with pytest.raises(SourceChangedError):
-            got.extend(map(len, blocks))
-    assert sum(got) == entry_of(found).size
+            lengths.extend(map(len, blocks))
+    assert sum(lengths) == entry_of(manifest).size
 
 
-def test_a_source_that_is_gone(photos: Path) -> None:
-    found = manifest(photos)
+def test_reader_of_removed_source_raises_source_changed(photos: Path) -> None:
+    manifest = scan(photos)
     (photos / HASH).rename(photos / "moved")
-    with pytest.raises(SourceChangedError) as caught, found.source.reader():
+    with pytest.raises(SourceChangedError) as caught, manifest.source.reader():
         pytest.fail("there is nothing to read")
-    assert_tells_nothing(caught.value, photos)
+    assert_reveals_no_path(caught.value, photos)
 
 
-def test_a_photos_root_that_is_gone(photos: Path) -> None:
-    found = manifest(photos)
+def test_reader_of_removed_photos_root_raises_storage_unavailable(photos: Path) -> None:
+    manifest = scan(photos)
     photos.rename(photos.with_name("moved"))
-    with pytest.raises(StorageUnavailableError) as caught, found.source.reader():
+    with pytest.raises(StorageUnavailableError) as caught, manifest.source.reader():
         pytest.fail("there is nothing to read")
-    assert_tells_nothing(caught.value, photos)
+    assert_reveals_no_path(caught.value, photos)
 
 
-def test_a_link_put_in_place_of_the_source_is_not_followed(photos: Path) -> None:
-    found = manifest(photos, selection=FOLLOW)
+def test_link_that_replaces_source_is_not_followed(photos: Path) -> None:
+    manifest = scan(photos, source_filter=FOLLOW)
     (photos / HASH).rename(photos.parent / "moved")
     (photos / HASH).symlink_to("../moved")
-    with pytest.raises(SourceChangedError), found.source.reader():
-        pytest.fail("it leads out of the photos root")
+    with pytest.raises(SourceChangedError), manifest.source.reader():
+        pytest.fail("the link points outside the photos root")
 
 
 @pytest.mark.parametrize("locked", [faults.TARGET, "z"])
-def test_a_file_that_may_not_be_read(photos: Path, locked: str) -> None:
-    found = manifest(photos)
+def test_read_of_unreadable_file_raises_source_unreadable(photos: Path, locked: str) -> None:
+    manifest = scan(photos)
     (photos / HASH / locked).chmod(0)
-    with found.source.reader() as reader, unprivileged(), pytest.raises(SourceUnreadableError) as caught:
-        list(reader.iter_blocks(entry_of(found), KIB))
+    with manifest.source.reader() as reader, unprivileged(), pytest.raises(SourceUnreadableError) as caught:
+        list(reader.iter_blocks(entry_of(manifest), KIB))
     (photos / HASH / locked).chmod(0o755)
-    assert_tells_nothing(caught.value, photos)
+    assert_reveals_no_path(caught.value, photos)
     assert faults.TARGET in str(caught.value)
 
 
-def content_in_blocks(reader: LocalReader, entry: Entry) -> bytes:
+def read_blocks(reader: LocalReader, entry: Entry) -> bytes:
     return b"".join(map(bytes, reader.iter_blocks(entry, KIB)))
 
 
-@pytest.mark.parametrize("read", [content_in_blocks, LocalReader.read_all])
-def test_a_file_that_somebody_holds_a_lease_of_is_waited_for(
+@pytest.mark.parametrize("read", [read_blocks, LocalReader.read_all])
+def test_read_of_leased_file_waits_for_release(
     photos: Path, read: Callable[[LocalReader, Entry], bytes]
 ) -> None:
-    found, file = manifest(photos), photos / HASH / "a.txt"
-    with leased(file, lets_go=True) as holder, local_reader(found) as reader:
-        assert read(reader, entry_of(found, "a.txt")) == b"first"
-        assert holder.wait(timeout=60) == 0, "it was asked to let go"
+    manifest, file = scan(photos), photos / HASH / "a.txt"
+    with leased(file, lets_go=True) as holder, local_reader(manifest) as reader:
+        assert read(reader, entry_of(manifest, "a.txt")) == b"first"
+        assert holder.wait(timeout=60) == 0, "the holder did not release the lease"
 
 
-def test_a_reader_that_is_left_in_the_middle(photos: Path) -> None:
-    """The descriptors are counted when this test has ended."""
-    found = manifest(photos)
-    with found.source.reader() as reader:
-        blocks = reader.iter_blocks(entry_of(found), KIB)
+def test_closed_iterator_closes_its_file(photos: Path) -> None:
+    """A fixture checks the other descriptors after the test."""
+    manifest = scan(photos)
+    with manifest.source.reader() as reader:
+        blocks = reader.iter_blocks(entry_of(manifest), KIB)
         next(blocks)
-        before = _descriptors()
+        before = descriptor_count()
         blocks.close()  # type: ignore[attr-defined]
-        assert _descriptors() == before - 1
+        assert descriptor_count() == before - 1
 
 
-def test_an_unchanged_source_is_verified(photos: Path) -> None:
+def test_verify_of_unchanged_source_passes(photos: Path) -> None:
     (photos / HASH / "void").mkdir()
-    found = manifest(photos)
-    with found.source.reader() as reader:
-        reader.verify(found.entries)
-        (photos / HASH / "void/new").touch()  # moves the directory's time, and nothing that is packed
-        reader.verify(found.entries)
+    manifest = scan(photos)
+    with manifest.source.reader() as reader:
+        reader.verify(manifest.entries)
+        (photos / HASH / "void/new").touch()  # changes the time of the directory, but not an entry
+        reader.verify(manifest.entries)
 
 
-def test_a_file_that_is_opened_is_the_callers(photos: Path) -> None:
-    found = manifest(photos)
-    with local_reader(found) as reader:
-        descriptor = reader.open_fd(entry_of(found, "a.txt"))
+def test_open_fd_belongs_to_the_caller(photos: Path) -> None:
+    manifest = scan(photos)
+    with local_reader(manifest) as reader:
+        descriptor = reader.open_fd(entry_of(manifest, "a.txt"))
     try:
         assert os.read(descriptor, 100) == b"first"
     finally:

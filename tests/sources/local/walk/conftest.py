@@ -1,4 +1,4 @@
-"""A directory to walk over, for each test."""
+"""A source directory to scan, for each test."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """The source: `outside` beside it must never be packed."""
+    """Return the source; its sibling `outside` must never be packed."""
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside/secret.txt").write_bytes(b"secret")
     (tmp_path / "root").mkdir()

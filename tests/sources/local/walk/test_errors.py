@@ -1,4 +1,4 @@
-"""Directories that make a walk hard: too deep, closed, gone meanwhile, or no descriptor left for them."""
+"""Errors of a scan: deep, unreadable, moved and removed directories, and a lack of descriptors."""
 
 import os
 import subprocess
@@ -10,13 +10,13 @@ import pytest
 
 from tests.helpers.servers import PROJECT
 from tests.helpers.unprivileged import unprivileged
-from tests.sources.local.walk.tree import FOLLOW, files, names, walked
+from tests.sources.local.walk.tree import FOLLOW, files, names, scan
 from tornado_archiver.errors import SourceUnreadableError
 from tornado_archiver.sources.filter import SourceFilter
 from tornado_archiver.sources.local.walk import walk
 from tornado_archiver.testing.probes import nothing_left_open
 
-DEEP = 1200  # more than Python's recursion goes
+DEEP = 1200  # above the recursion limit of Python
 
 
 # Depth
@@ -24,7 +24,7 @@ DEEP = 1200  # more than Python's recursion goes
 
 @pytest.fixture
 def deep_root(root: Path) -> Iterator[Path]:
-    """A file and a link beneath so many directories that no path of theirs may be joined or recursed into."""
+    """Yield a source with a file and a link beneath DEEP directories, with paths longer than a recursion."""
     descriptor = os.open(root, os.O_RDONLY)
     for _ in range(DEEP):
         os.mkdir("d", dir_fd=descriptor)
@@ -35,17 +35,17 @@ def deep_root(root: Path) -> Iterator[Path]:
     os.symlink("file", "link", dir_fd=descriptor)
     os.close(descriptor)
     yield root
-    subprocess.run(["rm", "-rf", root], check=True)  # pytest's own way recurses
+    subprocess.run(["rm", "-rf", root], check=True)  # because the cleanup of pytest recurses
 
 
-def test_deeper_than_python_recurses(deep_root: Path) -> None:
-    found = walked(deep_root, FOLLOW)
-    assert len(found) >= DEEP + 1
-    assert found[DEEP].member_name == "d/" * DEEP + "file"
-    assert found[DEEP].source_key.decode() == found[DEEP].member_name
+def test_scan_deeper_than_recursion_limit_succeeds(deep_root: Path) -> None:
+    entries = scan(deep_root, FOLLOW)
+    assert len(entries) >= DEEP + 1
+    assert entries[DEEP].member_name == "d/" * DEEP + "file"
+    assert entries[DEEP].source_key.decode() == entries[DEEP].member_name
 
 
-# What goes wrong
+# Errors
 
 
 WITHOUT_DESCRIPTORS = """
@@ -54,16 +54,16 @@ from tornado_archiver.errors import BackendError
 from tornado_archiver.sources.filter import SourceFilter
 from tornado_archiver.sources.local.walk import walk
 root = os.open(sys.argv[1], os.O_RDONLY)
-for left in range(1, 5):
-    resource.setrlimit(resource.RLIMIT_NOFILE, (root + 1 + left, 100))
+for free in range(1, 5):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (root + 1 + free, 100))
     try:
-        print(left, len(walk(root, SourceFilter(follow_symlinks=True)).entries))
+        print(free, len(walk(root, SourceFilter(follow_symlinks=True)).entries))
     except BackendError as error:
-        print(left, "BackendError")
+        print(free, "BackendError")
 """
 
 
-def test_a_link_is_not_left_out_for_want_of_descriptors(root: Path) -> None:
+def test_link_without_free_descriptors_raises_backend_error(root: Path) -> None:
     files(root, "a/file")
     (root / "link").symlink_to("a/file")
     command = [sys.executable, "-c", WITHOUT_DESCRIPTORS, str(root)]
@@ -74,21 +74,21 @@ def test_a_link_is_not_left_out_for_want_of_descriptors(root: Path) -> None:
     assert set(outcomes.values()) == {"BackendError", "3"}
 
 
-def test_a_directory_that_may_not_be_listed(root: Path) -> None:
+def test_unlistable_subdirectory_is_recorded(root: Path) -> None:
     files(root, "a/b/file")
     (root / "a/b").chmod(0)
     descriptor = os.open(root, os.O_RDONLY)
     try:
         with unprivileged():
-            walked = walk(descriptor, SourceFilter())
+            result = walk(descriptor, SourceFilter())
     finally:
         os.close(descriptor)
         (root / "a/b").chmod(0o755)
-    assert [entry.member_name for entry in walked.entries] == ["a/", "a/b/"]
-    assert walked.unreadable_dirs == {"a/b/": "'a/b/' cannot be read: Permission denied"}
+    assert [entry.member_name for entry in result.entries] == ["a/", "a/b/"]
+    assert result.unreadable_dirs == {"a/b/": "'a/b/' cannot be read: Permission denied"}
 
 
-def test_a_source_that_may_not_be_listed(root: Path) -> None:
+def test_unlistable_source_raises_source_unreadable(root: Path) -> None:
     descriptor = os.open(root, os.O_RDONLY)
     root.chmod(0)
     try:
@@ -99,7 +99,7 @@ def test_a_source_that_may_not_be_listed(root: Path) -> None:
         root.chmod(0o755)
 
 
-def test_a_directory_that_is_moved_meanwhile(root: Path) -> None:
+def test_source_moved_during_scan_is_scanned(root: Path) -> None:
     files(root, "a/file")
     (root / "link").symlink_to("a/file")
     descriptor = os.open(root, os.O_RDONLY)
@@ -110,7 +110,7 @@ def test_a_directory_that_is_moved_meanwhile(root: Path) -> None:
         os.close(descriptor)
 
 
-def test_a_directory_that_is_removed_meanwhile(root: Path) -> None:
+def test_source_removed_during_scan_has_no_entries(root: Path) -> None:
     descriptor = os.open(root, os.O_RDONLY)
     try:
         root.rmdir()
@@ -119,7 +119,7 @@ def test_a_directory_that_is_removed_meanwhile(root: Path) -> None:
         os.close(descriptor)
 
 
-def test_no_descriptor_is_left_open(root: Path) -> None:
+def test_scan_leaves_no_descriptor_open(root: Path) -> None:
     files(root, "a/b/c/file", "d/file")
     (root / "link").symlink_to("a/b")
     with nothing_left_open():

@@ -1,19 +1,19 @@
-"""Links on the walk: which are followed where links are, and that none leads out."""
+"""Symlinks in a scan: which are followed, and that a scan never leaves the source."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-from tests.sources.local.walk.tree import FOLLOW, files, names, sources
+from tests.sources.local.walk.tree import FOLLOW, files, names, source_keys
 
 
-def test_a_followed_link_is_packed_as_its_target_under_its_own_name(root: Path) -> None:
+def test_followed_link_is_packed_as_target_under_link_name(root: Path) -> None:
     files(root, "photos/1.jpg", "photos/deep/2.jpg")
     (root / "cover.jpg").symlink_to("photos/1.jpg")
     (root / "album").symlink_to("photos")
     (root / "photos/deep/up.jpg").symlink_to("../1.jpg")
-    assert sources(root, FOLLOW) == {
+    assert source_keys(root, FOLLOW) == {
         "album/": b"photos",
         "album/1.jpg": b"photos/1.jpg",
         "album/deep/": b"photos/deep",
@@ -28,7 +28,7 @@ def test_a_followed_link_is_packed_as_its_target_under_its_own_name(root: Path) 
     }
 
 
-def test_absolute_links_and_chains_of_links(root: Path) -> None:
+def test_absolute_link_and_chain_of_links_are_followed(root: Path) -> None:
     files(root, "a/file")
     (root / "absolute").symlink_to(root / "a/file")
     (root / "folder").symlink_to(root / "a")
@@ -36,7 +36,7 @@ def test_absolute_links_and_chains_of_links(root: Path) -> None:
     (root / "two").symlink_to("folder/three")
     (root / "a/three").symlink_to("../absolute")
     for name in ("absolute", "one", "two", "a/three", "folder/three"):
-        assert sources(root, FOLLOW)[name] == b"a/file"
+        assert source_keys(root, FOLLOW)[name] == b"a/file"
 
 
 @pytest.mark.parametrize(
@@ -59,24 +59,24 @@ def test_absolute_links_and_chains_of_links(root: Path) -> None:
         "n" * 300,
     ],
 )
-def test_links_that_lead_nowhere_in_the_directory_are_left_out(root: Path, target: str) -> None:
+def test_dangling_outside_or_looping_link_is_omitted(root: Path, target: str) -> None:
     files(root, "a/file")
     (root / "link").symlink_to(target)
     (root / "via").symlink_to("link")
     assert names(root, FOLLOW) == ["a/", "a/file"]
 
 
-def test_a_link_out_of_the_directory_by_an_absolute_path_that_looks_like_it(root: Path) -> None:
+def test_link_to_sibling_with_same_prefix_is_omitted(root: Path) -> None:
     files(root, "file")
     sibling = root.with_name("root2")
     files(sibling, "secret")
     (root / "link").symlink_to(sibling)
     (root / "and/back").parent.mkdir()
     (root / "and/back").symlink_to("../../root2/../root/file")
-    assert sources(root, FOLLOW) == {"and/": b"and", "and/back": b"file", "file": b"file"}
+    assert source_keys(root, FOLLOW) == {"and/": b"and", "and/back": b"file", "file": b"file"}
 
 
-def test_loops_of_links_end(root: Path) -> None:
+def test_link_loops_are_omitted(root: Path) -> None:
     files(root, "a/file", "b/file")
     (root / "self").symlink_to("self")
     (root / "ping").symlink_to("pong")
@@ -89,16 +89,16 @@ def test_loops_of_links_end(root: Path) -> None:
     assert set(names(root, FOLLOW)) == folders | {f"{folder}file" for folder in folders}
 
 
-def test_more_links_in_a_row_than_the_system_follows(root: Path) -> None:
+def test_chain_of_more_links_than_the_kernel_follows_is_omitted(root: Path) -> None:
     files(root, "0")
     for number in range(2000):
         (root / str(number + 1)).symlink_to(str(number))
-    found = sources(root, FOLLOW)
-    assert found["40"] == b"0"
-    assert "2000" not in found
+    keys = source_keys(root, FOLLOW)
+    assert keys["40"] == b"0"
+    assert "2000" not in keys
 
 
-def test_a_link_to_a_pipe_is_left_out(root: Path) -> None:
+def test_link_to_pipe_is_omitted(root: Path) -> None:
     os.mkfifo(root / "pipe")
     (root / "link").symlink_to("pipe")
     assert names(root, FOLLOW) == []

@@ -1,17 +1,17 @@
-"""The walk over real directories: what becomes a member, under which name, in which order."""
+"""Members of a scan: which files become members, their names and their order."""
 
 import os
 import socket
 from pathlib import Path
 
-from tests.sources.local.walk.tree import FOLLOW, files, names, sources, walked
+from tests.sources.local.walk.tree import FOLLOW, files, names, scan, source_keys
 from tornado_archiver.source import Entry
 from tornado_archiver.sources.filter import SourceFilter
 
-# Order and facts
+# Order and attributes
 
 
-def test_byte_order_with_a_directory_before_what_is_in_it(root: Path) -> None:
+def test_entries_are_in_byte_order_with_directory_before_its_entries(root: Path) -> None:
     files(
         root, "b", "a/x", "a/x.y/z", "a-b", "a.txt", "a0", "Z", "é", "日", "\uffee", "🌪", "void/", "a/empty/"
     )
@@ -20,32 +20,32 @@ def test_byte_order_with_a_directory_before_what_is_in_it(root: Path) -> None:
     assert [name.encode() for name in names(root)] == sorted(name.encode() for name in names(root))
 
 
-def test_an_empty_directory_has_no_entries(root: Path) -> None:
-    assert walked(root) == ()
+def test_empty_source_has_no_entries(root: Path) -> None:
+    assert scan(root) == ()
 
 
-def test_what_an_entry_says(root: Path) -> None:
+def test_entry_has_size_time_and_permission_bits(root: Path) -> None:
     files(root, "a/b.txt")
     os.chmod(root / "a/b.txt", 0o4751)
     os.utime(root / "a/b.txt", ns=(0, -1_500_000_001))
     os.chmod(root / "a", 0o1700)
     os.utime(root / "a", ns=(0, 1_600_000_000_123_456_789))
-    assert walked(root) == (
+    assert scan(root) == (
         Entry("a/", b"a", 0, 1_600_000_000_123_456_789, 0o700),
         Entry("a/b.txt", b"a/b.txt", 7, -1_500_000_001, 0o751),
     )
 
 
-def test_a_file_of_many_gigabytes(root: Path) -> None:
+def test_size_above_4_gib_is_exact(root: Path) -> None:
     files(root, "huge")
     os.truncate(root / "huge", 5 * 2**30)
-    assert walked(root)[0].size == 5 * 2**30
+    assert scan(root)[0].size == 5 * 2**30
 
 
-# What is left out
+# Omitted files
 
 
-def test_only_files_and_directories_are_packed(root: Path) -> None:
+def test_link_pipe_and_socket_are_omitted(root: Path) -> None:
     files(root, "file", "folder/file")
     (root / "link").symlink_to("file")
     (root / "folder/link").symlink_to(".")
@@ -57,28 +57,28 @@ def test_only_files_and_directories_are_packed(root: Path) -> None:
         assert names(root, FOLLOW) == ["file", "folder/", "folder/file", "link"]
 
 
-def test_hidden_files_and_litter(root: Path) -> None:
+def test_hidden_and_junk_files_are_omitted_by_default(root: Path) -> None:
     files(root, "1.jpg", ".env", ".git/config", "a/.hidden", "a/Thumbs.db", "@eaDir/thumb.jpg", "x.filepart")
-    plain = ["1.jpg", "a/"]
+    ordinary = ["1.jpg", "a/"]
     hidden = [".env", ".git/", ".git/config", "1.jpg", "a/", "a/.hidden"]
-    litter = ["1.jpg", "@eaDir/", "@eaDir/thumb.jpg", "a/", "a/Thumbs.db", "x.filepart"]
-    assert names(root) == plain
+    junk = ["1.jpg", "@eaDir/", "@eaDir/thumb.jpg", "a/", "a/Thumbs.db", "x.filepart"]
+    assert names(root) == ordinary
     assert names(root, SourceFilter(include_hidden=True)) == hidden
-    assert names(root, SourceFilter(include_litter=True)) == litter
-    both = names(root, SourceFilter(include_hidden=True, include_litter=True))
-    assert both == sorted({*hidden, *litter})
+    assert names(root, SourceFilter(include_junk=True)) == junk
+    both = names(root, SourceFilter(include_hidden=True, include_junk=True))
+    assert both == sorted({*hidden, *junk})
 
 
 # Names
 
 
-def test_names_that_not_every_system_holds_are_changed_and_still_found(root: Path) -> None:
+def test_member_names_are_portable_and_source_keys_exact(root: Path) -> None:
     raw = os.fsencode(root)
     os.mkdir(raw + b"/con")
     for name in (b"a:b", b"con/nul.txt", b"con/\xff", b"Case", b"case"):
         with open(os.path.join(raw, name), "wb"):
             pass
-    assert sources(root) == {
+    assert source_keys(root) == {
         "Case": b"Case",
         "a\uff1ab": b"a:b",
         "case (2)": b"case",
@@ -88,13 +88,13 @@ def test_names_that_not_every_system_holds_are_changed_and_still_found(root: Pat
     }
 
 
-def test_names_collide_only_within_one_directory(root: Path) -> None:
+def test_names_in_different_directories_do_not_collide(root: Path) -> None:
     files(root, "A/x", "b/X", "b/a", "c")
     assert names(root) == ["A/", "A/x", "b/", "b/X", "b/a", "c"]
 
 
-def test_a_link_and_a_file_may_not_share_a_name_either(root: Path) -> None:
+def test_link_and_file_with_colliding_names_are_numbered(root: Path) -> None:
     files(root, "a.jpg")
     (root / "A.jpg").symlink_to("a.jpg")
     assert names(root, FOLLOW) == ["A.jpg", "a (2).jpg"]
-    assert names(root) == ["a.jpg"]  # what is left out takes no name
+    assert names(root) == ["a.jpg"]  # an omitted link does not reserve a name

@@ -1,4 +1,4 @@
-"""What vanishes between the moment its directory is listed and the moment it is looked into."""
+"""Files and directories that are removed after their parent was listed, and before they are opened."""
 
 import asyncio
 import os
@@ -21,18 +21,18 @@ Before = Callable[[bytes, Callable[[], object]], None]
 
 
 @pytest.fixture(name="before_open")
-def act_before_open(monkeypatch: pytest.MonkeyPatch) -> Before:
-    """`before_open(name, act)`: calls `act` once, before something of that name is opened."""
-    due: dict[object, Callable[[], object]] = {}
+def call_before_open(monkeypatch: pytest.MonkeyPatch) -> Before:
+    """Return `before_open(name, act)`, which calls `act` once before a file `name` is opened."""
+    actions: dict[object, Callable[[], object]] = {}
     real = os.open
 
     def open_after(path: object, *args: object, **options: object) -> int:
-        if path in due:
-            due.pop(path)()
+        if path in actions:
+            actions.pop(path)()
         return real(path, *args, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(os, "open", open_after)
-    return due.__setitem__
+    return actions.__setitem__
 
 
 def removed(path: Path) -> None:
@@ -54,7 +54,7 @@ def moved_out(path: Path) -> None:
 
 
 @pytest.mark.parametrize("fault", [removed, replaced_by_link, replaced_by_file, moved_out])
-def test_directory_that_vanishes_during_scan_is_left_out(
+def test_directory_removed_during_scan_is_omitted(
     root: Path, before_open: Before, fault: Callable[[Path], None]
 ) -> None:
     files(root, "a/1.jpg", "a/doomed/deep/2.jpg", "a/z/3.jpg")
@@ -64,9 +64,7 @@ def test_directory_that_vanishes_during_scan_is_left_out(
 
 
 @pytest.mark.parametrize("settle", [fail_if_unreadable, skip_unreadable])
-def test_source_that_vanishes_during_scan_is_not_found(
-    root: Path, before_open: Before, settle: Settle
-) -> None:
+def test_source_removed_during_scan_is_not_found(root: Path, before_open: Before, settle: Settle) -> None:
     files(root, "1.jpg")
     before_open(b".", lambda: shutil.rmtree(root))
     with pytest.raises(SourceNotFoundError):
@@ -75,7 +73,7 @@ def test_source_that_vanishes_during_scan_is_not_found(
 
 @pytest.mark.parametrize("settle", [fail_if_unreadable, skip_unreadable])
 @pytest.mark.parametrize("fault", [os.remove, lambda path: (path.unlink(), path.mkdir())])
-def test_private_file_that_vanishes_during_scan_is_left_out(
+def test_private_file_removed_during_scan_is_omitted(
     root: Path, before_open: Before, settle: Settle, fault: Callable[[Path], None]
 ) -> None:
     files(root, "1.jpg", "2.jpg")
@@ -85,7 +83,7 @@ def test_private_file_that_vanishes_during_scan_is_left_out(
     assert [entry.member_name for entry in found.entries] == ["1.jpg"]
 
 
-def test_source_of_which_all_vanishes_is_not_found(root: Path, before_open: Before) -> None:
+def test_source_with_all_files_removed_is_not_found(root: Path, before_open: Before) -> None:
     files(root, "1.jpg")
     (root / "1.jpg").chmod(0o600)
     before_open(b"1.jpg", lambda: (root / "1.jpg").unlink())
@@ -93,12 +91,12 @@ def test_source_of_which_all_vanishes_is_not_found(root: Path, before_open: Befo
         asyncio.run(LocalStorage(root.parent, SourceFilter()).scan(root.name))
 
 
-def test_directory_that_vanishes_is_not_reported_as_unreadable(before_open: Before) -> None:
+def test_directory_removed_during_scan_is_not_reported_as_unreadable(before_open: Before) -> None:
     with public_photos() as photos:
         album = album_in(photos)
         (album / "z.txt").chmod(0)
         for directory in (album, album / "a"):
-            directory.chmod(0o777)  # `manifest` has no rights, and so has what is done under it
+            directory.chmod(0o777)  # because `manifest` runs unprivileged, and so does the action
         before_open(b"a", lambda: shutil.rmtree(album / "a"))
         found = manifest(album)
         assert text_of(found) == f"{HEADLINE}z.txt\n"

@@ -1,4 +1,4 @@
-"""Trees to walk over, and what the walk makes of them."""
+"""Directory trees for tests of the scan, and the entries of the scan."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ FOLLOW = SourceFilter(follow_symlinks=True)
 
 
 def files(root: Path, *names: str) -> None:
-    """Files with their parents; a name that ends in a slash is an empty directory."""
+    """Create files and their parents; a name that ends in a slash is an empty directory."""
     for name in names:
         path = root / name
         if name.endswith("/"):
@@ -21,17 +21,17 @@ def files(root: Path, *names: str) -> None:
             path.write_bytes(name.encode())
 
 
-def walked(root: Path, selection: SourceFilter | None = None) -> tuple[Entry, ...]:
-    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+def scan(root: Path, source_filter: SourceFilter | None = None) -> tuple[Entry, ...]:
+    source_fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        return walk(descriptor, selection or SourceFilter()).entries
+        return walk(source_fd, source_filter or SourceFilter()).entries
     finally:
-        os.close(descriptor)
+        os.close(source_fd)
 
 
-def names(root: Path, selection: SourceFilter | None = None) -> list[str]:
-    return [entry.member_name for entry in walked(root, selection)]
+def names(root: Path, source_filter: SourceFilter | None = None) -> list[str]:
+    return [entry.member_name for entry in scan(root, source_filter)]
 
 
-def sources(root: Path, selection: SourceFilter | None = None) -> dict[str, bytes]:
-    return {entry.member_name: entry.source_key for entry in walked(root, selection)}
+def source_keys(root: Path, source_filter: SourceFilter | None = None) -> dict[str, bytes]:
+    return {entry.member_name: entry.source_key for entry in scan(root, source_filter)}
