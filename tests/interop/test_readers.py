@@ -213,7 +213,7 @@ def cluttered(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
         ("--follow-symlinks", {"link.jpg": b"1.jpg"}),
     ],
-    ids=["nothing", "hidden", "litter", "symlinks"],
+    ids=["nothing", "hidden", "junk", "symlinks"],
 )
 def test_clutter_is_packed_only_on_request(
     cluttered: Path, backend: str, switch: str, more: dict[str, bytes]
