@@ -1,5 +1,5 @@
-"""How fast the archives come, what they cost the server, and how that compares with what else one might use.
+"""Benchmarks: speed and cost of the archives, compared with other implementations.
 
-`make bench` runs it all and writes RESULTS.md and results.svg; `python -m benchmarks --help` tells the rest.
-Linux only: the figures come from /proc and from socket options of its own.
+`make bench` runs all parts and writes RESULTS.md and results.svg; `python -m benchmarks --help` lists the
+options. Linux only, because the results come from /proc and from Linux socket options.
 """

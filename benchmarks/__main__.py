@@ -1,8 +1,8 @@
-"""`python -m benchmarks`: everything, in one run on one machine.
+"""Command line of the benchmarks: `python -m benchmarks`.
 
-A whole run takes half an hour, 5 GB of disk and, as all of it is to stay in the page cache, 20 GB of
-memory. It writes RESULTS.md and results.svg beside this file. One that leaves anything out only prints,
-unless it is told where to write.
+A complete run takes half an hour, 5 GB of disk and 20 GB of memory, because all contents stay in the page
+cache. It writes RESULTS.md and results.svg next to this file. A partial run only prints the report, unless
+--output is set.
 """
 
 import argparse
@@ -11,10 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.check import missing_programs
 from benchmarks.client import BrokenDownloadError
 from benchmarks.compare import compare
-from benchmarks.contenders import HERE, Contender, contenders, own_names
 from benchmarks.data import (
     MIB,
     WARM_UP,
@@ -24,14 +22,16 @@ from benchmarks.data import (
     slow_albums,
     stalled_albums,
 )
-from benchmarks.first_byte import first_bytes
-from benchmarks.load import load
-from benchmarks.overhead import overheads
+from benchmarks.implementations import HERE, Implementation, builtin_backends, implementations
+from benchmarks.load import measure_load
+from benchmarks.overhead import measure_overheads
 from benchmarks.plot import svg
 from benchmarks.report import Results, markdown
 from benchmarks.servers import NotStartedError
-from benchmarks.stalled import stalled
-from benchmarks.workplace import Workplace, tell
+from benchmarks.stalled import measure_stalled
+from benchmarks.time_to_first_byte import measure_times_to_first_byte
+from benchmarks.verify import missing_programs
+from benchmarks.workdir import Workdir, print_progress
 
 _QUICK_SCALE = 0.01
 _TEXT_BYTES = 64 * MIB
@@ -40,14 +40,14 @@ _TEXT_BYTES = 64 * MIB
 def main() -> int:
     options = _options()
     if missing := missing_programs():
-        sys.exit(f"to check the archives, install: {', '.join(missing)}")
+        sys.exit(f"missing programs: {', '.join(missing)}; install them")
     results = Results(options.rounds, os.getloadavg()[0])
     with tempfile.TemporaryDirectory(prefix="tornado-archiver-bench-", dir=options.work) as root:
-        place = Workplace.within(Path(root))
-        place.add(WARM_UP, zipped=False)
+        workdir = Workdir.create(Path(root))
+        workdir.add(WARM_UP, zipped=False)
         for part in options.parts:
-            tell(f"{part}:")
-            _PARTS[part](place, options, results)
+            print_progress(f"{part}:")
+            _PARTS[part](workdir, options, results)
     report = markdown(results)
     print(report, end="")
     if options.output:
@@ -59,18 +59,22 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="tiny directories and one round")
-    parser.add_argument("--scale", type=float, default=1, help="size of the directories (default: 1)")
-    parser.add_argument("--film", type=float, default=1, help="size of the film besides (default: 1)")
-    parser.add_argument("--rounds", type=int, default=5, help="downloads of each (default: 5)")
-    parser.add_argument("--only", type=_words, help="these contenders: stored-zip,nginx")
-    parser.add_argument("--parts", type=_words, default=list(_PARTS), help=f"of {','.join(_PARTS)}")
-    parser.add_argument("--stalled", type=int, default=1000, metavar="N", help="downloads that nobody reads")
-    parser.add_argument("--slow", type=int, default=1000, metavar="N", help="slow downloads at once")
-    parser.add_argument("--work", type=Path, help="where the temporary directories are made")
-    parser.add_argument("--output", type=Path, help="where RESULTS.md and results.svg are written")
+    parser.add_argument("--scale", type=float, default=1, help="scale of the directories (default: 1)")
+    parser.add_argument("--film", type=float, default=1, help="additional factor for the film (default: 1)")
+    parser.add_argument("--rounds", type=int, default=5, help="downloads of each archive (default: 5)")
+    parser.add_argument("--only", type=_comma_list, help="implementations to measure: stored-zip,nginx")
+    parser.add_argument(
+        "--parts", type=_comma_list, default=list(_PARTS), help=f"parts to run: {','.join(_PARTS)}"
+    )
+    parser.add_argument(
+        "--stalled", type=int, default=1000, metavar="N", help="simultaneous stalled downloads"
+    )
+    parser.add_argument("--slow", type=int, default=1000, metavar="N", help="simultaneous slow downloads")
+    parser.add_argument("--work", type=Path, help="parent of the temporary directory")
+    parser.add_argument("--output", type=Path, help="directory for RESULTS.md and results.svg")
     options = parser.parse_args()
     if unknown := set(options.parts).difference(_PARTS):
-        parser.error(f"there is no part {', '.join(unknown)}")
+        parser.error(f"unknown part: {', '.join(unknown)}")
     if options.quick:
         options.scale, options.rounds, options.stalled, options.slow = _QUICK_SCALE, 1, 20, 20
     if options.scale == options.film == 1 and options.parts == list(_PARTS) and not options.only:
@@ -78,63 +82,66 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _words(text: str) -> list[str]:
+def _comma_list(text: str) -> list[str]:
     return text.split(",")
 
 
-def _chosen(options: argparse.Namespace) -> list[Contender]:
-    """A contender is asked for by what stands before the comma in its name."""
+def _selected_implementations(options: argparse.Namespace) -> list[Implementation]:
+    """Return the implementations whose name up to the first comma is in --only."""
     return [
-        contender
-        for contender in contenders()
-        if not options.only or contender.name.partition(",")[0] in options.only
+        implementation
+        for implementation in implementations()
+        if not options.only or implementation.name.partition(",")[0] in options.only
     ]
 
 
-def _chosen_backends(options: argparse.Namespace) -> list[str]:
-    return [name for name in own_names() if not options.only or name in options.only]
+def _selected_backends(options: argparse.Namespace) -> list[str]:
+    return [name for name in builtin_backends() if not options.only or name in options.only]
 
 
-def _downloads(place: Workplace, options: argparse.Namespace, results: Results) -> None:
-    results.rows += compare(place, directories(options.scale, options.film), _chosen(options), options.rounds)
+def _downloads(workdir: Workdir, options: argparse.Namespace, results: Results) -> None:
+    results.rows += compare(
+        workdir, directories(options.scale, options.film), _selected_implementations(options), options.rounds
+    )
 
 
-def _overhead(place: Workplace, options: argparse.Namespace, results: Results) -> None:
-    photos = directories(options.scale)[0].make(place.photos)
-    text = make_source_text(place.photos, round(_TEXT_BYTES * options.scale))
+def _overhead(workdir: Workdir, options: argparse.Namespace, results: Results) -> None:
+    photos = directories(options.scale)[0].make(workdir.photos)
+    text = make_source_text(workdir.photos, round(_TEXT_BYTES * options.scale))
     try:
-        results.overheads += overheads(photos, text, options.rounds)
+        results.overheads += measure_overheads(photos, text, options.rounds)
     except OSError as error:
         results.problems.append(f"overhead: {error}")
 
 
-def _range(place: Workplace, options: argparse.Namespace, results: Results) -> None:
-    hundred = hundred_gib(options.scale)
-    results.first_bytes += first_bytes(place, hundred, _chosen_backends(options), options.rounds)
+def _range(workdir: Workdir, options: argparse.Namespace, results: Results) -> None:
+    results.times_to_first_byte += measure_times_to_first_byte(
+        workdir, hundred_gib(options.scale), _selected_backends(options), options.rounds
+    )
 
 
-def _stalled(place: Workplace, options: argparse.Namespace, results: Results) -> None:
+def _stalled(workdir: Workdir, options: argparse.Namespace, results: Results) -> None:
     for album in stalled_albums(options.scale):
-        album.make(place.photos)
-        for backend in _chosen_backends(options):
-            # each of these is a process
+        album.make(workdir.photos)
+        for backend in _selected_backends(options):
+            # because each zip download is a process
             count = options.stalled // 10 if backend == "zip" else options.stalled
             try:
-                results.stalled.append(stalled(place, album, backend, count))
+                results.stalled.append(measure_stalled(workdir, album, backend, count))
             except (BrokenDownloadError, NotStartedError, OSError) as error:
                 results.problems.append(f"stalled downloads, {backend}, {album.title}: {error}")
 
 
-def _load(place: Workplace, options: argparse.Namespace, results: Results) -> None:
+def _load(workdir: Workdir, options: argparse.Namespace, results: Results) -> None:
     photos = directories(options.scale)[0]
-    photos.make(place.photos)
+    photos.make(workdir.photos)
     for album in slow_albums(options.scale):
-        album.make(place.photos)
-        for backend in _chosen_backends(options):
-            if backend == "zip":  # a process each, and no two archives need be the same
+        album.make(workdir.photos)
+        for backend in _selected_backends(options):
+            if backend == "zip":  # because each download is a process, and the bytes are not reproducible
                 continue
             try:
-                results.loads.append(load(place, album, photos, backend, options.slow))
+                results.loads.append(measure_load(workdir, album, photos, backend, options.slow))
             except (BrokenDownloadError, NotStartedError, OSError) as error:
                 results.problems.append(f"load, {backend}, {album.title}: {error}")
 

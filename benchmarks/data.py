@@ -1,4 +1,4 @@
-"""The directories that are packed. What they hold stays in the page cache, so no disk is measured."""
+"""Generated directories for the benchmarks. They stay in the page cache, so that no disk is measured."""
 
 import os
 import shutil
@@ -13,13 +13,13 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """`files` files of `file_bytes` each: random bytes, or, where `sparse`, zeros that take no disk."""
+    """`files` files of `file_bytes` random bytes each; if `sparse`, holes that use no disk space."""
 
     name: str
     title: str
     files: int
     file_bytes: int
-    suffix: str = ".jpg"
+    extension: str = ".jpg"
     sparse: bool = False
 
     @property
@@ -27,13 +27,13 @@ class Directory:
         return self.files * self.file_bytes
 
     def make(self, root: Path) -> Path:
-        """Create it as `root/name`, unless it is there."""
-        made = root / self.name
-        if not made.exists():
-            made.mkdir(parents=True)
+        """Create `root/name` unless it exists, and return its path."""
+        path = root / self.name
+        if not path.exists():
+            path.mkdir(parents=True)
             for number in range(self.files):
-                self._make_file(made / f"{number:05}{self.suffix}")
-        return made
+                self._make_file(path / f"{number:05}{self.extension}")
+        return path
 
     def _make_file(self, path: Path) -> None:
         with path.open("wb") as file:
@@ -43,56 +43,63 @@ class Directory:
                 file.write(os.urandom(self.file_bytes))
 
 
-WARM_UP = Directory("warm-up", "what a server is asked for first", 2, 10 * KIB)
+WARM_UP = Directory("warm-up", "first request to a server", 2, 10 * KIB)
 
 
 def directories(scale: float, film: float = 1) -> tuple[Directory, ...]:
-    """Those that are downloaded. `scale` shrinks them: fewer files, and a shorter film; `film` that alone."""
+    """Return the directories to download.
+
+    `scale` is a factor for the number of files, `scale * film` one for the size of the film.
+    """
     return (
-        _several("photos", 250, 4 * MIB, scale),
-        _several("thumbnails", 20_000, 10 * KIB, scale),
-        _one("film", 8 * GIB, scale * film),
+        _many_files("photos", 250, 4 * MIB, scale),
+        _many_files("thumbnails", 20_000, 10 * KIB, scale),
+        _one_file("film", 8 * GIB, scale * film),
     )
 
 
-SLOW_THRESHOLD = 4 * MIB  # of the server for slow clients, so that a clip they can wait for is above it
+# --stored-threshold for slow clients, smaller than the clip, which takes a slow client a minute
+SLOW_THRESHOLD = 4 * MIB
 
 
 def slow_albums(scale: float) -> tuple[Directory, ...]:
-    """Small albums of every kind, each of which a slow client takes a minute for: files that are sent as
-    slices, tiny ones, some that are just read whole, and one above SLOW_THRESHOLD."""
+    """Return albums that take a slow client a minute each.
+
+    One for each code path: slices, tiny files, files just small enough to be read completely, one file above
+    SLOW_THRESHOLD.
+    """
     return (
-        _several("portraits", 12, MIB // 2, scale),
-        _several("icons", 6000, KIB, scale),
-        _several("small-thumbnails", 600, 10 * KIB, scale),
-        _several("previews", 48, 128 * KIB, scale),
-        _one("clip", 6 * MIB, scale),
+        _many_files("portraits", 12, MIB // 2, scale),
+        _many_files("icons", 6000, KIB, scale),
+        _many_files("small-thumbnails", 600, 10 * KIB, scale),
+        _many_files("previews", 48, 128 * KIB, scale),
+        _one_file("clip", 6 * MIB, scale),
     )
 
 
 def stalled_albums(scale: float) -> tuple[Directory, ...]:
-    """What a client that reads nothing asks for."""
+    """Return the albums that stalled clients request."""
     photos, thumbnails, film = directories(scale)
-    return photos, thumbnails, _several("previews", 48, 128 * KIB, scale), film
+    return photos, thumbnails, _many_files("previews", 48, 128 * KIB, scale), film
 
 
 def hundred_gib(scale: float) -> tuple[Directory, ...]:
-    """100 GiB twice: in files that are sent with their CRC-32 after them, and with it before them."""
+    """Return two albums of 100 GiB: files with the CRC-32 in a data descriptor, and in the local header."""
     return (
-        _several("films-1-gib", 100, GIB, scale, suffix=".mp4", sparse=True),
-        _several("clips-64-mib", 1600, 64 * MIB, scale, suffix=".mp4", sparse=True),
+        _many_files("films-1-gib", 100, GIB, scale, extension=".mp4", sparse=True),
+        _many_files("clips-64-mib", 1600, 64 * MIB, scale, extension=".mp4", sparse=True),
     )
 
 
-def _several(
-    name: str, files: int, file_bytes: int, scale: float, suffix: str = ".jpg", sparse: bool = False
+def _many_files(
+    name: str, files: int, file_bytes: int, scale: float, extension: str = ".jpg", sparse: bool = False
 ) -> Directory:
     count = max(1, round(files * scale))
     title = f"{count:,} {TIMES} {_size(file_bytes)}" + (" (sparse)" if sparse else "")
-    return Directory(name, title, count, file_bytes, suffix, sparse)
+    return Directory(name, title, count, file_bytes, extension, sparse)
 
 
-def _one(name: str, size: int, scale: float) -> Directory:
+def _one_file(name: str, size: int, scale: float) -> Directory:
     scaled = max(MIB, round(size * scale))
     return Directory(name, f"one file of {_size(scaled)} (sparse)", 1, scaled, ".mp4", sparse=True)
 
@@ -104,17 +111,17 @@ def _size(count: int) -> str:
     return f"{count / KIB:.3g} KiB"
 
 
-def make_source_text(root: Path, enough_bytes: int) -> Path:
-    """A copy of so much of Python's standard library: text, which deflates well."""
-    made, library, total = root / "source-text", Path(sysconfig.get_path("stdlib")), 0
+def make_source_text(root: Path, min_bytes: int) -> Path:
+    """Copy at least `min_bytes` of the standard library, text that compresses well. Return the directory."""
+    target, library, total = root / "source-text", Path(sysconfig.get_path("stdlib")), 0
     for path in _python_files(library):
-        if total >= enough_bytes:
+        if total >= min_bytes:
             break
-        copy = made / path.relative_to(library)
+        copy = target / path.relative_to(library)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
         total += copy.stat().st_size
-    return made
+    return target
 
 
 def _python_files(library: Path) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""What a backend adds to the packing itself: against the program that does the same by hand, in pairs."""
+"""Overhead of a backend over the archive program on the command line, measured in alternating pairs."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks.contenders import PROJECT
+from benchmarks.implementations import PROJECT
 from tornado_archiver.backends.zip.suffixes import COMPRESSED_SUFFIXES
 
 _LEVEL = 6  # the service's default and gzip's
@@ -19,8 +19,11 @@ _ONE_CORE = ["taskset", "-c", "0"]
 
 @dataclass(frozen=True, slots=True)
 class Overhead:
-    """Medians over the pairs. `ratio` is the program's time divided by the backend's: above 1, the backend
-    is faster. `program_bytes` and `backend_bytes` are the lengths of the archives."""
+    """Medians over the pairs.
+
+    `ratio`: the program's time divided by the backend's; above 1, the backend is faster. `program_bytes` and
+    `backend_bytes`: lengths of the archives.
+    """
 
     title: str
     program_mb_per_s: float
@@ -32,7 +35,7 @@ class Overhead:
 
 @dataclass(frozen=True, slots=True)
 class _Program:
-    """What is typed by hand, in the directory that is packed."""
+    """A command line, run in the directory to pack."""
 
     command: Sequence[str]
     directory: Path
@@ -45,7 +48,7 @@ class _Program:
 
     def length(self) -> int:
         with tempfile.TemporaryFile() as archive:
-            # through a pipe, as to a visitor: zip does otherwise when it can seek
+            # through a pipe, as to a client, because zip writes other bytes to a seekable file
             with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=archive) as pipe:
                 assert pipe.stdin
                 self._run(pipe.stdin.fileno())
@@ -55,46 +58,48 @@ class _Program:
         subprocess.run(self.command, cwd=self.directory, input=self.stdin, stdout=stdout, check=True)
 
 
-def overheads(photos: Path, text: Path, pairs: int) -> Iterator[Overhead]:
-    """Of a directory of photos, and of one with source text."""
+def measure_overheads(photos: Path, text: Path, pairs: int) -> Iterator[Overhead]:
+    """Yield the overheads for a directory of photos and for one of source text."""
     for directory, title in ((photos, "zip, photos"), (text, "zip, source text")):
-        yield _overhead(title, _zip(directory), _drain(directory, "zip"), pairs)
+        yield _measure_pairs(title, _zip(directory), _backend_command(directory, "zip"), pairs)
     program = _Program([*_ONE_CORE, "tar", "-cz", "-f", "-", "."], text)
-    yield _overhead("tar.gz, source text, on one core", program, [*_ONE_CORE, *_drain(text, "tar.gz")], pairs)
+    yield _measure_pairs(
+        "tar.gz, source text, on one core", program, [*_ONE_CORE, *_backend_command(text, "tar.gz")], pairs
+    )
 
 
 def _zip(directory: Path) -> _Program:
-    """With the arguments and the list of names that the backend uses."""
+    """Return zip with the arguments and the name list of the backend."""
     names = sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*"))
     command = ["zip", "-q", f"-{_LEVEL}", "-n", ":".join(COMPRESSED_SUFFIXES), "-y", "-@", "-"]
     return _Program(command, directory, "".join(f"./{name}\n" for name in names).encode())
 
 
-def _drain(directory: Path, backend: str) -> list[str]:
-    drain = [sys.executable, "-m", "benchmarks.drain", str(directory.parent), directory.name]
-    return [*drain, backend, str(_LEVEL)]
+def _backend_command(directory: Path, backend: str) -> list[str]:
+    command = [sys.executable, "-m", "benchmarks.backend_only", str(directory.parent), directory.name]
+    return [*command, backend, str(_LEVEL)]
 
 
-def _overhead(title: str, program: _Program, drain: Sequence[str], pairs: int) -> Overhead:
-    program_bytes, backend_bytes = program.length(), _drained(drain)[1]
+def _measure_pairs(title: str, program: _Program, backend: Sequence[str], pairs: int) -> Overhead:
+    program_bytes, backend_bytes = program.length(), _run_backend(backend)[1]
     by_program, by_backend = [], []
     for _ in range(pairs):
         by_program.append(program.seconds())
-        by_backend.append(_drained(drain)[0])
+        by_backend.append(_run_backend(backend)[0])
     files = (path for path in program.directory.rglob("*") if path.is_file())
     megabytes = sum(path.stat().st_size for path in files) / 1e6
     return Overhead(
         title,
         megabytes / median(by_program),
         megabytes / median(by_backend),
-        median(theirs / ours for theirs, ours in zip(by_program, by_backend, strict=True)),
+        median(program_s / backend_s for program_s, backend_s in zip(by_program, by_backend, strict=True)),
         program_bytes,
         backend_bytes,
     )
 
 
-def _drained(command: Sequence[str]) -> tuple[float, int]:
-    """The seconds and the bytes that `benchmarks.drain` prints."""
+def _run_backend(command: Sequence[str]) -> tuple[float, int]:
+    """Return seconds and length in bytes, as printed by `benchmarks.backend_only`."""
     done = subprocess.run(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True, check=True)
     seconds, received = done.stdout.split()
     return float(seconds), int(received)

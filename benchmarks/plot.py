@@ -1,4 +1,4 @@
-"""The downloads as bars, in an SVG that can be read on a light and on a dark page."""
+"""Bar chart of the downloads as SVG, for light and dark pages."""
 
 from collections.abc import Callable, Sequence
 from html import escape
@@ -6,38 +6,38 @@ from statistics import median
 
 from benchmarks.compare import Row
 
-_LINE, _BAR, _PANEL_HEAD, _GAP = 20, 14, 52, 24
+_LINE, _BAR, _PANEL_HEADER, _GAP = 20, 14, 52, 24
 _LABELS, _COLUMN, _VALUE = 208, 244, 56
 _WIDTH = _LABELS + 2 * (_COLUMN + _VALUE)
 
 _STYLE = """\
 text { font: 12px system-ui, sans-serif; fill: #57606a }
 .title { font-weight: 600; font-size: 14px; fill: #24292f }
-.own { fill: #0969da } .other { fill: #afb8c1 } text.own { fill: #0969da; font-weight: 600 }
+.service { fill: #0969da } .other { fill: #afb8c1 } text.service { fill: #0969da; font-weight: 600 }
 @media (prefers-color-scheme: dark) {
   text { fill: #9198a1 } .title { fill: #e6edf3 }
-  .own { fill: #4493f8 } .other { fill: #656c76 } text.own { fill: #4493f8 }
+  .service { fill: #4493f8 } .other { fill: #656c76 } text.service { fill: #4493f8 }
 }"""
 
 
 def svg(rows: Sequence[Row]) -> str:
-    """A panel for each directory: to the left how fast, to the right what it costs."""
+    """Return the chart: a panel for each directory, with throughput left and processor time right."""
     parts, top = [], 0
     for name in dict.fromkeys(row.directory.name for row in rows):
         measured = [row for row in rows if row.directory.name == name and _is_shown(row)]
         if measured:
             parts += _panel(measured, top)
-            top += _PANEL_HEAD + _LINE * len(measured) + _GAP
+            top += _PANEL_HEADER + _LINE * len(measured) + _GAP
     size = f'viewBox="0 0 {_WIDTH} {top}" width="{_WIDTH}" height="{top}"'
-    head = (
+    header = (
         f'<svg xmlns="http://www.w3.org/2000/svg" {size}'
-        ' role="img" aria-label="Throughput and processor time of each contender">'
+        ' role="img" aria-label="Throughput and processor time of each implementation">'
     )
-    return "\n".join([head, f"<style>{_STYLE}</style>", *parts, "</svg>", ""])
+    return "\n".join([header, f"<style>{_STYLE}</style>", *parts, "</svg>", ""])
 
 
 def _is_shown(row: Row) -> bool:
-    return bool(row.samples) and not row.problem and not row.has_squeezed_zeros()
+    return bool(row.samples) and not row.problem and not row.has_compressed_zeros()
 
 
 def _panel(rows: Sequence[Row], top: int) -> list[str]:
@@ -49,8 +49,9 @@ def _panel(rows: Sequence[Row], top: int) -> list[str]:
         _text(right, top + 40, "server CPU seconds per GB (shorter is better)"),
     ]
     for number, row in enumerate(rows):
-        y, kind = top + _PANEL_HEAD + number * _LINE, "own" if row.contender.own else "other"
-        parts.append(_text(0, y + 11, row.contender.name, "own" if row.contender.own else ""))
+        y, is_service = top + _PANEL_HEADER + number * _LINE, row.implementation.is_service
+        kind = "service" if is_service else "other"
+        parts.append(_text(0, y + 11, row.implementation.name, "service" if is_service else ""))
         parts += _bar(_LABELS, y, kind, row, rows, _speed, "{:,.0f}")
         parts += _bar(right, y, kind, row, rows, Row.cpu_s_per_gb, "{:.2f}")
     return parts
@@ -71,5 +72,5 @@ def _bar(
 
 
 def _text(x: int, y: int, text: str, kind: str = "") -> str:
-    marked = f' class="{kind}"' if kind else ""
-    return f'<text x="{x}" y="{y}"{marked}>{escape(text)}</text>'
+    attribute = f' class="{kind}"' if kind else ""
+    return f'<text x="{x}" y="{y}"{attribute}>{escape(text)}</text>'

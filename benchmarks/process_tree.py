@@ -1,4 +1,4 @@
-"""What a process and all that it starts costs: processor time and memory. Linux's /proc only."""
+"""Processor time and memory of a process and its descendants, from /proc of Linux."""
 
 import threading
 import time
@@ -10,19 +10,19 @@ from typing import Self
 import psutil
 
 _WATCH_INTERVAL_S = 0.02
-_SETTLE_S = 2
+_REAP_TIMEOUT_S = 2
 
 
 def pids(root: int) -> list[int]:
-    """Return the process and its descendants, as they are now.
+    """Return the current process ids of the process and its descendants.
 
     It takes 0.02 ms. `children` of psutil takes 1 ms, because it reads the parent of every process of the
-    machine: at fifty samples a second it would distort what is measured.
+    machine. At fifty samples a second, this would distort the measurement.
     """
-    found = [root]
-    for pid in found:
-        found += _children(pid)
-    return found
+    tree = [root]
+    for pid in tree:
+        tree += _children(pid)
+    return tree
 
 
 def _children(pid: int) -> Iterator[int]:
@@ -33,18 +33,18 @@ def _children(pid: int) -> Iterator[int]:
 
 
 def wait_until_only(root: int, expected: set[int]) -> None:
-    """Return once no other descendants are left (they have been reaped), or after a while anyway."""
-    deadline = time.monotonic() + _SETTLE_S
+    """Wait until all other descendants have been reaped, at most _REAP_TIMEOUT_S seconds."""
+    deadline = time.monotonic() + _REAP_TIMEOUT_S
     time.sleep(_WATCH_INTERVAL_S)
     while not expected.issuperset(pids(root)) and time.monotonic() < deadline:
         time.sleep(_WATCH_INTERVAL_S)
 
 
 def cpu_s(root: int) -> float:
-    """Return the processor time, user and system, of the tree since its start, with every descendant that has
-    ended.
+    """Return the user and system time in seconds of the tree since its start, including reaped descendants.
 
-    The living are read from their CPU clock in nanoseconds, the reaped from their parent's count in ticks.
+    The time of running processes is read from their CPU clock in nanoseconds, that of reaped ones from the
+    counter of their parent in ticks.
     """
     return _sum(root, lambda process: _own_cpu_s(process.pid) + sum(process.cpu_times()[2:4]))
 
@@ -56,34 +56,35 @@ def _own_cpu_s(pid: int) -> float:
 
 
 def own_bytes(root: int) -> int:
-    """Return the memory that the tree's processes hold for themselves, without what is shared or mapped from
-    files. It takes the kernel a twentieth of the time that the proportional set size takes."""
+    """Return the private memory of the tree's processes in bytes, without shared and file-mapped pages.
+
+    This takes the kernel a twentieth of the time of the proportional set size.
+    """
     return int(_sum(root, lambda process: process.memory_info().rss - process.memory_info().shared))
 
 
 def proportional_bytes(root: int) -> int:
-    """Return the proportional set size of the tree: a page that several share is counted once."""
+    """Return the proportional set size of the tree in bytes; a shared page is counted once."""
     return int(_sum(root, lambda process: process.memory_full_info().pss))
 
 
-def _sum(root: int, measured: Callable[[psutil.Process], float]) -> float:
+def _sum(root: int, measure: Callable[[psutil.Process], float]) -> float:
     total = 0.0
     for pid in pids(root):
         with suppress(psutil.NoSuchProcess):
-            total += measured(psutil.Process(pid))
+            total += measure(psutil.Process(pid))
     return total
 
 
 class MemoryWatch:
-    """Looks at the tree's memory, as `measured`, all the time while it is entered; `peak` is the most that
-    was seen."""
+    """Context manager that samples the memory of a tree with `measure`; `peak` is the maximum in bytes."""
 
     def __init__(
-        self, root: int, measured: Callable[[int], int] = own_bytes, every_s: float = _WATCH_INTERVAL_S
+        self, root: int, measure: Callable[[int], int] = own_bytes, interval_s: float = _WATCH_INTERVAL_S
     ) -> None:
         self._root = root
-        self._measured = measured
-        self._every_s = every_s
+        self._measure = measure
+        self._interval_s = interval_s
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch)
         self.peak = 0
@@ -98,6 +99,6 @@ class MemoryWatch:
 
     def _watch(self) -> None:
         while True:
-            self.peak = max(self.peak, self._measured(self._root))
-            if self._done.wait(self._every_s):
+            self.peak = max(self.peak, self._measure(self._root))
+            if self._done.wait(self._interval_s):
                 return

@@ -1,4 +1,4 @@
-"""The figures as Markdown."""
+"""The benchmark report in Markdown."""
 
 import os
 import platform
@@ -10,79 +10,80 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.compare import Row
-from benchmarks.contenders import HERE, NGINX
 from benchmarks.data import KIB, MIB, TIMES
-from benchmarks.first_byte import FirstByte
+from benchmarks.implementations import HERE, NGINX
 from benchmarks.load import SLOW_BYTES_PER_S, Load
 from benchmarks.overhead import Overhead
-from benchmarks.stalled import Stalled
+from benchmarks.stalled import StalledDownloads
+from benchmarks.time_to_first_byte import TimeToFirstByte
 
 _DOWNLOADS_NOTE = """\
-Medians of {rounds} rounds; in each round every contender in turn sends the whole archive once. MB/s and CPU
-seconds per GB count the *contents* (GB = 10\u2079 bytes); CPU is user and system time of the server with all
-that it starts; memory is the most that its processes held for themselves above the idle server. The client
-runs on the same machine and drops within the kernel what comes. Contents are in the page cache. Of each
-contender the first archive was read by `bsdtar` and, if a zip, by `unzip`; every further one was as long."""
+Medians of {rounds} rounds; in each round, every implementation in turn sends the complete archive once. MB/s
+and CPU seconds per GB refer to the *contents* (GB = 10\u2079 bytes). CPU is user and system time of the
+server with all its processes; memory is the maximum of their private memory above that of the idle server.
+The client runs on the same machine, and the kernel discards its data. Contents are in the page cache. The
+first archive of each implementation was read by `bsdtar` and, if a zip, by `unzip`; every further one had the
+same length."""
 
-_HEADS = {
-    "downloads": f"contender | MB/s | least to most | {TIMES} nginx | CPU s/GB | {TIMES} nginx"
-    " | first byte ms | memory MiB",
-    "overhead": "what | program MB/s | backend MB/s | ratio | program's archive MB | backend's archive MB",
-    "range": "backend | contents | first byte ms | most ms",
+_HEADERS = {
+    "downloads": f"implementation | MB/s | minimum to maximum | {TIMES} nginx | CPU s/GB | {TIMES} nginx"
+    " | time to first byte ms | memory MiB",
+    "overhead": "archive | program MB/s | backend MB/s | ratio | program's archive MB | backend's archive MB",
+    "range": "backend | contents | time to first byte ms | maximum ms",
     "stalled": "backend | contents | downloads | memory KiB each | kernel's socket memory KiB each"
-    " | all begun within s",
-    "load": "backend | contents | slow downloads | whole | all done within s | fast one alone MB/s"
-    " | beside them MB/s | first byte ms | 95th percentile ms | core of the slow ones alone | memory MiB",
+    " | all started within s",
+    "load": "backend | contents | slow downloads | complete downloads | all done within s"
+    " | fast client alone MB/s | fast client with slow ones MB/s | time to first byte ms | 95th percentile ms"
+    " | cores, slow clients alone | memory MiB",
 }
 
 _LOAD_NOTE = f"""\
-Slow ones take {SLOW_BYTES_PER_S // 1000} KB/s each from one worker; the whole ones have the archive's
-length and CRC-32. Beside them one visitor downloads the photos again and again, and another comes for a small
-archive every 50 ms, whose first byte is timed from the connect. Memory is the most that the proportional set
-size was above that of the idle server."""
+Slow clients read {SLOW_BYTES_PER_S // 1000} KB/s each from one worker. A download is complete if it has the
+length and CRC-32 of the archive. At the same time, one client downloads the photos repeatedly, and another
+requests a small archive every 50 ms; its time to first byte starts at the connect. Memory is the maximum of
+the proportional set size above that of the idle server."""
 
 
 @dataclass(slots=True)
 class Results:
-    """Everything a run has measured; `load`: how busy the machine was before."""
+    """All results of a run. `load_average`: of the machine before the run, over one minute."""
 
     rounds: int
-    load: float
+    load_average: float
     rows: list[Row] = field(default_factory=list)
     overheads: list[Overhead] = field(default_factory=list)
-    first_bytes: list[FirstByte] = field(default_factory=list)
-    stalled: list[Stalled] = field(default_factory=list)
+    times_to_first_byte: list[TimeToFirstByte] = field(default_factory=list)
+    stalled: list[StalledDownloads] = field(default_factory=list)
     loads: list[Load] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
 def markdown(results: Results) -> str:
-    """The whole report, a section for each part that was measured."""
-    parts = ["# Benchmark results", f"{_machine()} Load average before the run: {results.load:.1f}."]
+    """Return the report, with a section for each part that was measured."""
+    parts = ["# Benchmark results", f"{_machine()} Load average before the run: {results.load_average:.1f}."]
     if results.rows:
         parts += [_DOWNLOADS_NOTE.format(rounds=results.rounds)]
         parts += [part for name in _names(results.rows) for part in _downloads(results.rows, name)]
     parts += _section(
-        "Overhead of a backend over the program by hand",
-        "Pairs in turns, the backend without a web server in between; a ratio above 1 means that the backend"
-        " is faster.",
+        "Overhead of a backend over the program on the command line",
+        "Alternating pairs; the backend runs without a web server, and is faster if the ratio is above 1.",
         "overhead",
-        [_overhead(found) for found in results.overheads],
+        [_overhead_line(result) for result in results.overheads],
     )
     parts += _section(
         "A range in the middle of a huge archive",
-        "From a server started anew each time, so that no CRC is known.",
+        "The server is restarted for each request, so that no CRC is cached.",
         "range",
-        [_first_byte(found) for found in results.first_bytes],
+        [_range_line(result) for result in results.times_to_first_byte],
     )
     parts += _section(
-        "Downloads that nobody reads",
-        "Growth of the server's proportional set size, with all that it starts, per download.",
+        "Stalled downloads",
+        "Growth of the proportional set size of all server processes, per download.",
         "stalled",
-        [_stalled(found) for found in results.stalled],
+        [_stalled_line(result) for result in results.stalled],
     )
     parts += _section(
-        "Many slow downloads at once", _LOAD_NOTE, "load", [_load(found) for found in results.loads]
+        "Simultaneous slow downloads", _LOAD_NOTE, "load", [_load_line(result) for result in results.loads]
     )
     parts += [f"Not measured: {problem}" for problem in results.problems]
     return "\n\n".join(parts) + "\n"
@@ -90,23 +91,23 @@ def markdown(results: Results) -> str:
 
 def _machine() -> str:
     model = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    rivals = re.findall(r"^(\w[\w-]*==.+)$", (HERE / "requirements.txt").read_text(), re.MULTILINE)
-    facts = [
+    competitors = re.findall(r"^(\w[\w-]*==.+)$", (HERE / "requirements.txt").read_text(), re.MULTILINE)
+    parts = [
         f"{os.cpu_count()} cores of {model[1] if model else platform.machine()}",
         f"Linux {platform.release()}",
         f"Python {platform.python_version()}",
         _nginx_version(),
-        *(rival.replace("==", " ") for rival in rivals),
+        *(competitor.replace("==", " ") for competitor in competitors),
     ]
-    return ", ".join(fact for fact in facts if fact) + "."
+    return ", ".join(part for part in parts if part) + "."
 
 
 def _nginx_version() -> str:
     try:
-        said = subprocess.run(["nginx", "-v"], capture_output=True, text=True, check=False).stderr
+        output = subprocess.run(["nginx", "-v"], capture_output=True, text=True, check=False).stderr
     except OSError:
         return ""
-    return said.strip().rpartition("version: ")[2].replace("/", " ")
+    return output.strip().rpartition("version: ")[2].replace("/", " ")
 
 
 def _names(rows: Iterable[Row]) -> list[str]:
@@ -114,24 +115,24 @@ def _names(rows: Iterable[Row]) -> list[str]:
 
 
 def _downloads(rows: Sequence[Row], name: str) -> list[str]:
-    here = [row for row in rows if row.directory.name == name]
-    nginx = next((row for row in here if row.contender.name == NGINX and row.samples), None)
-    lines = [_downloads_line(row, nginx) for row in here]
-    notes = [f"{row.contender.name}: {row.problem}." for row in here if row.problem]
+    selected = [row for row in rows if row.directory.name == name]
+    nginx = next((row for row in selected if row.implementation.name == NGINX and row.samples), None)
+    lines = [_downloads_line(row, nginx) for row in selected]
+    notes = [f"{row.implementation.name}: {row.problem}." for row in selected if row.problem]
     notes += [
-        f"{row.contender.name} had only zeros to squeeze, which says nothing of a real film."
-        for row in here
-        if row.has_squeezed_zeros()
+        f"{row.implementation.name} compressed only zeros; the result does not apply to a real film."
+        for row in selected
+        if row.has_compressed_zeros()
     ]
-    title = f"## {name.capitalize()}: {here[0].directory.title}"
+    title = f"## {name.capitalize()}: {selected[0].directory.title}"
     return [title, _table("downloads", lines), *notes]
 
 
 def _downloads_line(row: Row, nginx: Row | None) -> str:
     if row.problem or not row.samples:
-        return f"{row.contender.name} | not measured |" + " |" * 5
+        return f"{row.implementation.name} | not measured |" + " |" * 5
     speeds = row.megabytes_per_s()
-    name = f"**{row.contender.name}**" if row.contender.own else row.contender.name
+    name = f"**{row.implementation.name}**" if row.implementation.is_service else row.implementation.name
     fields = [
         name,
         f"{median(speeds):,.0f}",
@@ -139,45 +140,49 @@ def _downloads_line(row: Row, nginx: Row | None) -> str:
         f"{median(speeds) / median(nginx.megabytes_per_s()):.2f}" if nginx else "",
         f"{row.cpu_s_per_gb():.2f}",
         f"{row.cpu_s_per_gb() / nginx.cpu_s_per_gb():.2f}" if nginx else "",
-        f"{row.first_byte_ms():,.1f}",
+        f"{row.time_to_first_byte_ms():,.1f}",
         f"{row.extra_bytes() / MIB:.1f}",
     ]
     return " | ".join(fields)
 
 
-def _overhead(found: Overhead) -> str:
+def _overhead_line(result: Overhead) -> str:
     return (
-        f"{found.title} | {found.program_mb_per_s:,.0f} | {found.backend_mb_per_s:,.0f} | {found.ratio:.2f}"
-        f" | {found.program_bytes / 1e6:,.1f} | {found.backend_bytes / 1e6:,.1f}"
+        f"{result.title} | {result.program_mb_per_s:,.0f} | {result.backend_mb_per_s:,.0f}"
+        f" | {result.ratio:.2f} | {result.program_bytes / 1e6:,.1f} | {result.backend_bytes / 1e6:,.1f}"
     )
 
 
-def _first_byte(found: FirstByte) -> str:
-    return f"{found.backend} | {found.directory.title} | {found.milliseconds:.1f} | {found.most:.1f}"
+def _range_line(result: TimeToFirstByte) -> str:
+    return f"{result.backend} | {result.directory.title} | {result.median_ms:.1f} | {result.max_ms:.1f}"
 
 
-def _stalled(found: Stalled) -> str:
+def _stalled_line(result: StalledDownloads) -> str:
     return (
-        f"{found.backend} | {found.title} | {found.downloads:,} | {found.own_bytes / KIB:,.0f}"
-        f" | {found.kernel_bytes / KIB:,.0f} | {found.ready_s:.1f}"
+        f"{result.backend} | {result.title} | {result.downloads:,} | {result.server_bytes / KIB:,.0f}"
+        f" | {result.kernel_bytes / KIB:,.0f} | {result.started_s:.1f}"
     )
 
 
-def _load(found: Load) -> str:
-    return (
-        f"{found.backend} | {found.title} | {found.downloads:,} | {found.whole:,} | {found.seconds:.0f}"
-        f" | {found.alone_bytes_per_s / 1e6:,.0f} | {found.beside_bytes_per_s / 1e6:,.0f}"
-        f" | {found.first_byte_s * 1000:.1f} | {found.first_byte_p95_s * 1000:.1f}"
-        f" | {found.cpu_share:.2f} | {found.extra_bytes / MIB:.1f}"
-    )
+def _load_line(result: Load) -> str:
+    fields = [
+        f"{result.backend} | {result.title} | {result.downloads:,} | {result.complete:,}",
+        f"{result.seconds:.0f}",
+        f"{result.alone_bytes_per_s / 1e6:,.0f}",
+        f"{result.loaded_bytes_per_s / 1e6:,.0f}",
+        f"{result.time_to_first_byte_s * 1000:.1f}",
+        f"{result.time_to_first_byte_p95_s * 1000:.1f}",
+        f"{result.cpu_share:.2f}",
+        f"{result.extra_bytes / MIB:.1f}",
+    ]
+    return " | ".join(fields)
 
 
-def _section(title: str, note: str, head: str, lines: list[str]) -> list[str]:
-    return [f"## {title}", note, _table(head, lines)] if lines else []
+def _section(title: str, note: str, table: str, lines: list[str]) -> list[str]:
+    return [f"## {title}", note, _table(table, lines)] if lines else []
 
 
-def _table(head: str, lines: Iterable[str]) -> str:
-    titles = _HEADS[head]
-    numbers = titles.count("|")
-    rule = "---" + " | ---:" * numbers
+def _table(name: str, lines: Iterable[str]) -> str:
+    titles = _HEADERS[name]
+    rule = "---" + " | ---:" * titles.count("|")
     return "\n".join(f"| {line} |" for line in (titles, rule, *lines))

@@ -1,4 +1,4 @@
-"""Starts what is measured, and stops it."""
+"""Start and stop of the servers that are measured."""
 
 import os
 import signal
@@ -11,23 +11,23 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.client import BrokenDownloadError, asked, download, read_head
-from benchmarks.contenders import Contender, Place
+from benchmarks.client import BrokenDownloadError, download, read_headers, send_request
 from benchmarks.data import WARM_UP
+from benchmarks.implementations import Implementation, ServerContext
 from benchmarks.process_tree import own_bytes
-from benchmarks.workplace import Workplace
+from benchmarks.workdir import Workdir
 
-_START_S = 30
-_STOP_S = 20
+_START_TIMEOUT_S = 30
+_STOP_TIMEOUT_S = 20
 
 
 class NotStartedError(Exception):
-    """The server cannot be had; says why."""
+    """The server cannot be started; the message has the reason."""
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
-    """A server that has sent its first small archive. `idle_bytes` is what its processes then hold."""
+class RunningServer:
+    """A server after its first small archive. `idle_bytes`: memory of its processes at that moment."""
 
     port: int
     pid: int
@@ -35,49 +35,49 @@ class Running:
 
 
 @contextmanager
-def running(contender: Contender, place: Workplace) -> Iterator[Running]:
-    """The contender's server, warmed up. Raises NotStartedError."""
-    if contender.missing:
-        raise NotStartedError(contender.missing)
-    with started(contender.command, place.photos, place.zips) as (port, pid):
+def run_server(implementation: Implementation, workdir: Workdir) -> Iterator[RunningServer]:
+    """Run a server that has sent one small archive. Raises NotStartedError."""
+    if implementation.missing:
+        raise NotStartedError(implementation.missing)
+    with _started(implementation.command, workdir) as (port, pid):
         try:
-            download(port, contender.path.format(WARM_UP.name))
+            download(port, implementation.path.format(WARM_UP.name))
         except (BrokenDownloadError, OSError) as error:
-            raise NotStartedError(f"no archive comes: {error}") from error
-        yield Running(port, pid, own_bytes(pid))
+            raise NotStartedError(f"first download failed: {error}") from error
+        yield RunningServer(port, pid, own_bytes(pid))
 
 
 @contextmanager
-def started(
-    command: Callable[[Place], Sequence[str]], photos: Path, zips: Path | None = None
+def _started(
+    command: Callable[[ServerContext], Sequence[str]], workdir: Workdir
 ) -> Iterator[tuple[int, int]]:
-    """A server's port and process id, once it answers. Raises NotStartedError."""
-    with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile() as log:
-        place = Place(photos, zips or photos, Path(scratch), _free_port())
+    """Yield port and process id once the server responds. Raises NotStartedError."""
+    with tempfile.TemporaryDirectory() as tempdir, tempfile.TemporaryFile() as log:
+        context = ServerContext(workdir.photos, workdir.zips, Path(tempdir), _free_port())
         with subprocess.Popen(
-            command(place),
-            cwd=scratch,
-            env=_environment(place),
+            command(context),
+            cwd=tempdir,
+            env=_environment(context),
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         ) as process:
             try:
-                if not _answers(place.port, process):
-                    raise NotStartedError(f"it does not answer: {_last_line(log.fileno())}")
-                yield place.port, process.pid
+                if not _wait_for_response(context.port, process):
+                    raise NotStartedError(f"server does not respond: {_last_line(log.fileno())}")
+                yield context.port, process.pid
             finally:
                 _stop(process)
 
 
-def _environment(place: Place) -> dict[str, str]:
-    """Nothing of the caller's but the programs: no setting of his gets into a figure."""
+def _environment(context: ServerContext) -> dict[str, str]:
+    """Return an environment with only PATH from the caller, so that no setting affects the results."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": str(place.scratch),
+        "HOME": str(context.tempdir),
         "LC_ALL": "C.UTF-8",
-        "PHOTOS_DIR": str(place.photos),
-        "PORT": str(place.port),
+        "PHOTOS_DIR": str(context.photos),
+        "PORT": str(context.port),
     }
 
 
@@ -88,23 +88,23 @@ def _free_port() -> int:
         return port
 
 
-def _answers(port: int, process: subprocess.Popen[bytes]) -> bool:
-    deadline = time.monotonic() + _START_S
+def _wait_for_response(port: int, process: subprocess.Popen[bytes]) -> bool:
+    deadline = time.monotonic() + _START_TIMEOUT_S
     while process.poll() is None and time.monotonic() < deadline:
-        with suppress(OSError, BrokenDownloadError), asked(port, "/") as connection:
-            return bool(read_head(connection))
+        with suppress(OSError, BrokenDownloadError), send_request(port, "/") as connection:
+            return bool(read_headers(connection))
         time.sleep(0.02)
     return False
 
 
 def _last_line(log: int) -> str:
     lines = os.pread(log, 1 << 20, 0).decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it says nothing"
+    return lines[-1] if lines else "no output"
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     with suppress(subprocess.TimeoutExpired):
-        process.wait(_STOP_S)
+        process.wait(_STOP_TIMEOUT_S)
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)

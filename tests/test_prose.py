@@ -87,6 +87,10 @@ CLEAN = (
     "tests/http/test_http_dates.py",
     "tests/http/test_forwarded.py",
     "tests/http/test_disposition.py",
+    "benchmarks",
+    "tests/integration/test_benchmarks.py",
+    "docs/performance.md",
+    "docs/load-tests.md",
 )
 
 # Lines that may contain an idiom, as "path: line without indentation", with the reason

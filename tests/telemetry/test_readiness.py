@@ -54,7 +54,7 @@ def test_problems_while_a_mount_hangs_come_in_time_from_one_thread(
         return [*hanging, await looked.problems()]
 
     *hanging, last = asyncio.run(ask_often())
-    assert hanging == [["the photos directory does not answer within 0.2 s"]] * 21
+    assert hanging == [["the photos directory does not respond within 0.2 s"]] * 21
     assert last == []
 
 

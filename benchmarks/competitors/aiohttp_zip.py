@@ -1,4 +1,4 @@
-"""A few lines of aiohttp around the `zip` program. Told by the environment: PHOTOS_DIR, PORT."""
+"""Minimal aiohttp server around the `zip` program. Environment variables: PHOTOS_DIR, PORT."""
 
 import asyncio
 import os

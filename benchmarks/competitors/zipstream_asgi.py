@@ -1,4 +1,4 @@
-"""A few lines of zipstream-ng and Starlette, which pulls the chunks in its thread pool."""
+"""Minimal Starlette server with zipstream-ng; Starlette iterates the chunks in its thread pool."""
 
 import os
 
@@ -10,12 +10,12 @@ from zipstream import ZipStream  # type: ignore[import-not-found]
 
 
 def archive(request: Request) -> StreamingResponse:
-    packed = ZipStream.from_path(os.path.join(os.environ["PHOTOS_DIR"], request.path_params["hash"]))
+    stream = ZipStream.from_path(os.path.join(os.environ["PHOTOS_DIR"], request.path_params["hash"]))
     headers = {
-        "Content-Length": str(len(packed)),
+        "Content-Length": str(len(stream)),
         "Content-Disposition": 'attachment; filename="archive.zip"',
     }
-    return StreamingResponse(packed, media_type="application/zip", headers=headers)
+    return StreamingResponse(stream, media_type="application/zip", headers=headers)
 
 
 app = Starlette(routes=[Route("/archive/{hash}/", archive)])

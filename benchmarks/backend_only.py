@@ -1,7 +1,7 @@
-"""Takes an archive from a backend without a web server in between, in a process of its own.
+"""Packs a directory with a backend alone, without a web server, in a separate process.
 
-`python -m benchmarks.drain PHOTOS_DIR HASH BACKEND LEVEL` prints the seconds that it took and the bytes that
-came.
+`python -m benchmarks.backend_only PHOTOS_DIR HASH BACKEND LEVEL` prints the elapsed seconds and the bytes
+received.
 """
 
 import asyncio
@@ -16,8 +16,8 @@ from tornado_archiver.sources.filter import SourceFilter
 from tornado_archiver.sources.local.storage import LocalStorage
 
 
-async def drained(photos: Path, source_hash: str, name: str, level: int) -> tuple[float, int]:
-    """From the opening of the archive to its last byte: the seconds, and the bytes."""
+async def measure_backend(photos: Path, source_hash: str, name: str, level: int) -> tuple[float, int]:
+    """Return seconds from opening the archive to its last byte, and its length in bytes."""
     manifest = await LocalStorage(photos, SourceFilter()).scan(source_hash)
     backend = Registry(builtin()).create(name, BackendOptions(level))
     started, received = time.perf_counter(), 0
@@ -30,4 +30,4 @@ async def drained(photos: Path, source_hash: str, name: str, level: int) -> tupl
 
 if __name__ == "__main__":
     photos_dir, directory, backend_name, level_text = sys.argv[1:]
-    print(*asyncio.run(drained(Path(photos_dir), directory, backend_name, int(level_text))))
+    print(*asyncio.run(measure_backend(Path(photos_dir), directory, backend_name, int(level_text))))

@@ -1,4 +1,4 @@
-"""Whether what a contender sends is the whole archive: each is saved once and read by others' programs."""
+"""Verification of downloaded archives with bsdtar and unzip."""
 
 import shutil
 import subprocess
@@ -10,22 +10,23 @@ PROGRAMS = ("curl", "dd", "unzip", "bsdtar")
 
 
 def missing_programs() -> list[str]:
+    """Return the names of required programs that are not installed."""
     return [name for name in PROGRAMS if shutil.which(name) is None]
 
 
-def checked_length(port: int, path: str, scratch: Path, suffix: str, files: int) -> int:
-    """The archive's length, once it is known to be good and to hold so many files.
+def verified_length(port: int, path: str, tempdir: Path, extension: str, files: int) -> int:
+    """Download an archive, verify that it is intact and has `files` files, and return its length in bytes.
 
     Raises BrokenDownloadError.
     """
-    saved = scratch / f"saved{suffix}"
+    saved = tempdir / f"saved{extension}"
     try:
         _save(f"http://127.0.0.1:{port}{path}", saved)
         names = _run("bsdtar", "-tf", str(saved)).splitlines()
-        found = sum(not name.endswith("/") for name in names)
-        if found != files:
-            raise BrokenDownloadError(f"the archive holds {found} files instead of {files}")
-        if suffix == ".zip":
+        count = sum(not name.endswith("/") for name in names)
+        if count != files:
+            raise BrokenDownloadError(f"wrong number of files in the archive: {count}, expected {files}")
+        if extension == ".zip":
             _run("unzip", "-tq", str(saved))
         return saved.stat().st_size
     finally:
@@ -33,7 +34,7 @@ def checked_length(port: int, path: str, scratch: Path, suffix: str, files: int)
 
 
 def sparse_writer(target: Path, source: int) -> subprocess.Popen[bytes]:
-    """Writes what comes from the descriptor `source`; zeros take no disk."""
+    """Start a process that copies the descriptor `source` to a sparse file; zeros use no disk space."""
     return subprocess.Popen(
         ["dd", f"of={target}", "bs=16K", "iflag=fullblock", "conv=sparse", "status=none"], stdin=source
     )
@@ -46,12 +47,12 @@ def _save(url: str, target: Path) -> None:
         with sparse_writer(target, curl.stdout.fileno()) as writer:
             curl.stdout.close()
     if curl.returncode or writer.returncode:
-        raise BrokenDownloadError(f"curl ends with {curl.returncode}, the writer with {writer.returncode}")
+        raise BrokenDownloadError(f"exit codes: curl {curl.returncode}, dd {writer.returncode}")
 
 
 def _run(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        raise BrokenDownloadError(f"{command[0]} ends with {done.returncode}: {said[-1:]}")
+        output = (done.stderr or done.stdout).strip().splitlines()
+        raise BrokenDownloadError(f"{command[0]}: exit code {done.returncode}: {output[-1:]}")
     return done.stdout

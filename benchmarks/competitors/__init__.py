@@ -1,0 +1,1 @@
+"""Alternative implementations that the service is compared with."""

@@ -1,1 +1,0 @@
-"""What one might write or configure instead of using the service."""
