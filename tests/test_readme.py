@@ -1,4 +1,4 @@
-"""What the README says is so."""
+"""The README and the docs agree with the project: links, commands, modules."""
 
 import re
 import subprocess

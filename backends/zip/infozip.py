@@ -1,7 +1,7 @@
 """`zip`: a streaming archive from the stdout of the Info-ZIP program.
 
 The program gets the names of the manifest, never the directory: otherwise it follows links out of the
-directory and packs files that were added since the scan. What it does not do is done here:
+directory and packs files that were added since the scan. This module does the rest:
 
 * A name that is missing when it starts is left out *silently, with exit status 0* (zip 3.0 with -q), so the
   number of members in its end record is compared with the manifest.

@@ -47,7 +47,7 @@ def prepare_input(entries: Sequence[Entry], reader: LocalReader, stack: ExitStac
 
 def _name_list(entries: Iterable[Entry], stack: ExitStack) -> int:
     """Return a file in memory with the names. `./` before each, because `-rf`, `@x` and a blank at the start
-    have a meaning of their own otherwise."""
+    otherwise have a separate meaning."""
     names = os.memfd_create("names")
     stack.callback(os.close, names)
     with os.fdopen(names, "wb", closefd=False) as file:

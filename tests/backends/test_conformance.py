@@ -1,4 +1,4 @@
-"""The suite for every backend, over the backends in the box."""
+"""The conformance suite, over the built-in backends."""
 
 import subprocess
 from pathlib import Path

@@ -1,5 +1,4 @@
-"""The suite, over directories of which one file cannot be read: for the backend that reads by itself, and for
-the one that looks at every part of a content."""
+"""The conformance suite, over directories with an unreadable file."""
 
 from dataclasses import replace
 from pathlib import Path

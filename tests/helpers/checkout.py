@@ -9,7 +9,7 @@ from tests.helpers.servers import PROJECT
 
 
 def copy_project(target: Path) -> None:
-    """What a fresh clone would hold, and what is not in version control yet."""
+    """Copy the files of a fresh clone, and those that are not in version control yet."""
     listed = subprocess.check_output(
         ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=PROJECT, text=True
     )

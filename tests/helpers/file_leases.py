@@ -1,4 +1,4 @@
-"""Files that somebody holds a lease of (fcntl(2), Leases): whoever opens one waits within the kernel."""
+"""Files with a lease (fcntl(2), Leases), so that an open waits in the kernel."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ else:
 
 @contextmanager
 def leased(file: Path, *, lets_go: bool) -> Iterator["subprocess.Popen[bytes]"]:
-    """The program that holds the lease: it lets go, and ends, when somebody else wants the file, or never."""
+    """Return the program that holds the lease, until another process opens the file or for good."""
     command = [sys.executable, "-c", _HOLDER, str(file), "lets go" if lets_go else "keeps it"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         try:

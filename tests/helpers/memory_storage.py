@@ -79,13 +79,13 @@ def entry(name: str, size: int = 0, mtime_ns: int = MTIME_NS, mode: int = 0o644)
 
 
 def manifest_of(*entries: Entry) -> Manifest:
-    """Of these entries, in byte order; each file is full of a content of its own."""
+    """Of these entries, in byte order; each file is filled with a different content."""
     reads = {entry.member_name: pattern(entry.member_name) for entry in entries}
     return Manifest(tuple(sorted(entries)), MemorySource(reads))
 
 
 def pattern(name: str) -> Read:
-    """A content without end whose every place can be told from the next ones: a cycle of 251 bytes."""
+    """An endless content in which each position differs from its neighbours: a cycle of 251 bytes."""
     first = sum(name.encode())
     cycle = bytes((first + 7 * step) % 251 for step in range(251))
 

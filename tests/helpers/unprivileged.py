@@ -25,6 +25,6 @@ def unprivileged() -> Iterator[None]:
 
 
 def unprivileged_command() -> list[str]:
-    """What to put before a command so that it runs without that right; nothing unless run by root."""
+    """Return the command prefix that drops this capability; empty unless run by root."""
     rights = "--bounding-set=-dac_override,-dac_read_search"
     return [] if os.geteuid() else [tool("setpriv"), rights]

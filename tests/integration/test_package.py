@@ -24,7 +24,7 @@ from tests.helpers.servers import (
 from tornado_archiver import __version__
 from tornado_archiver.registry import GROUP, builtin
 
-pytestmark = pytest.mark.timeout(300)  # pip may have to download
+pytestmark = pytest.mark.timeout(300)  # pip downloads if its cache is empty
 
 TOP_LEVEL = "import importlib.metadata as m; print(*{f.parts[0] for f in m.files('tornado-archiver')})"
 OFFERED = f"import importlib.metadata as m; print(*m.entry_points(group='{GROUP}').names)"
@@ -92,7 +92,7 @@ def test_package_shows_its_version(programs: Path, tmp_path: Path) -> None:
     assert shown == f"tornado-archiver {__version__}\n"
 
 
-def test_healthcheck_tells_a_running_service_from_a_dead_one(programs: Path, tmp_path: Path) -> None:
+def test_healthcheck_distinguishes_a_running_and_a_stopped_service(programs: Path, tmp_path: Path) -> None:
     command = (programs / "tornado-archiver", "healthcheck")
     with service(programs, tmp_path) as port:
         assert run(*command, "--port", str(port), cwd=tmp_path).endswith(f":{port}/healthz: status 200\n")

@@ -78,4 +78,4 @@ def test_file_rewritten_between_two_downloads_aborts_both(tmp_path: Path) -> Non
         consume(pulls(second))
     with pytest.raises(SourceChangedError):
         consume(making)
-    consume(pulls(asyncio.run(opened())))  # a later download has a table of its own
+    consume(pulls(asyncio.run(opened())))  # a later download has another table

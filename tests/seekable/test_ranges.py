@@ -79,14 +79,14 @@ def edged(request: pytest.FixtureRequest) -> Edged:
 
 
 def test_range_around_a_head_content_or_tail_is_a_slice(edged: Edged) -> None:
-    cuts, at = [0], 0
+    edges, at = [0], 0
     for record in range(edged.layout.record_count):
         head, content, tail = edged.layout.parts(record)
         for length in (len(head), content, len(tail)):
             at += length
-            cuts.append(at)
+            edges.append(at)
         assert at == edged.layout.offsets[record + 1]
-    for here, there in itertools.pairwise(cuts):
+    for here, there in itertools.pairwise(edges):
         for start in around(here):
             for stop in (start + 1, start + 2, here + STORED_BLOCK + 5, *around(min(there, here + MIB))):
                 if 0 <= start < stop <= at:

@@ -37,7 +37,7 @@ def test_healthcheck_of_a_closed_port_fails_in_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "reason"),
     [
         (b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", "status 503"),
         (b"SSH-2.0-OpenSSH\r\n", "SSH-2.0-OpenSSH"),
@@ -47,7 +47,7 @@ def test_healthcheck_of_a_closed_port_fails_in_one_line(tmp_path: Path) -> None:
     ids=["error", "other protocol", "closed", "silent"],
 )
 def test_healthcheck_of_something_else_fails_in_one_line(
-    tmp_path: Path, answer: bytes | None, told: str
+    tmp_path: Path, answer: bytes | None, reason: str
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
@@ -65,7 +65,7 @@ def test_healthcheck_of_something_else_fails_in_one_line(
         thread.join()
     assert (ended.returncode, ended.stdout) == (1, "")
     (line,) = ended.stderr.splitlines()
-    assert told in line
+    assert reason in line
 
 
 def test_healthcheck_with_a_bad_setting_fails_in_one_line(tmp_path: Path) -> None:

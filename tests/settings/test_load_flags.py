@@ -54,7 +54,7 @@ def test_empty_flag_overrides_weaker_source() -> None:
             "unexpected argument that is not a flag, --help lists them all",
         ),
         (["-a\nb"], "'-a\\nb' is not a flag, --help lists them all"),
-        (["--print-config=yes"], "--print-config takes no value"),
+        (["--print-config=yes"], "--print-config does not accept a value"),
         (
             ["--enable-logging=--"],
             f"enable-logging: '--' (flag --enable-logging) is not allowed: {BOOL.expected}",

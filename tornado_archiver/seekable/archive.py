@@ -19,7 +19,7 @@ _NS_PER_S = 1_000_000_000
 
 
 class Plan:
-    """What the downloads of one manifest have in common: it is in memory once for a thousand of them."""
+    """Data shared by all downloads of one manifest, so that a thousand of them hold it once."""
 
     def __init__(self, layout: Layout, manifest: Manifest) -> None:
         self.layout = layout

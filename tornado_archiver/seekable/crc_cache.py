@@ -56,6 +56,6 @@ _CACHES: WeakSet[CrcCache] = WeakSet()
 
 
 def cache_info() -> CacheInfo:
-    """Return the sums over all caches of this process, because each backend may have one."""
+    """Return the sums over all caches of this process, because each backend can have one."""
     each = [cache.cache_info() for cache in list(_CACHES)]
     return CacheInfo(sum(t.hits for t in each), sum(t.misses for t in each), sum(t.entries for t in each))

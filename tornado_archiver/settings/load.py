@@ -91,7 +91,7 @@ def _argument_error(error: argparse.ArgumentError) -> str:
     for option in _ALL:
         if error.argument_name == "/".join(option.flags):
             return f"{option.key}: no value (flag {option.flag}), allowed: {option.type.expected}"
-    return f"{error.argument_name} takes no value"
+    return f"{error.argument_name} does not accept a value"
 
 
 def _unknown_flag(unknown: Sequence[str]) -> str:
@@ -222,7 +222,7 @@ class _ConfigFile(configargparse.DefaultConfigFileParser):  # type: ignore[misc]
         if key in _BY_KEY:
             return _BY_KEY[key]
         hint = did_you_mean(key, _BY_KEY)
-        # a key that resembles no setting may be a link secret on a line of its own
+        # a key that resembles no setting may be a link secret on a separate line
         label = f"line {number} of" if hint is _SEE_HELP else repr(key.replace("\0", "[")) + " in"
         raise SettingsError(f"{label} {self.path} is not a setting, {hint}")
 
