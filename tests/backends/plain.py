@@ -1,4 +1,4 @@
-"""A correct backend, small enough to be seen through: tar, seekable, with length, etag and ranges."""
+"""A minimal correct backend: seekable tar with length, etag and ranges."""
 
 import hashlib
 import tarfile
@@ -14,7 +14,7 @@ END = bytes(2 * tarfile.BLOCKSIZE)
 
 
 class PlainArchive(Archive):
-    """The pieces are settled first: a header, a content, its padding, entry by entry."""
+    """A seekable tar archive. For each entry: header, content and padding."""
 
     def __init__(self, manifest: Manifest) -> None:
         self.manifest = manifest
@@ -26,9 +26,9 @@ class PlainArchive(Archive):
         return self.manifest.entries
 
     def etag(self) -> str:
-        plan = hashlib.sha256(b"".join(self.headers))
-        plan.update(repr([(entry.source_key, entry.mtime_ns) for entry in self.entries()]).encode())
-        return plan.hexdigest()
+        digest = hashlib.sha256(b"".join(self.headers))
+        digest.update(repr([(entry.source_key, entry.mtime_ns) for entry in self.entries()]).encode())
+        return digest.hexdigest()
 
     def last_modified(self) -> int | None:
         if self.manifest.ctime_ns is None or not self.manifest.has_last_modified:
@@ -42,18 +42,18 @@ class PlainArchive(Archive):
         return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
 
     def chunks(self, byte_range: ByteRange | None = None) -> AsyncGenerator[bytes, None]:
-        return iterate_in_thread(self.cut(byte_range or ByteRange(0, self.info.length or 0)))
+        return iterate_in_thread(self.iter_range(byte_range or ByteRange(0, self.info.length or 0)))
 
-    def cut(self, wanted: ByteRange) -> Generator[bytes, None, None]:
-        """The wanted bytes of the pieces; blocking."""
+    def iter_range(self, byte_range: ByteRange) -> Generator[bytes, None, None]:
+        """Yield the bytes of the range. Blocking."""
         position = 0
-        for piece in self.pieces():
-            start, stop = max(wanted.start - position, 0), min(wanted.stop - position, len(piece))
-            position += len(piece)
+        for part in self.parts():
+            start, stop = max(byte_range.start - position, 0), min(byte_range.stop - position, len(part))
+            position += len(part)
             if start < stop:
-                yield bytes(piece[start:stop])
+                yield bytes(part[start:stop])
 
-    def pieces(self) -> Iterator[bytes | memoryview]:
+    def parts(self) -> Iterator[bytes | memoryview]:
         with self.manifest.source.reader() as reader:
             for entry, header in zip(self.entries(), self.headers, strict=True):
                 yield header

@@ -1,4 +1,4 @@
-"""The suite itself: a correct backend passes it whole, and each broken one fails at the test meant for it."""
+"""The conformance suite: a correct backend passes, and each broken one fails the test for its error."""
 
 import inspect
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.backends.broken import contents, manners, promises
+from tests.backends.broken import content, facts, lifecycle
 from tests.backends.plain import Plain, PlainArchive
 from tests.backends.test_conformance import bsdtar
 from tornado_archiver.backend import Backend, BackendOptions
@@ -28,15 +28,15 @@ class TestPlain(BackendConformance):
 
 
 def backend_of(broken: type[Plain] | type[PlainArchive]) -> Backend:
-    """The broken backend itself, or the correct one with archives that are broken."""
+    """Return the broken backend itself, or the correct one with broken archives."""
     if issubclass(broken, Plain):
         return broken(BackendOptions())
-    made: type[Plain] = type(broken.__name__, (Plain,), {"archive": broken})
-    return made(BackendOptions())
+    backend: type[Plain] = type(broken.__name__, (Plain,), {"archive": broken})
+    return backend(BackendOptions())
 
 
-class SuiteOver(TestPlain):
-    """The suite over a broken backend, to be called test by test."""
+class SuiteOf(TestPlain):
+    """The suite of a broken backend; the tests are called directly."""
 
     __test__ = False
 
@@ -47,25 +47,25 @@ class SuiteOver(TestPlain):
         return backend_of(self._broken)
 
 
-PACKS = "test_packs_exactly_the_manifest"
-OPENS = "test_opening_starts_nothing"
-CHUNKS = "test_hands_out_chunks_of_a_good_size"
-ETAGS = "test_other_bytes_have_another_etag"
+MEMBERS = "test_members_match_manifest"
+OPEN = "test_open_reads_and_starts_nothing"
+CHUNKS = "test_chunk_types_and_sizes"
+ETAGS = "test_different_bytes_have_different_etags"
 CLOSED = "test_releases_resources_when_closed"
-PULL_CANCELLED = "test_releases_resources_when_a_pull_is_cancelled"
+NEXT_CANCELLED = "test_releases_resources_when_next_chunk_is_cancelled"
 COMPLETE = "test_releases_resources_when_complete"
 CHANGED = "test_aborts_when_source_changes"
-UNDER_WAY = "test_aborts_when_source_changes_under_way"
-OF_NOTHING = "test_aborts_when_source_changes_of_nothing"
-OF_NOTHING_UNDER_WAY = "test_aborts_when_source_changes_of_nothing_under_way"
-RESUMED = "test_range_aborts_after_a_change"
-RESUMED_OF_NOTHING = "test_range_aborts_after_a_change_of_nothing"
-DATED = "test_says_when_it_was_modified"
+DURING_PACKING = "test_aborts_when_source_changes_during_packing"
+EMPTY = "test_aborts_when_empty_file_changes"
+EMPTY_DURING_PACKING = "test_aborts_when_empty_file_changes_during_packing"
+RANGE = "test_range_aborts_when_source_changes"
+RANGE_OF_EMPTY = "test_range_aborts_when_empty_file_changes"
+DATED = "test_last_modified_is_not_before_last_change"
 
 
 @dataclass(frozen=True)
 class Case:
-    """`raises`: how the suite's test fails, by default as tests do."""
+    """`test` of the suite fails for the backend `broken`, by raising `raises`."""
 
     broken: type[Plain] | type[PlainArchive]
     test: str
@@ -88,92 +88,92 @@ def case(
 
 
 CASES = [
-    case(contents.LeavesAMemberOut, PACKS),
-    case(contents.LeavesEmptyDirectoriesOut, PACKS),
-    case(contents.ChangesAByte, PACKS),
-    case(contents.KeepsABlockTooLong, PACKS),
-    case(contents.ForgetsTimes, PACKS),
-    case(contents.ForgetsModes, PACKS),
-    case(contents.StumblesOverNames, "test_packs_hostile_names"),
-    case(contents.StumblesOverTimes, "test_packs_times_that_few_formats_can_say", raises=struct.error),
-    case(contents.EndsBeforeTheLastChunk, "test_sends_the_length_it_promised"),
-    case(contents.SharesState, "test_packs_two_at_once"),
-    case(promises.HandsOutOneHugeChunk, CHUNKS),
-    case(promises.HandsOutEmptyChunks, CHUNKS),
-    case(promises.HandsOutText, CHUNKS),
-    case(promises.HandsOutViews, CHUNKS),
-    case(promises.LiesAboutItsLength, "test_sends_the_length_it_promised"),
-    case(promises.CutsRangesOneByteShort, "test_ranges_are_slices"),
-    case(promises.IgnoresRanges, "test_ranges_are_slices"),
-    case(promises.GivesOnlyOneRange, "test_gives_one_range_after_the_other"),
-    case(promises.OneTagForDifferentPackings, "test_same_etag_means_same_bytes"),
-    *(case(promises.OneTagForAll, ETAGS, change=change) for change in faults.MODIFICATIONS),
-    case(promises.TagWithoutTimes, ETAGS, change=faults.MODIFICATIONS[0]),
-    case(promises.TagWithoutTimes, ETAGS, change=faults.MODIFICATIONS[1]),
-    case(promises.TagWithoutNames, ETAGS, change=faults.MODIFICATIONS[2]),
-    case(promises.TagWithoutModes, ETAGS, change=faults.MODIFICATIONS[3]),
-    case(promises.TagInWholeSeconds, ETAGS, change=faults.MODIFICATIONS[6]),
-    case(promises.TagOfThisProcess, "test_same_etag_in_another_process"),
-    case(promises.TagInQuotes, DATED),
-    case(promises.SaysItIsOlder, DATED),
-    case(promises.DatedByItsFiles, DATED),
-    case(promises.AlwaysDated, "test_gives_no_date_that_nobody_can_know"),
-    case(promises.BadName, "test_metadata"),
-    case(promises.BadMediaType, "test_metadata"),
-    case(promises.BadSuffix, "test_metadata"),
-    case(promises.CannotWork, "test_check_passes", raises=BackendUnavailableError),
-    case(manners.StartsAProgramInOpen, OPENS),
-    case(manners.RunsAProgramInOpen, OPENS),
-    case(manners.OpensFilesInOpen, OPENS),
-    case(manners.ReadsEverythingInOpen, OPENS),
-    case(manners.ReadsEverythingFirst, "test_backpressure"),
-    case(manners.BlocksTheEventLoop, "test_lets_the_event_loop_run"),
-    case(manners.ReadsInTheEventLoop, "test_reads_in_other_threads"),
-    case(manners.LeaksADescriptor, CLOSED, pulls=1),
-    case(manners.LeaksInRanges, "test_releases_resources_of_a_range", pulls=1),
-    case(manners.LeaksAProgram, CLOSED, pulls=1),
-    case(manners.LeaksAThread, CLOSED, pulls=1),
-    case(manners.LeaksATask, CLOSED, pulls=3),
-    case(manners.LeaksADescriptor, PULL_CANCELLED),
-    case(manners.LeaksAProgram, PULL_CANCELLED),
-    case(manners.LeavesAZombie, COMPLETE),
-    case(manners.LeaksADescriptor, CHANGED, fault=faults.deleted),
-    case(manners.EndsWellWhenCancelled, PULL_CANCELLED),
+    case(content.LeavesAMemberOut, MEMBERS),
+    case(content.LeavesEmptyDirectoriesOut, MEMBERS),
+    case(content.ChangesAByte, MEMBERS),
+    case(content.KeepsABlockTooLong, MEMBERS),
+    case(content.ForgetsTimes, MEMBERS),
+    case(content.ForgetsModes, MEMBERS),
+    case(content.FailsOnNames, "test_hostile_names"),
+    case(content.FailsOnTimes, "test_times_outside_the_range_of_formats", raises=struct.error),
+    case(content.EndsBeforeTheLastChunk, "test_length_is_that_of_the_bytes"),
+    case(content.SharesState, "test_two_archives_at_once"),
+    case(facts.HandsOutOneHugeChunk, CHUNKS),
+    case(facts.HandsOutEmptyChunks, CHUNKS),
+    case(facts.HandsOutText, CHUNKS),
+    case(facts.HandsOutViews, CHUNKS),
+    case(facts.WithWrongLength, "test_length_is_that_of_the_bytes"),
+    case(facts.CutsRangesOneByteShort, "test_range_is_slice_of_whole"),
+    case(facts.IgnoresRanges, "test_range_is_slice_of_whole"),
+    case(facts.GivesOnlyOneRange, "test_several_ranges_of_one_archive"),
+    case(facts.OneTagForDifferentPackings, "test_same_etag_means_same_bytes"),
+    *(case(facts.OneTagForAll, ETAGS, change=change) for change in faults.MODIFICATIONS),
+    case(facts.TagWithoutTimes, ETAGS, change=faults.MODIFICATIONS[0]),
+    case(facts.TagWithoutTimes, ETAGS, change=faults.MODIFICATIONS[1]),
+    case(facts.TagWithoutNames, ETAGS, change=faults.MODIFICATIONS[2]),
+    case(facts.TagWithoutModes, ETAGS, change=faults.MODIFICATIONS[3]),
+    case(facts.TagInWholeSeconds, ETAGS, change=faults.MODIFICATIONS[6]),
+    case(facts.TagOfThisProcess, "test_etag_is_the_same_in_another_process"),
+    case(facts.TagInQuotes, DATED),
+    case(facts.WithTooOldDate, DATED),
+    case(facts.DatedByItsFiles, DATED),
+    case(facts.AlwaysDated, "test_last_modified_of_undated_manifest_is_none"),
+    case(facts.BadName, "test_metadata"),
+    case(facts.BadMediaType, "test_metadata"),
+    case(facts.BadSuffix, "test_metadata"),
+    case(facts.CannotWork, "test_check_passes", raises=BackendUnavailableError),
+    case(lifecycle.StartsAProgramInOpen, OPEN),
+    case(lifecycle.RunsAProgramInOpen, OPEN),
+    case(lifecycle.OpensFilesInOpen, OPEN),
+    case(lifecycle.ReadsEverythingInOpen, OPEN),
+    case(lifecycle.ReadsEverythingFirst, "test_backpressure"),
+    case(lifecycle.BlocksTheEventLoop, "test_event_loop_is_not_blocked"),
+    case(lifecycle.ReadsInTheEventLoop, "test_reads_in_worker_threads"),
+    case(lifecycle.LeaksADescriptor, CLOSED, chunk_count=1),
+    case(lifecycle.LeaksInRanges, "test_releases_resources_of_range", chunk_count=1),
+    case(lifecycle.LeaksAProgram, CLOSED, chunk_count=1),
+    case(lifecycle.LeaksAThread, CLOSED, chunk_count=1),
+    case(lifecycle.LeaksATask, CLOSED, chunk_count=3),
+    case(lifecycle.LeaksADescriptor, NEXT_CANCELLED),
+    case(lifecycle.LeaksAProgram, NEXT_CANCELLED),
+    case(lifecycle.LeavesAZombie, COMPLETE),
+    case(lifecycle.LeaksADescriptor, CHANGED, fault=faults.deleted),
+    case(lifecycle.EndsWellWhenCancelled, NEXT_CANCELLED),
     *(
-        case(contents.FollowsLinksSwappedIn, test, fault=fault)
-        for test in (CHANGED, UNDER_WAY)
+        case(content.FollowsLinksSwappedIn, test, fault=fault)
+        for test in (CHANGED, DURING_PACKING)
         for fault in (faults.replaced_by_link, faults.folder_replaced_by_link, faults.rewritten)
     ),
-    case(contents.PadsAFileThatHasShrunk, CHANGED, fault=faults.shrunk),
+    case(content.PadsAFileThatHasShrunk, CHANGED, fault=faults.shrunk),
     *(
-        case(contents.EndsShortOnAChange, test, fault=fault)
-        for test in (CHANGED, UNDER_WAY)
+        case(content.EndsShortOnAChange, test, fault=fault)
+        for test in (CHANGED, DURING_PACKING)
         for fault in faults.FAULTS
     ),
     *(
-        case(contents.PassesOverEmptyFiles, test, fault=fault)
-        for test in (OF_NOTHING, OF_NOTHING_UNDER_WAY, RESUMED_OF_NOTHING)
+        case(content.PassesOverEmptyFiles, test, fault=fault)
+        for test in (EMPTY, EMPTY_DURING_PACKING, RANGE_OF_EMPTY)
         for fault in (faults.deleted, faults.grown, faults.replaced_by_link)
     ),
-    *(case(contents.DelaysTheError, test, fault=faults.deleted) for test in (CHANGED, UNDER_WAY, RESUMED)),
-    case(contents.PadsInRanges, RESUMED, fault=faults.shrunk),
-    *(case(contents.TellsTheSource, test, fault=faults.deleted) for test in (CHANGED, UNDER_WAY, RESUMED)),
-    case(contents.SkipsAFileThatHasChanged, CHANGED, fault=faults.deleted),
-    case(contents.SkipsAFileThatHasChanged, UNDER_WAY, fault=faults.grown),
-    case(contents.RaisesAnErrorOfItsOwn, CHANGED, fault=faults.deleted, raises=ValueError),
+    *(case(content.DelaysTheError, test, fault=faults.deleted) for test in (CHANGED, DURING_PACKING, RANGE)),
+    case(content.PadsInRanges, RANGE, fault=faults.shrunk),
+    *(case(content.NamesTheSource, test, fault=faults.deleted) for test in (CHANGED, DURING_PACKING, RANGE)),
+    case(content.SkipsAFileThatHasChanged, CHANGED, fault=faults.deleted),
+    case(content.SkipsAFileThatHasChanged, DURING_PACKING, fault=faults.grown),
+    case(content.RaisesAnotherError, CHANGED, fault=faults.deleted, raises=ValueError),
 ]
 
 
 @pytest.fixture(autouse=True)
-def _put_away() -> Iterator[None]:
-    """What the broken ones leave behind must not be blamed on the next test."""
+def _close_leaked() -> Iterator[None]:
+    """Close the leaked resources, because the next test would count them."""
     yield
-    manners.LEFT_BEHIND.close()
+    lifecycle.LEAKED.close()
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=str(case)) for case in CASES])
 def test_broken_backend_is_caught(tmp_path: Path, case: Case) -> None:
-    suite = SuiteOver(case.broken)
+    suite = SuiteOf(case.broken)
     test = getattr(suite, case.test)
     parameters = dict(case.parameters)
     if "tmp_path" in inspect.signature(test).parameters:
@@ -183,36 +183,36 @@ def test_broken_backend_is_caught(tmp_path: Path, case: Case) -> None:
 
 
 def test_hanging_backend_is_caught(tmp_path: Path) -> None:
-    suite = SuiteOver(manners.Hangs)
+    suite = SuiteOf(lifecycle.Hangs)
     suite.time_limit_s = 0.1
     with pytest.raises(AssertionError, match=r"it hangs: this took more than 0\.1 seconds"):
-        suite.test_sends_the_length_it_promised(tmp_path)
+        suite.test_length_is_that_of_the_bytes(tmp_path)
 
 
-def test_says_what_its_author_has_to_define(tmp_path: Path) -> None:
-    class Forgetful(BackendConformance):
+def test_missing_method_raises_error_with_its_name(tmp_path: Path) -> None:
+    class WithoutExtract(BackendConformance):
         def make_backend(self) -> Backend:
             return Plain(BackendOptions())
 
     with pytest.raises(NotImplementedError, match="define extract"):
-        Forgetful().test_packs_exactly_the_manifest(tmp_path)
+        WithoutExtract().test_members_match_manifest(tmp_path)
     with pytest.raises(NotImplementedError, match="define make_backend"):
         BackendConformance().test_check_passes()
 
 
-def test_says_what_it_found_without_any_setting_of_pytest(tmp_path: Path) -> None:
-    """Assertions tell no values unless pytest rewrites them: in tests, and in what it is told to."""
-    (tmp_path / "test_mine.py").write_text(_OF_AN_AUTHOR)
-    tried = [sys.executable, "-m", "pytest", "-W", "error", "-p", "no:cacheprovider", "-k", "test_metadata"]
-    environment = os.environ | {
+def test_failed_assertion_shows_values_without_pytest_setting(tmp_path: Path) -> None:
+    """pytest rewrites assertions only in test modules and in registered modules."""
+    (tmp_path / "test_mine.py").write_text(_TEST_MODULE)
+    command = [sys.executable, "-m", "pytest", "-W", "error", "-p", "no:cacheprovider", "-k", "test_metadata"]
+    env = os.environ | {
         "PYTHONPATH": os.pathsep.join(sys.path),
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
     }
-    ran = subprocess.run(tried, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert "where None = " in ran.stdout, ran.stdout + ran.stderr
+    process = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert "where None = " in process.stdout, process.stdout + process.stderr
 
 
-_OF_AN_AUTHOR = """
+_TEST_MODULE = """
 from types import SimpleNamespace
 from tornado_archiver.testing import BackendConformance
 

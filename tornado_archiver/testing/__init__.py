@@ -1,4 +1,4 @@
-"""The suite that every backend passes, built-in or not.
+"""The conformance suite that every backend has to pass, built-in or installed.
 
     class TestMine(BackendConformance):
         def make_backend(self) -> Backend:
@@ -14,7 +14,7 @@ import pkgutil
 
 import pytest
 
-# before they are imported, so that a failed assertion says which values it found
+# before the modules are imported, so that a failed assertion shows its values
 pytest.register_assert_rewrite(*(f"{__name__}.{module.name}" for module in pkgutil.iter_modules(__path__)))
 
 from tornado_archiver.testing.changes import Fault, SourceChangeTests
@@ -26,4 +26,4 @@ __all__ = ["BackendConformance", "Change", "Fault"]
 
 
 class BackendConformance(FactTests, ContentTests, LifecycleTests, SourceChangeTests):
-    """Subclass it, name the class `Test…`, define the two methods."""
+    """The base class of a conformance test: name the subclass `Test…` and define the two methods."""

@@ -1,4 +1,4 @@
-"""What the parts of the suite have in common: a backend to try, and somebody else's reader."""
+"""The base class of the conformance tests: the backend under test and an independent reader."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -16,21 +16,27 @@ Result = TypeVar("Result")
 
 
 class ConformanceBase:
-    """`make_backend` and `extract` are for the author of the backend."""
+    """The author of the backend defines `make_backend` and `extract`.
 
-    keeps_directory_times = True  # whether the format and its extractor give directories their time back
-    time_limit_s: float = 300  # for one archive, in seconds; a backend that needs more hangs
+    `keeps_directory_times`: whether the format and its reader restore the times of directories.
+    `time_limit_s`: the time after which a backend counts as hanging, in seconds for one archive.
+    """
+
+    keeps_directory_times = True
+    time_limit_s: float = 300
 
     def make_backend(self) -> Backend:
-        """A new instance, as the service would make it."""
+        """Return a new instance, created like in the service."""
         raise NotImplementedError("define make_backend(self): it returns a new instance of your backend")
 
     def extract(self, archive: Path, into: Path) -> None:
-        """Unpack with somebody else's reader, modes and times included; raise when it complains."""
-        raise NotImplementedError("define extract(self, archive, into): it unpacks with another's program")
+        """Unpack with an independent reader, including modes and times. Raise if it reports an error."""
+        raise NotImplementedError(
+            "define extract(self, archive, into): it unpacks with an independent program"
+        )
 
     def run(self, root: Path, use: Callable[[Archive], Coroutine[Any, Any, Result]]) -> Result:
-        """What `use` makes of an archive of the directory, in an event loop of its own."""
+        """Return the result of `use` for an archive of the directory, in a new event loop."""
 
         async def with_archive() -> Result:
             return await use(await self.make_backend().open(await trees.manifest_of(root)))
@@ -38,7 +44,7 @@ class ConformanceBase:
         return self.run_async(with_archive())
 
     def run_async(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """What `work` comes to, in an event loop of its own; who hangs fails."""
+        """Return the result of `work` in a new event loop. Fail after `time_limit_s`."""
 
         async def limited() -> Result:
             try:
@@ -55,20 +61,20 @@ class ConformanceBase:
         root: Path,
         data: bytes,
         into: Path,
-        selection: SourceFilter | None = None,
+        source_filter: SourceFilter | None = None,
         *,
         times: bool = True,
     ) -> None:
-        """Hold what somebody else's reader finds in `data` against the directory."""
-        manifest = asyncio.run(trees.manifest_of(root, selection))
+        """Fail if the members that `extract` unpacks from `data` differ from the directory."""
+        manifest = asyncio.run(trees.manifest_of(root, source_filter))
         into.mkdir()
         archive = into.with_suffix(self.make_backend().extension)
         archive.write_bytes(data)
         self.extract(archive, into)
-        of_directories = self.keeps_directory_times
-        expected = promised(manifest, directory_times=of_directories)
-        told = differences(expected, unpacked(into, directory_times=of_directories), times=times)
-        assert not told, "\n".join(told)
+        directory_times = self.keeps_directory_times
+        expected = promised(manifest, directory_times=directory_times)
+        problems = differences(expected, unpacked(into, directory_times=directory_times), times=times)
+        assert not problems, "\n".join(problems)
 
 
 async def chunks_of(archive: Archive, byte_range: ByteRange | None = None) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""What a backend says of itself and of an archive, and whether it is so."""
+"""Conformance tests of the metadata of a backend and of the facts of an archive."""
 
 import asyncio
 import re
@@ -22,6 +22,8 @@ Change = Callable[[Path], None]
 
 
 class FactTests(ConformanceBase):
+    """Length, etag, last modification time and ranges of an archive, compared with its bytes."""
+
     def test_metadata(self) -> None:
         backend = self.make_backend()
         for attribute, allowed in METADATA_PATTERNS.items():
@@ -30,7 +32,7 @@ class FactTests(ConformanceBase):
     def test_check_passes(self) -> None:
         self.run_async(self.make_backend().check())
 
-    def test_hands_out_chunks_of_a_good_size(self, tmp_path: Path) -> None:
+    def test_chunk_types_and_sizes(self, tmp_path: Path) -> None:
         root = trees.mixed(tmp_path / "photos")
 
         async def held_in_memory(archive: Archive) -> list[object]:
@@ -39,60 +41,63 @@ class FactTests(ConformanceBase):
                     chunk.prefix + b"+" if isinstance(chunk, FileSlice) else chunk async for chunk in chunks
                 ]
 
-        for piece in self.run(root, held_in_memory):
-            assert isinstance(piece, bytes)
-            assert 1 <= len(piece) <= MAX_CHUNK_BYTES
+        for chunk in self.run(root, held_in_memory):
+            assert isinstance(chunk, bytes)
+            assert 1 <= len(chunk) <= MAX_CHUNK_BYTES
 
-    def test_sends_the_length_it_promised(self, tmp_path: Path) -> None:
+    def test_length_is_that_of_the_bytes(self, tmp_path: Path) -> None:
         root = trees.mixed(tmp_path / "photos")
 
         async def lengths(archive: Archive) -> tuple[int | None, int]:
             return archive.info.length, len(await whole(archive))
 
-        length, sent = self.run(root, lengths)
-        assert length in (None, sent)
+        length, byte_count = self.run(root, lengths)
+        assert length in (None, byte_count)
 
     def test_same_etag_means_same_bytes(self, tmp_path: Path) -> None:
         root = trees.mixed(tmp_path / "photos")
 
-        async def tagged(archive: Archive) -> tuple[str | None, bytes]:
+        async def etag_and_bytes(archive: Archive) -> tuple[str | None, bytes]:
             return archive.info.etag, await whole(archive)
 
-        (tag, data), (tag_again, data_again) = self.run(root, tagged), self.run(root, tagged)
-        assert tag == tag_again
-        assert tag is None or data == data_again
+        (first_tag, first), (second_tag, second) = (
+            self.run(root, etag_and_bytes),
+            self.run(root, etag_and_bytes),
+        )
+        assert first_tag == second_tag
+        assert first_tag is None or first == second
 
-    def test_same_etag_in_another_process(self, tmp_path: Path) -> None:
+    def test_etag_is_the_same_in_another_process(self, tmp_path: Path) -> None:
         manifest = asyncio.run(trees.manifest_of(trees.mixed(tmp_path / "photos")))
         tag = self._facts(manifest).etag
         assert tag is None or tag == etag_in_subprocess(self, manifest)
 
     @pytest.mark.parametrize("change", faults.MODIFICATIONS)
-    def test_other_bytes_have_another_etag(self, tmp_path: Path, change: Change) -> None:
+    def test_different_bytes_have_different_etags(self, tmp_path: Path, change: Change) -> None:
         root = trees.mixed(tmp_path / "photos")
 
-        async def tagged(archive: Archive) -> tuple[str | None, bytes]:
+        async def etag_and_bytes(archive: Archive) -> tuple[str | None, bytes]:
             return archive.info.etag, await whole(archive)
 
-        tag, data = self.run(root, tagged)
+        tag, data = self.run(root, etag_and_bytes)
         change(root)
-        tag_changed, data_changed = self.run(root, tagged)
+        tag_changed, data_changed = self.run(root, etag_and_bytes)
         assert tag is None or tag != tag_changed or data == data_changed
 
-    def test_says_when_it_was_modified(self, tmp_path: Path) -> None:
+    def test_last_modified_is_not_before_last_change(self, tmp_path: Path) -> None:
         manifest = asyncio.run(trees.manifest_of(trees.mixed(tmp_path / "photos")))
         info, changed_s = self._facts(manifest), (manifest.ctime_ns or 0) // 10**9
         assert info.last_modified is None or isinstance(info.last_modified, int)
-        # the newest time of a file would not do: it stays when an older one is moved into place
+        # not the newest mtime, because it stays the same when an older file replaces another
         assert info.last_modified is None or info.last_modified >= changed_s
         assert info.etag is None or re.fullmatch(r"[\x21\x23-\x7e]+", info.etag)  # RFC 9110 8.8.3, ASCII only
 
-    def test_gives_no_date_that_nobody_can_know(self, tmp_path: Path) -> None:
+    def test_last_modified_of_undated_manifest_is_none(self, tmp_path: Path) -> None:
         manifest = asyncio.run(trees.manifest_of(trees.mixed(tmp_path / "photos")))
         for undated in (replace(manifest, ctime_ns=None), replace(manifest, has_last_modified=False)):
             assert self._facts(undated).last_modified is None
 
-    def test_ranges_are_slices(self, tmp_path: Path) -> None:
+    def test_range_is_slice_of_whole(self, tmp_path: Path) -> None:
         root = trees.mixed(tmp_path / "photos")
         entire = self.run(root, whole)
         for start, stop in _some_ranges(len(entire)):
@@ -104,26 +109,28 @@ class FactTests(ConformanceBase):
 
             assert self.run(root, part) in (None, entire[start:stop])
 
-    def test_gives_one_range_after_the_other(self, tmp_path: Path) -> None:
-        """Of one archive, in any order and overlapping, as a request for several ranges takes them."""
+    def test_several_ranges_of_one_archive(self, tmp_path: Path) -> None:
+        """In any order and overlapping, like in a request for several ranges."""
         root = trees.mixed(tmp_path / "photos")
         entire = self.run(root, whole)
         ranges = [ByteRange(*bounds) for bounds in reversed(_some_ranges(len(entire)))]
 
-        async def wrong(archive: Archive) -> list[ByteRange]:
-            asked = ranges if archive.info.length is not None else []
-            got = [b"".join(await chunks_of(archive, wanted)) for wanted in asked]
+        async def wrong_ranges(archive: Archive) -> list[ByteRange]:
+            requested = ranges if archive.info.length is not None else []
+            bodies = [b"".join(await chunks_of(archive, byte_range)) for byte_range in requested]
             return [
-                part for part, data in zip(asked, got, strict=True) if data != entire[part.start : part.stop]
+                byte_range
+                for byte_range, body in zip(requested, bodies, strict=True)
+                if body != entire[byte_range.start : byte_range.stop]
             ]
 
-        assert self.run(root, wrong) == []
+        assert self.run(root, wrong_ranges) == []
 
     def _facts(self, manifest: Manifest) -> ArchiveInfo:
-        async def opened() -> ArchiveInfo:
+        async def open_archive() -> ArchiveInfo:
             return (await self.make_backend().open(manifest)).info
 
-        return self.run_async(opened())
+        return self.run_async(open_archive())
 
 
 def _some_ranges(length: int) -> list[tuple[int, int]]:

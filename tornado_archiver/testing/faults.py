@@ -1,11 +1,11 @@
-"""What may happen to a source: between the walk and the last byte, and between two downloads."""
+"""Changes of a source: between the scan and the last byte, and between two downloads."""
 
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-SECRET = b"root:x:0:0: this lies outside of the directory"
+SECRET = b"root:x:0:0: this is outside the directory"
 TARGET = "z/victim.jpg"  # last in byte order, so that packing is under way when it is reached
 
 
@@ -27,7 +27,7 @@ def grown(root: Path, outside: Path) -> None:
 
 
 def rewritten(root: Path, outside: Path) -> None:
-    """Same size, other content, another time."""
+    """Write different content of the same size, with a different time."""
     (root / TARGET).write_bytes(b"x" * (root / TARGET).stat().st_size)
 
 
@@ -54,12 +54,12 @@ def folder_replaced_by_link(root: Path, outside: Path) -> None:
 
 
 def _twin(root: Path, outside: Path) -> Path:
-    """A file outside that passes for the victim by its size, its times and its name."""
-    victim = (root / TARGET).stat()
+    """Create a file outside the source with the size, times and name of the target."""
+    target = (root / TARGET).stat()
     twin = outside / Path(TARGET).name
     twin.parent.mkdir(exist_ok=True)
-    twin.write_bytes((SECRET + bytes(victim.st_size))[: victim.st_size])
-    os.utime(twin, ns=(victim.st_atime_ns, victim.st_mtime_ns))
+    twin.write_bytes((SECRET + bytes(target.st_size))[: target.st_size])
+    os.utime(twin, ns=(target.st_atime_ns, target.st_mtime_ns))
     return twin
 
 
@@ -74,21 +74,21 @@ FAULTS: tuple[Callable[[Path, Path], None], ...] = (
     replaced_by_pipe,
     folder_replaced_by_link,
 )
-# an empty file does not shrink, and gets no other content of its size
+# an empty file cannot shrink or get different content of the same size
 FAULTS_OF_EMPTY = tuple(fault for fault in FAULTS if fault not in (shrunk, rewritten))
 
 
-# Between two downloads all of this is fine, and makes another archive.
+# Valid changes between two downloads, after which the archive is another one
 
 
 def _rewritten_in_place(root: Path) -> None:
-    """Same name, same size, another content and time."""
+    """Keep name and size, change content and time."""
     content = (root / "2.jpg").read_bytes()
     (root / "2.jpg").write_bytes(content[::-1])
 
 
 def _rewritten_within_the_second(root: Path) -> None:
-    """As two pictures taken one after the other; hardly a format shows the difference of their times."""
+    """Change content and time within one second, a difference that most formats cannot represent."""
     status = (root / "2.jpg").stat()
     _rewritten_in_place(root)
     os.utime(root / "2.jpg", ns=(status.st_atime_ns, status.st_mtime_ns + 1000))

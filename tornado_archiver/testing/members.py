@@ -1,4 +1,4 @@
-"""What is in a directory after unpacking, and what should be."""
+"""The members of an unpacked archive, compared with the manifest."""
 
 import os
 import stat
@@ -11,7 +11,7 @@ from tornado_archiver.sources.local.storage import LocalSource
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """`content` is None for a directory; `mtime_s` is None where it is not compared."""
+    """An unpacked file or directory. `content` is None for a directory; `mtime_s` is None if not compared."""
 
     content: bytes | None
     mode: int
@@ -19,23 +19,23 @@ class Member:
 
 
 def unpacked(directory: Path, *, directory_times: bool = True) -> dict[str, Member]:
-    """Every file and directory beneath, by its name relative to it (a directory's with a `/` at the end)."""
-    found = {}
+    """Return the files and directories beneath by relative name; that of a directory ends with `/`."""
+    members = {}
     for path in sorted(directory.rglob("*")):
         name = str(path.relative_to(directory))
         status = path.lstat()
         mode, mtime_s = stat.S_IMODE(status.st_mode) & 0o777, int(status.st_mtime_ns // 10**9)
         if stat.S_ISDIR(status.st_mode):
-            found[name + "/"] = Member(None, mode, mtime_s if directory_times else None)
+            members[name + "/"] = Member(None, mode, mtime_s if directory_times else None)
         elif stat.S_ISREG(status.st_mode):
-            found[name] = Member(path.read_bytes(), mode, mtime_s)
+            members[name] = Member(path.read_bytes(), mode, mtime_s)
         else:
             raise AssertionError(f"{name} is neither a file nor a directory: {stat.filemode(status.st_mode)}")
-    return found
+    return members
 
 
 def promised(manifest: Manifest, *, directory_times: bool = True) -> dict[str, Member]:
-    """What the manifest says, with the contents that are on the disk."""
+    """Return the members that the manifest describes, with the contents on the disk."""
     source = manifest.source
     assert isinstance(source, LocalSource)
     root = os.path.join(source.root, source.name)
@@ -50,16 +50,17 @@ def _member(root: bytes, entry: Entry, directory_times: bool) -> Member:
         return Member(file.read(), entry.mode, mtime_s)
 
 
-def differences(expected: dict[str, Member], found: dict[str, Member], *, times: bool = True) -> list[str]:
-    """In words, short enough to read in a failed test."""
-    told = [f"missing: {name!r}" for name in sorted(expected.keys() - found.keys())]
-    told += [f"too many: {name!r}" for name in sorted(found.keys() - expected.keys())]
-    for name in sorted(expected.keys() & found.keys()):
-        wanted, got = expected[name], found[name]
-        if wanted.content != got.content:
-            told.append(f"{name!r} has another content")
-        if wanted.mode != got.mode or (times and wanted.mtime_s != got.mtime_s):
-            told.append(
-                f"{name!r}: mode {wanted.mode:o}, time {wanted.mtime_s} became {got.mode:o}, {got.mtime_s}"
+def differences(expected: dict[str, Member], actual: dict[str, Member], *, times: bool = True) -> list[str]:
+    """Return one line for each difference, without the contents."""
+    lines = [f"missing: {name!r}" for name in sorted(expected.keys() - actual.keys())]
+    lines += [f"unexpected: {name!r}" for name in sorted(actual.keys() - expected.keys())]
+    for name in sorted(expected.keys() & actual.keys()):
+        before, after = expected[name], actual[name]
+        if before.content != after.content:
+            lines.append(f"{name!r}: content differs")
+        if before.mode != after.mode or (times and before.mtime_s != after.mtime_s):
+            lines.append(
+                f"{name!r}: mode {before.mode:o}, time {before.mtime_s}"
+                f" became {after.mode:o}, {after.mtime_s}"
             )
-    return told
+    return lines

@@ -1,4 +1,4 @@
-"""What this process holds: to compare before and after."""
+"""Measurements of this process: open resources, bytes read, reader threads, and an etag in a subprocess."""
 
 import asyncio
 import gc
@@ -22,12 +22,26 @@ from tornado_archiver.sources.local.file import LocalFile
 from tornado_archiver.sources.local.storage import LocalReader
 from tornado_archiver.testing.base import ConformanceBase
 
-_asking_bytes = 0  # that `bytes_read` itself has read so far
-_EXECUTOR_PREFIX = "asyncio_"  # the event loop's own worker threads stay, idle, for the next one
+_EXECUTOR_PREFIX = "asyncio_"  # ignored, because idle worker threads of the event loop are reused
+_BLOCKING_METHODS = (
+    (LocalReader, ("__enter__", "open_fd", "read_all", "verify")),
+    (LocalFile, ("read", "slice", "verify")),
+)
+_ETAG_PROGRAM = """
+import asyncio, pickle, sys
+suite, manifest = pickle.load(sys.stdin.buffer)
+print(asyncio.run(suite.make_backend().open(manifest)).info.etag)
+"""
+
+_own_bytes_read = 0  # by `bytes_read` itself
+
+# Open resources
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceSnapshot:
+    """The open resources of this process and its children."""
+
     descriptors: frozenset[str]
     processes: frozenset[int]
     threads: frozenset[str]
@@ -36,13 +50,13 @@ class ResourceSnapshot:
 
     @classmethod
     def now(cls) -> Self:
-        """Of a running event loop's process. A process that has ended and was not waited for counts."""
-        gc.collect()  # what another test has left must not vanish meanwhile
+        """Return the snapshot of a process with a running event loop. It includes zombie processes."""
+        gc.collect()  # so that garbage of other tests is not collected before the next snapshot
         return cls.later()
 
     @classmethod
     def later(cls) -> Self:
-        """The same later, with all that waits for the garbage collector."""
+        """Return a second snapshot, without a garbage collection, which would hide leaks."""
         return cls(
             descriptors=frozenset(_open_descriptors()),
             processes=frozenset(child.pid for child in psutil.Process().children(recursive=True)),
@@ -56,12 +70,12 @@ class ResourceSnapshot:
         )
 
     def assert_unchanged(self) -> None:
-        """That this process holds now what it held then."""
-        left = self.differences(type(self).later())
-        assert not left, f"before and after: {left}"
+        """Fail if the open resources differ from this snapshot."""
+        differences = self.differences(type(self).later())
+        assert not differences, f"before and after: {differences}"
 
-    def differences(self, later: "ResourceSnapshot") -> dict[str, object]:
-        """What `later` has otherwise, by name; empty when all is the same."""
+    def differences(self, later: Self) -> dict[str, object]:
+        """Return the fields that differ in `later`, with both values."""
         return {
             field.name: (getattr(self, field.name), getattr(later, field.name))
             for field in fields(self)
@@ -71,7 +85,7 @@ class ResourceSnapshot:
 
 @contextmanager
 def nothing_left_open() -> Iterator[None]:
-    """Asserts that the block leaves no descriptor behind, not even for the garbage collector."""
+    """Fail if the block leaves a descriptor open, even one that the garbage collector would close."""
     gc.collect()
     before = _open_descriptors()
     yield
@@ -79,89 +93,85 @@ def nothing_left_open() -> Iterator[None]:
 
 
 def _open_descriptors() -> list[str]:
-    """Each with what it leads to: a number alone could have been closed and used again."""
-    found = []
+    """Return the descriptors with their targets, because a number can be closed and reused."""
+    descriptors = []
     for number in os.listdir("/proc/self/fd"):
         try:
-            found.append(f"{number} -> {os.readlink(f'/proc/self/fd/{number}')}")
+            descriptors.append(f"{number} -> {os.readlink(f'/proc/self/fd/{number}')}")
         except FileNotFoundError:
-            continue  # the listing's own
-    return found
+            continue  # the descriptor of the listing itself
+    return descriptors
+
+
+# Reading
 
 
 def bytes_read() -> int:
-    """How much this process and its programs have read so far, from files and pipes alike. Without what it
-    takes to find that out: all of /proc has to be read, which is much on a busy machine."""
-    global _asking_bytes
+    """Return how many bytes this process and its children have read so far, from files and pipes.
+
+    The bytes that this function reads are subtracted, because finding the children reads all of /proc.
+    """
+    global _own_bytes_read
     this = psutil.Process()
     before = this.io_counters().read_chars
-    read = before - _asking_bytes + sum(map(_bytes_read_by, this.children(recursive=True)))
-    _asking_bytes += this.io_counters().read_chars - before
+    read = before - _own_bytes_read + sum(map(_bytes_read_by, this.children(recursive=True)))
+    _own_bytes_read += this.io_counters().read_chars - before
     return read
 
 
 def _bytes_read_by(process: psutil.Process) -> int:
     try:
         count: int = process.io_counters().read_chars
-    except psutil.NoSuchProcess:  # it has ended since it was found, like those that ended before
+    except psutil.NoSuchProcess:  # a process that ended meanwhile counts like those that ended before
         return 0
     return count
 
 
 def work_of_ended_programs() -> int:
-    """A count that grows with every program that was started and waited for, however short it ran."""
+    """Return a count that grows with each child process that was started and reaped, however short it ran."""
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
-
-
-_WAIT_FOR_THE_DISK = (
-    (LocalReader, ("__enter__", "open_fd", "read_all", "verify")),
-    (LocalFile, ("read", "slice", "verify")),
-)
 
 
 @contextmanager
 def record_reader_threads() -> Iterator[set[str]]:
-    """The names of the threads that read meanwhile, through what a source offers for it."""
-    found: set[str] = set()
+    """Yield a set that collects the names of the threads that read from a source."""
+    threads: set[str] = set()
     with ExitStack() as patches:
-        for owner, names in _WAIT_FOR_THE_DISK:
+        for owner, names in _BLOCKING_METHODS:
             for name in names:
-                patches.enter_context(mock.patch.object(owner, name, _noting(getattr(owner, name), found)))
-        patches.enter_context(
-            mock.patch.object(LocalReader, "iter_blocks", _noting_each(LocalReader.iter_blocks, found))
-        )
-        yield found
+                patches.enter_context(
+                    mock.patch.object(owner, name, _recorded(getattr(owner, name), threads))
+                )
+        iter_blocks = _recorded_iterator(LocalReader.iter_blocks, threads)
+        patches.enter_context(mock.patch.object(LocalReader, "iter_blocks", iter_blocks))
+        yield threads
 
 
-def _noting(read: Callable[..., Any], found: set[str]) -> Callable[..., Any]:
-    def noted(*arguments: Any, **named: Any) -> Any:
-        found.add(threading.current_thread().name)
-        return read(*arguments, **named)
+def _recorded(method: Callable[..., Any], threads: set[str]) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        threads.add(threading.current_thread().name)
+        return method(*args, **kwargs)
 
-    return noted
+    return call
 
 
-def _noting_each(blocks: Callable[..., Iterator[memoryview]], found: set[str]) -> Callable[..., Any]:
-    def noted(*arguments: Any, **named: Any) -> Iterator[memoryview]:
-        for block in blocks(*arguments, **named):
-            found.add(threading.current_thread().name)
+def _recorded_iterator(method: Callable[..., Iterator[memoryview]], threads: set[str]) -> Callable[..., Any]:
+    def iterate(*args: Any, **kwargs: Any) -> Iterator[memoryview]:
+        for block in method(*args, **kwargs):
+            threads.add(threading.current_thread().name)
             yield block
 
-    return noted
+    return iterate
 
 
-_ASKED = """
-import asyncio, pickle, sys
-suite, manifest = pickle.load(sys.stdin.buffer)
-print(asyncio.run(suite.make_backend().open(manifest)).info.etag)
-"""
+# Subprocesses
 
 
 def etag_in_subprocess(suite: ConformanceBase, manifest: Manifest) -> str:
-    """What another process says, in which strings have other hashes. It imports the module of the suite."""
+    """Return the etag from a subprocess with another hash seed. It imports the module of the suite."""
     seed = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": seed}
-    asked = [sys.executable, "-c", _ASKED]
-    given = pickle.dumps((suite, manifest))
-    answer = subprocess.run(asked, input=given, stdout=subprocess.PIPE, env=environment, check=True)
-    return answer.stdout.decode().strip()
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": seed}
+    command = [sys.executable, "-c", _ETAG_PROGRAM]
+    stdin = pickle.dumps((suite, manifest))
+    process = subprocess.run(command, input=stdin, stdout=subprocess.PIPE, env=env, check=True)
+    return process.stdout.decode().strip()

@@ -1,4 +1,4 @@
-"""Source directories for tests: made on the spot, the same each time."""
+"""Source directories for tests, with the same contents, modes and times in each run."""
 
 import os
 import random
@@ -9,9 +9,9 @@ from tornado_archiver.sources.filter import SourceFilter
 from tornado_archiver.sources.local.storage import LocalStorage
 
 SOURCE = "0123456789abcdef"
-MTIME_S = 1_600_000_000  # 2020-09-13; every file gets its own second after it
+MTIME_S = 1_600_000_000  # 2020-09-13; each file has a different time at or after it
 
-# Each has been taken for something else by some packer: a pattern, an option, a list file, two lines, ...
+# Each is misread by some archive program: as a pattern, an option, a list file, two lines, ...
 HOSTILE_NAMES = (
     b"[1].jpg",
     b"[a-z]",
@@ -48,12 +48,12 @@ HOSTILE_NAMES = (
 
 
 def noise(size: int, seed: int = 0) -> bytes:
-    """Bytes that no compressor makes smaller."""
+    """Return incompressible bytes, the same for each seed."""
     return random.Random(seed).randbytes(size)  # noqa: S311
 
 
 def write(path: Path | bytes, content: bytes, *, mode: int = 0o644, age_s: int = 0) -> None:
-    """A file with its parents, its mode and a settled modification time."""
+    """Create a file and its parents, with a mode and a fixed modification time."""
     name = os.fsencode(path)
     os.makedirs(os.path.dirname(name), exist_ok=True)
     with open(name, "wb") as file:
@@ -63,13 +63,13 @@ def write(path: Path | bytes, content: bytes, *, mode: int = 0o644, age_s: int =
 
 
 def settle_directories(root: Path) -> None:
-    """Give every directory beneath `root` a settled time, after all was put into it."""
+    """Set a fixed time for `root` and each directory beneath, after all entries were created."""
     for folder, _, _ in os.walk(root, topdown=False):
         os.utime(folder, (MTIME_S, MTIME_S - 86_400))
 
 
 def mixed(photos: Path) -> Path:
-    """A bit of everything that a source may hold."""
+    """Create a source with one file or directory of each kind."""
     root = photos / SOURCE
     write(root / "1.jpg", noise(1_500_000, 1), age_s=1)
     write(root / "2.jpg", noise(70_000, 2), mode=0o600, age_s=3)
@@ -85,7 +85,7 @@ def mixed(photos: Path) -> Path:
 
 
 def hostile(photos: Path) -> Path:
-    """Every hostile name, as a file and as a directory."""
+    """Create a source with each hostile name as a file and as a directory."""
     root = photos / SOURCE
     for number, name in enumerate(HOSTILE_NAMES):
         write(os.path.join(os.fsencode(root), name), name * 3, age_s=number)
@@ -95,7 +95,7 @@ def hostile(photos: Path) -> Path:
 
 
 def noisy(photos: Path, files: int, size: int) -> Path:
-    """So many files of so many bytes that nothing makes smaller."""
+    """Create a source with `files` incompressible files of `size` bytes."""
     root = photos / SOURCE
     for number in range(files):
         write(root / f"{number:05}.jpg", noise(size, number), age_s=number)
@@ -104,5 +104,5 @@ def noisy(photos: Path, files: int, size: int) -> Path:
 
 
 async def manifest_of(root: Path, source_filter: SourceFilter | None = None) -> Manifest:
-    """What the service would pack for the directory."""
+    """Return the manifest that the service creates for the directory."""
     return await LocalStorage(root.parent, source_filter or SourceFilter()).scan(root.name)

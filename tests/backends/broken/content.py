@@ -1,4 +1,4 @@
-"""Backends that pack what they should not, each in its own way, of a source that has changed as well."""
+"""Backends that pack wrong content or miss changes of the source, one error in each class."""
 
 import os
 import struct
@@ -31,7 +31,7 @@ class ChangesAByte(PlainArchive):
 
 
 class KeepsABlockTooLong(PlainArchive):
-    """A block is valid until the next one is asked for, and this one hands it out after that."""
+    """Yields a block after its end of life: it is valid until the next one is requested."""
 
     def content(self, reader: Reader, entry: Entry) -> Iterator[bytes | memoryview]:
         yield from list(reader.iter_blocks(entry, BLOCK_BYTES))
@@ -47,27 +47,27 @@ class ForgetsModes(PlainArchive):
         return super().header(entry._replace(mode=0o755 if entry.is_directory else 0o644))
 
 
-class StumblesOverNames(PlainArchive):
+class FailsOnNames(PlainArchive):
     def header(self, entry: Entry) -> bytes:
         return super().header(entry._replace(member_name=entry.member_name.strip()))
 
 
-class StumblesOverTimes(PlainArchive):
+class FailsOnTimes(PlainArchive):
     def header(self, entry: Entry) -> bytes:
         struct.pack("<L", entry.mtime_ns // 10**9)
         return super().header(entry)
 
 
 class EndsBeforeTheLastChunk(PlainArchive):
-    def cut(self, wanted: ByteRange) -> Generator[bytes, None, None]:
+    def iter_range(self, byte_range: ByteRange) -> Generator[bytes, None, None]:
         held = b""
-        for chunk in super().cut(wanted):
+        for chunk in super().iter_range(byte_range):
             yield held
             held = chunk
 
 
 class SharesState(PlainArchive):
-    """All archives are of the directory that was opened last."""
+    """All archives contain the directory that was opened last."""
 
     last: ClassVar[Manifest]
 
@@ -75,15 +75,15 @@ class SharesState(PlainArchive):
         SharesState.last = manifest
         super().__init__(manifest)
 
-    def pieces(self) -> Iterator[bytes | memoryview]:
-        return PlainArchive(self.last).pieces()
+    def parts(self) -> Iterator[bytes | memoryview]:
+        return PlainArchive(self.last).parts()
 
 
-# What it makes of a source that has changed
+# Changed sources
 
 
-class _Trusting(PlainArchive):
-    """Opens by path and compares nothing, as most packers do."""
+class _WithoutVerification(PlainArchive):
+    """Opens by path without comparing the status, like most archivers."""
 
     def content(self, reader: Reader, entry: Entry) -> Iterator[bytes | memoryview]:
         source = self.manifest.source
@@ -91,38 +91,38 @@ class _Trusting(PlainArchive):
         path = os.path.join(source.root, source.name, entry.source_key)
         try:
             with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
-                left = entry.size
-                while left and (block := file.read(min(left, BLOCK_BYTES))):
-                    left -= len(block)
+                remaining = entry.size
+                while remaining and (block := file.read(min(remaining, BLOCK_BYTES))):
+                    remaining -= len(block)
                     yield block
         except OSError as error:
             raise SourceChangedError("gone") from error
-        yield from self.missing(left)
+        yield from self.pad(remaining)
 
-    def missing(self, count: int) -> Iterator[bytes]:
+    def pad(self, count: int) -> Iterator[bytes]:
         if count:
             raise SourceChangedError("shrunk")
         return iter(())
 
 
-class FollowsLinksSwappedIn(_Trusting):
+class FollowsLinksSwappedIn(_WithoutVerification):
     pass
 
 
-class PadsAFileThatHasShrunk(_Trusting):
-    def missing(self, count: int) -> Iterator[bytes]:
+class PadsAFileThatHasShrunk(_WithoutVerification):
+    def pad(self, count: int) -> Iterator[bytes]:
         yield bytes(count)
 
 
-class PadsInRanges(_Trusting):
-    """Checks what it sends, but not when a download is resumed."""
+class PadsInRanges(_WithoutVerification):
+    """Detects a truncated file in a whole download, but not in a range."""
 
-    def cut(self, wanted: ByteRange) -> Generator[bytes, None, None]:
-        self.is_whole = wanted == ByteRange(0, self.info.length or 0)
-        return super().cut(wanted)
+    def iter_range(self, byte_range: ByteRange) -> Generator[bytes, None, None]:
+        self.is_whole = byte_range == ByteRange(0, self.info.length or 0)
+        return super().iter_range(byte_range)
 
-    def missing(self, count: int) -> Iterator[bytes]:
-        return super().missing(count) if self.is_whole else iter([bytes(count)])
+    def pad(self, count: int) -> Iterator[bytes]:
+        return super().pad(count) if self.is_whole else iter([bytes(count)])
 
 
 class PassesOverEmptyFiles(PlainArchive):
@@ -131,37 +131,37 @@ class PassesOverEmptyFiles(PlainArchive):
 
 
 class DelaysTheError(PlainArchive):
-    """Fills up all that was promised before it says that it is wrong."""
+    """Pads the archive to its length before it raises the error."""
 
-    def cut(self, wanted: ByteRange) -> Generator[bytes, None, None]:
-        left = wanted.stop - wanted.start
+    def iter_range(self, byte_range: ByteRange) -> Generator[bytes, None, None]:
+        remaining = byte_range.length
         try:
-            for chunk in super().cut(wanted):
-                left -= len(chunk)
+            for chunk in super().iter_range(byte_range):
+                remaining -= len(chunk)
                 yield chunk
         except ArchiverError:
-            while left:
-                yield bytes(min(left, BLOCK_BYTES))
-                left -= min(left, BLOCK_BYTES)
+            while remaining:
+                yield bytes(min(remaining, BLOCK_BYTES))
+                remaining -= min(remaining, BLOCK_BYTES)
             raise
 
 
-class TellsTheSource(PlainArchive):
-    """Names the directory, and with it the key to it."""
+class NamesTheSource(PlainArchive):
+    """Its error contains the name of the directory, which is secret."""
 
-    def cut(self, wanted: ByteRange) -> Generator[bytes, None, None]:
+    def iter_range(self, byte_range: ByteRange) -> Generator[bytes, None, None]:
         source = self.manifest.source
         assert isinstance(source, LocalSource)
         try:
-            yield from super().cut(wanted)
+            yield from super().iter_range(byte_range)
         except ArchiverError as error:
             raise SourceChangedError(f"{os.fsdecode(source.name)}: {error}") from error
 
 
 class EndsShortOnAChange(PlainArchive):
-    def cut(self, wanted: ByteRange) -> Generator[bytes, None, None]:
+    def iter_range(self, byte_range: ByteRange) -> Generator[bytes, None, None]:
         try:
-            yield from super().cut(wanted)
+            yield from super().iter_range(byte_range)
         except ArchiverError:
             return
 
@@ -174,9 +174,9 @@ class SkipsAFileThatHasChanged(PlainArchive):
             return
 
 
-class RaisesAnErrorOfItsOwn(PlainArchive):
-    def cut(self, wanted: ByteRange) -> Generator[bytes, None, None]:
+class RaisesAnotherError(PlainArchive):
+    def iter_range(self, byte_range: ByteRange) -> Generator[bytes, None, None]:
         try:
-            yield from super().cut(wanted)
+            yield from super().iter_range(byte_range)
         except ArchiverError as error:
             raise ValueError from error

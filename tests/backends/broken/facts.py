@@ -1,4 +1,4 @@
-"""Backends that do not keep what they say of an archive, or say of themselves what is not allowed."""
+"""Backends with wrong facts of an archive, or with invalid metadata, one error in each class."""
 
 import hashlib
 import tarfile
@@ -11,12 +11,12 @@ from tornado_archiver.backend import ArchiveInfo, ByteRange
 from tornado_archiver.errors import BackendUnavailableError
 from tornado_archiver.source import Entry, Manifest
 
-# What it says of the archive
+# Facts of the archive
 
 
 class HandsOutOneHugeChunk(PlainArchive):
-    def cut(self, wanted: ByteRange) -> Generator[bytes, None, None]:
-        yield b"".join(super().cut(wanted))
+    def iter_range(self, byte_range: ByteRange) -> Generator[bytes, None, None]:
+        yield b"".join(super().iter_range(byte_range))
 
 
 class HandsOutEmptyChunks(PlainArchive):
@@ -41,16 +41,16 @@ class HandsOutViews(PlainArchive):
                 yield memoryview(chunk)
 
 
-class LiesAboutItsLength(PlainArchive):
+class WithWrongLength(PlainArchive):
     def __init__(self, manifest: Manifest) -> None:
         super().__init__(manifest)
         self.info = ArchiveInfo((self.info.length or 0) + tarfile.BLOCKSIZE, self.info.etag)
 
 
 class CutsRangesOneByteShort(PlainArchive):
-    def cut(self, wanted: ByteRange) -> Generator[bytes, None, None]:
-        is_whole = wanted.stop == self.info.length
-        return super().cut(ByteRange(wanted.start, wanted.stop - (not is_whole)))
+    def iter_range(self, byte_range: ByteRange) -> Generator[bytes, None, None]:
+        is_whole = byte_range.stop == self.info.length
+        return super().iter_range(ByteRange(byte_range.start, byte_range.stop - (not is_whole)))
 
 
 class IgnoresRanges(PlainArchive):
@@ -59,18 +59,18 @@ class IgnoresRanges(PlainArchive):
 
 
 class GivesOnlyOneRange(PlainArchive):
-    """What it reads from is used up by the first."""
+    """The first range exhausts the iterator."""
 
-    is_used_up = False
+    is_exhausted = False
 
-    def cut(self, wanted: ByteRange) -> Generator[bytes, None, None]:
-        if not self.is_used_up:
-            self.is_used_up = True
-            yield from super().cut(wanted)
+    def iter_range(self, byte_range: ByteRange) -> Generator[bytes, None, None]:
+        if not self.is_exhausted:
+            self.is_exhausted = True
+            yield from super().iter_range(byte_range)
 
 
 class OneTagForDifferentPackings(PlainArchive):
-    """The time of packing is among the bytes, and not in the tag."""
+    """The bytes contain the time of packing, the etag does not."""
 
     packings = 0
 
@@ -82,14 +82,14 @@ class OneTagForDifferentPackings(PlainArchive):
         return "always"
 
 
-class _TagOf(PlainArchive):
-    """The etag is made of too little."""
+class _TagOfAttributes(PlainArchive):
+    """The etag covers too few attributes."""
 
-    def of(self, entry: Entry) -> object:
+    def covered(self, entry: Entry) -> object:
         raise NotImplementedError
 
     def etag(self) -> str:
-        return hashlib.sha256(repr([self.of(entry) for entry in self.entries()]).encode()).hexdigest()
+        return hashlib.sha256(repr([self.covered(entry) for entry in self.entries()]).encode()).hexdigest()
 
 
 class OneTagForAll(PlainArchive):
@@ -97,28 +97,28 @@ class OneTagForAll(PlainArchive):
         return "always"
 
 
-class TagWithoutTimes(_TagOf):
-    def of(self, entry: Entry) -> object:
+class TagWithoutTimes(_TagOfAttributes):
+    def covered(self, entry: Entry) -> object:
         return entry.member_name, entry.size, entry.mode
 
 
-class TagInWholeSeconds(_TagOf):
-    def of(self, entry: Entry) -> object:
+class TagInWholeSeconds(_TagOfAttributes):
+    def covered(self, entry: Entry) -> object:
         return entry._replace(mtime_ns=entry.mtime_ns // 10**9)
 
 
-class TagWithoutModes(_TagOf):
-    def of(self, entry: Entry) -> object:
+class TagWithoutModes(_TagOfAttributes):
+    def covered(self, entry: Entry) -> object:
         return entry.member_name, entry.size, entry.mtime_ns
 
 
-class TagWithoutNames(_TagOf):
-    def of(self, entry: Entry) -> object:
+class TagWithoutNames(_TagOfAttributes):
+    def covered(self, entry: Entry) -> object:
         return entry.size, entry.mtime_ns, entry.mode
 
 
 class TagOfThisProcess(PlainArchive):
-    """Another worker's and the next start's are others: no download can be resumed there."""
+    """The etag differs in other processes, so that no download can be resumed there."""
 
     def etag(self) -> str:
         return str(hash(tuple(self.entries())))
@@ -129,14 +129,14 @@ class TagInQuotes(PlainArchive):
         return f'"{super().etag()}"'
 
 
-class SaysItIsOlder(PlainArchive):
+class WithTooOldDate(PlainArchive):
     def __init__(self, manifest: Manifest) -> None:
         super().__init__(manifest)
         self.info = ArchiveInfo(last_modified=(self.info.last_modified or 0) - 86_400)
 
 
 class DatedByItsFiles(PlainArchive):
-    """The newest of their times stays what it is when an older file is moved into the place of another."""
+    """The newest mtime does not change when an older file replaces another."""
 
     def last_modified(self) -> int | None:
         return max(entry.mtime_ns for entry in self.entries()) // 10**9
@@ -147,7 +147,7 @@ class AlwaysDated(PlainArchive):
         return (self.manifest.ctime_ns or 0) // 10**9
 
 
-# What it says of itself
+# Metadata of the backend
 
 
 class BadName(Plain):
@@ -164,4 +164,4 @@ class BadSuffix(Plain):
 
 class CannotWork(Plain):
     async def check(self) -> None:
-        raise BackendUnavailableError("it needs something that nobody has")
+        raise BackendUnavailableError("a required program is missing")

@@ -1,4 +1,4 @@
-"""Backends that work too early, too fast or too long, or leave something behind, each in its own way."""
+"""Backends that work too early, ignore backpressure, block or leak, one error in each class."""
 
 import asyncio
 import subprocess
@@ -11,22 +11,22 @@ from tests.backends.plain import Plain, PlainArchive
 from tornado_archiver.backend import Archive, ByteRange
 from tornado_archiver.source import Manifest
 
-LEFT_BEHIND = ExitStack()  # what broken ones leave behind; to be closed by the test
+LEAKED = ExitStack()  # the leaked resources, which the test closes
 
 
-def _program() -> "subprocess.Popen[bytes]":
+def _sleep() -> subprocess.Popen[bytes]:
     process = subprocess.Popen(["sleep", "60"])
-    LEFT_BEHIND.callback(process.wait)
-    LEFT_BEHIND.callback(process.kill)
+    LEAKED.callback(process.wait)
+    LEAKED.callback(process.kill)
     return process
 
 
-# What it does too early, too fast or too long
+# Work at the wrong time
 
 
 class StartsAProgramInOpen(Plain):
     async def open(self, manifest: Manifest) -> Archive:
-        _program()
+        _sleep()
         return await super().open(manifest)
 
 
@@ -38,33 +38,33 @@ class RunsAProgramInOpen(Plain):
 
 class OpensFilesInOpen(Plain):
     async def open(self, manifest: Manifest) -> Archive:
-        LEFT_BEHIND.enter_context(manifest.source.reader())
+        LEAKED.enter_context(manifest.source.reader())
         return await super().open(manifest)
 
 
 class ReadsEverythingInOpen(Plain):
     async def open(self, manifest: Manifest) -> Archive:
         archive = PlainArchive(manifest)
-        await asyncio.to_thread(lambda: sum(len(piece) for piece in archive.pieces()))
+        await asyncio.to_thread(lambda: sum(len(part) for part in archive.parts()))
         return archive
 
 
 class ReadsEverythingFirst(PlainArchive):
-    def cut(self, wanted: ByteRange) -> Generator[bytes, None, None]:
-        yield from list(super().cut(wanted))
+    def iter_range(self, byte_range: ByteRange) -> Generator[bytes, None, None]:
+        yield from list(super().iter_range(byte_range))
 
 
 class BlocksTheEventLoop(PlainArchive):
     async def chunks(self, byte_range: ByteRange | None = None) -> AsyncGenerator[bytes, None]:
-        for chunk in self.cut(byte_range or ByteRange(0, self.info.length or 0)):
+        for chunk in self.iter_range(byte_range or ByteRange(0, self.info.length or 0)):
             yield chunk
 
 
 class ReadsInTheEventLoop(PlainArchive):
-    """Lets the others have a turn between two waits for the disk."""
+    """Yields to the event loop between two blocking reads."""
 
     async def chunks(self, byte_range: ByteRange | None = None) -> AsyncGenerator[bytes, None]:
-        for chunk in self.cut(byte_range or ByteRange(0, self.info.length or 0)):
+        for chunk in self.iter_range(byte_range or ByteRange(0, self.info.length or 0)):
             await asyncio.sleep(0)
             yield chunk
 
@@ -75,32 +75,32 @@ class Hangs(PlainArchive):
         yield b""
 
 
-# What it leaves behind
+# Leaks
 
 
 class _Leaks(PlainArchive):
-    """Takes something for the time of the packing, and gives it back only when all has gone well."""
+    """Acquires a resource, and releases it only when packing succeeds."""
 
-    def take(self) -> Any:
+    def acquire(self) -> Any:
         raise NotImplementedError
 
-    def give_back(self, taken: Any) -> None:
+    def release(self, resource: Any) -> None:
         raise NotImplementedError
 
     async def chunks(self, byte_range: ByteRange | None = None) -> AsyncGenerator[bytes, None]:
-        taken = self.take()
+        resource = self.acquire()
         async with aclosing(super().chunks(byte_range)) as chunks:
             async for chunk in chunks:
                 yield chunk
-        self.give_back(taken)
+        self.release(resource)
 
 
 class LeaksADescriptor(_Leaks):
-    def take(self) -> IO[bytes]:
-        return LEFT_BEHIND.enter_context(open("/dev/null", "rb"))
+    def acquire(self) -> IO[bytes]:
+        return LEAKED.enter_context(open("/dev/null", "rb"))
 
-    def give_back(self, taken: IO[bytes]) -> None:
-        taken.close()
+    def release(self, resource: IO[bytes]) -> None:
+        resource.close()
 
 
 class LeaksInRanges(LeaksADescriptor):
@@ -109,39 +109,39 @@ class LeaksInRanges(LeaksADescriptor):
 
 
 class LeaksAProgram(_Leaks):
-    def take(self) -> "subprocess.Popen[bytes]":
-        return _program()
+    def acquire(self) -> subprocess.Popen[bytes]:
+        return _sleep()
 
-    def give_back(self, taken: "subprocess.Popen[bytes]") -> None:
-        taken.kill()
-        taken.wait()
+    def release(self, resource: subprocess.Popen[bytes]) -> None:
+        resource.kill()
+        resource.wait()
 
 
 class LeavesAZombie(_Leaks):
-    def take(self) -> "subprocess.Popen[bytes]":
-        return _program()
+    def acquire(self) -> subprocess.Popen[bytes]:
+        return _sleep()
 
-    def give_back(self, taken: "subprocess.Popen[bytes]") -> None:
-        taken.kill()
+    def release(self, resource: subprocess.Popen[bytes]) -> None:
+        resource.kill()
 
 
 class LeaksAThread(_Leaks):
-    def take(self) -> threading.Event:
+    def acquire(self) -> threading.Event:
         end = threading.Event()
-        LEFT_BEHIND.callback(end.set)
+        LEAKED.callback(end.set)
         threading.Thread(target=end.wait, daemon=True).start()
         return end
 
-    def give_back(self, taken: threading.Event) -> None:
-        taken.set()
+    def release(self, resource: threading.Event) -> None:
+        resource.set()
 
 
 class LeaksATask(_Leaks):
-    def take(self) -> "asyncio.Task[None]":
+    def acquire(self) -> asyncio.Task[None]:
         return asyncio.get_running_loop().create_task(asyncio.sleep(60))
 
-    def give_back(self, taken: "asyncio.Task[None]") -> None:
-        taken.cancel()
+    def release(self, resource: asyncio.Task[None]) -> None:
+        resource.cancel()
 
 
 class EndsWellWhenCancelled(PlainArchive):
