@@ -12,7 +12,7 @@ import pytest
 
 from tests.helpers.servers import PROJECT
 
-# Files and directories without idioms; a part of tests/helpers, tests/integration and tests/interop is missing
+# Files and directories without idioms; a part of tests/helpers, tests/integration, tests/interop is missing
 CLEAN = (
     *("README.md", "CHANGELOG.md", "Makefile", "Dockerfile", "docker-compose.yml", ".ci"),
     *(".env.example", ".docker_env.example"),
