@@ -3,20 +3,14 @@
 A hash gives access to its directory, so only its first characters are logged.
 """
 
-from __future__ import annotations
-
 import codecs
 import logging
 import re
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from tornado.httputil import HTTPServerRequest
 
 from tornado_archiver.telemetry.transfer import Transfer
-
-if TYPE_CHECKING:
-    from tornado_archiver.web.base_handler import BaseHandler
 
 log = logging.getLogger(__name__)
 
@@ -46,37 +40,34 @@ def redact(text: str, request: HTTPServerRequest) -> str:
     return text.replace(request.query, "…") if request.query else text  # because it may contain a signature
 
 
-def log_request(handler: BaseHandler) -> None:
-    """Log a finished request. Tornado calls it through its setting `log_function`."""
-    if not handler.access_logged:
-        return
-    transfer = handler.transfer
+def log_request(request: HTTPServerRequest, status: int, transfer: Transfer) -> None:
+    """Log a finished request and the status of its response."""
     sent, length = transfer.bytes_sent, transfer.content_length
     log.info(
         "%s %s %d %s %.3f s %s",
         transfer.request_id,
-        request_line(handler.request),
-        handler.get_status(),
+        request_line(request),
+        status,
         f"{sent} bytes" if length is None else f"{sent} of {length} bytes",
-        handler.request.request_time(),
+        request.request_time(),
         f"{transfer.outcome} ({transfer.reason})" if transfer.reason else transfer.outcome,
-        extra={"fields": _json_fields(handler, transfer)},
+        extra={"fields": _json_fields(request, status, transfer)},
     )
 
 
-def _json_fields(handler: BaseHandler, transfer: Transfer) -> dict[str, object]:
+def _json_fields(request: HTTPServerRequest, status: int, transfer: Transfer) -> dict[str, object]:
     """Return the fields of the JSON log, which has more of them than the text line."""
-    method, path = request_line(handler.request).split(" ", 1)
+    method, path = request_line(request).split(" ", 1)
     first_byte_s = transfer.time_to_first_byte_s
     return {
         "request_id": transfer.request_id,
         "client": transfer.client,
         "method": method,
         "path": path,
-        "status": handler.get_status(),
+        "status": status,
         "bytes_sent": transfer.bytes_sent,
         "content_length": transfer.content_length,
-        "seconds": round(handler.request.request_time(), 3),
+        "seconds": round(request.request_time(), 3),
         "time_to_first_byte_s": None if first_byte_s is None else round(first_byte_s, 3),
         "backend": transfer.backend,
         "outcome": transfer.outcome,

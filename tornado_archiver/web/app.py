@@ -10,9 +10,8 @@ from tornado.web import Application
 
 from tornado_archiver.settings.types import Network
 from tornado_archiver.telemetry.metrics import Metrics
-from tornado_archiver.web.access_log import log_request
 from tornado_archiver.web.archive_handler import PREFIX, ArchiveHandler
-from tornado_archiver.web.base_handler import HealthHandler, HomeHandler, NotFoundHandler
+from tornado_archiver.web.base_handler import BaseHandler, HealthHandler, HomeHandler, NotFoundHandler
 from tornado_archiver.web.client import ProxyHeaders
 from tornado_archiver.web.net.stall_monitor import CHECK_INTERVAL_S, StallMonitor
 from tornado_archiver.web.services import Services
@@ -55,7 +54,7 @@ class ArchiverApplication(Application):
                 ),
             ],
             default_handler_class=NotFoundHandler,
-            log_function=log_request,
+            log_function=BaseHandler.log_access,
             proxies=ProxyHeaders(trusted_proxies),
             metrics=metrics,
         )

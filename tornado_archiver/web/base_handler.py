@@ -72,6 +72,11 @@ class BaseHandler(RequestHandler):
         self.transfer.bytes_sent = 0 if self.request.method == "HEAD" else len(body)
         self.finish(body)
 
+    def log_access(self) -> None:
+        """Log the finished request. `ArchiverApplication` has Tornado call this."""
+        if self.access_logged:
+            access_log.log_request(self.request, self.get_status(), self.transfer)
+
     def log_exception(
         self,
         typ: type[BaseException] | None,

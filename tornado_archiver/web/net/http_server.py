@@ -6,15 +6,14 @@ import socket
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from tornado.http1connection import HTTP1ServerConnection
-from tornado.httputil import HTTPConnection, HTTPMessageDelegate
+from tornado.httputil import HTTPConnection, HTTPMessageDelegate, HTTPServerRequest
 from tornado.iostream import IOStream
 
 from tornado_archiver.limits.workers import ConnectionCount
 from tornado_archiver.runtime.signals import WorkerSignals
-from tornado_archiver.web.app import ArchiverApplication
 from tornado_archiver.web.net.acceptor import Acceptor
 from tornado_archiver.web.net.sendfile import SendfileServer, SendfileStream
 
@@ -44,8 +43,18 @@ class ConnectionLimits:
     drain_timeout_s: float
 
 
+class ServedApplication(Protocol):
+    """A Tornado application that checks and aborts its downloads."""
+
+    def __call__(self, request: HTTPServerRequest) -> Any: ...
+
+    def start(self) -> None: ...
+
+    def abort_downloads(self) -> None: ...
+
+
 async def serve(
-    app: ArchiverApplication,
+    app: ServedApplication,
     sockets: Sequence[socket.socket],
     connection_count: ConnectionCount,
     signals: WorkerSignals,
