@@ -62,7 +62,7 @@ def server_fixture(
 
 
 def _signed_query(album: str) -> str:
-    command = [sys.executable, "-m", "tornado_archiver", "link", "--expires", "1d", "--", album]
+    command = [sys.executable, "-m", "tornado_archiver", "sign-link", "--expires", "1d", "--", album]
     environment = plain_environment(SECRET)
     link = subprocess.run(
         command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=True
