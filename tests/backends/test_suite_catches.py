@@ -178,8 +178,9 @@ def test_broken_backend_is_caught(tmp_path: Path, case: Case) -> None:
     parameters = dict(case.parameters)
     if "tmp_path" in inspect.signature(test).parameters:
         parameters["tmp_path"] = tmp_path
-    with pytest.raises(case.raises):
+    with pytest.raises(case.raises) as caught:
         test(**parameters)
+    assert "Timeout" not in str(caught.value), "the time limit of pytest ended it, not the suite"
 
 
 def test_hanging_backend_is_caught(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Conformance tests of the metadata of a backend and of the facts of an archive."""
 
 import asyncio
+import hashlib
 import re
 from collections.abc import Callable
 from contextlib import aclosing
@@ -57,12 +58,9 @@ class FactTests(ConformanceBase):
     def test_same_etag_means_same_bytes(self, tmp_path: Path) -> None:
         root = trees.mixed(tmp_path / "photos")
 
-        async def etag_and_bytes(archive: Archive) -> tuple[str | None, bytes]:
-            return archive.info.etag, await whole(archive)
-
         (first_tag, first), (second_tag, second) = (
-            self.run(root, etag_and_bytes),
-            self.run(root, etag_and_bytes),
+            self.run(root, etag_and_digest),
+            self.run(root, etag_and_digest),
         )
         assert first_tag == second_tag
         assert first_tag is None or first == second
@@ -76,13 +74,10 @@ class FactTests(ConformanceBase):
     def test_different_bytes_have_different_etags(self, tmp_path: Path, change: Change) -> None:
         root = trees.mixed(tmp_path / "photos")
 
-        async def etag_and_bytes(archive: Archive) -> tuple[str | None, bytes]:
-            return archive.info.etag, await whole(archive)
-
-        tag, data = self.run(root, etag_and_bytes)
+        tag, digest = self.run(root, etag_and_digest)
         change(root)
-        tag_changed, data_changed = self.run(root, etag_and_bytes)
-        assert tag is None or tag != tag_changed or data == data_changed
+        tag_changed, digest_changed = self.run(root, etag_and_digest)
+        assert tag is None or tag != tag_changed or digest == digest_changed
 
     def test_last_modified_is_not_before_last_change(self, tmp_path: Path) -> None:
         manifest = asyncio.run(trees.manifest_of(trees.mixed(tmp_path / "photos")))
@@ -144,3 +139,8 @@ def _some_ranges(length: int) -> list[tuple[int, int]]:
         (length - 1, length),
         (length // 3, 2 * length // 3),
     ]
+
+
+async def etag_and_digest(archive: Archive) -> tuple[str | None, str]:
+    """Return the etag and a hash of the bytes: pytest takes minutes to show the difference of megabytes."""
+    return archive.info.etag, hashlib.sha256(await whole(archive)).hexdigest()
