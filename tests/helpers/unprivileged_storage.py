@@ -1,4 +1,4 @@
-"""Albums in the hands of a service that may not read everything, and what it makes of them."""
+"""Albums of a service without the right of root to read everything, and their manifests."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ HEADLINE = "These files and directories are missing from this archive, because t
 
 @contextmanager
 def public_photos() -> Iterator[Path]:
-    """Where a user who owns nothing gets as well, unlike in tmp_path."""
+    """Yield a directory that every user can enter, unlike tmp_path."""
     with tempfile.TemporaryDirectory() as root:
         os.chmod(root, 0o755)
         yield Path(root)
@@ -35,11 +35,13 @@ def album_in(photos: Path) -> Path:
     return photos / HASH
 
 
-class Stranger(LocalStorage):
-    """Walks without root's right to read everything."""
+class UnprivilegedStorage(LocalStorage):
+    """A local storage that scans without the right of root to read everything."""
 
-    def __init__(self, photos_dir: Path, selection: SourceFilter, settle: Settle = skip_unreadable) -> None:
-        super().__init__(photos_dir, selection, settle)
+    def __init__(
+        self, photos_dir: Path, source_filter: SourceFilter, settle: Settle = skip_unreadable
+    ) -> None:
+        super().__init__(photos_dir, source_filter, settle)
 
     def _scan(self, name: bytes) -> Manifest:
         with unprivileged():
@@ -47,7 +49,7 @@ class Stranger(LocalStorage):
 
 
 def manifest(album: Path, settle: Settle = skip_unreadable) -> Manifest:
-    return asyncio.run(Stranger(album.parent, SourceFilter(), settle).scan(album.name))
+    return asyncio.run(UnprivilegedStorage(album.parent, SourceFilter(), settle).scan(album.name))
 
 
 def names(found: Manifest) -> list[str]:

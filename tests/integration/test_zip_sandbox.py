@@ -43,11 +43,6 @@ def noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return linked_noise(tmp_path_factory.mktemp("noise") / "album", files=64, size=1024 * 1024)
 
 
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("photos")
-
-
 @pytest.fixture
 def album(photos: Path, noise: Path) -> Path:
     album = surrounded(noise, photos)

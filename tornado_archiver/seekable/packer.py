@@ -18,7 +18,7 @@ from tornado_archiver.source import Chunk, SourceFile
 MAX_SLICE_BYTES = 8 * 1024 * 1024
 _RUN_RECORDS = 128  # larger batches are not faster, and one that is refused wastes more work
 
-# An empty chunk: `iterate_in_thread` skips it, and resumes the generator when all chunks before it have been sent.
+# An empty chunk. `iterate_in_thread` skips it, and resumes the generator when all before it have been sent.
 CHECKPOINT = b""
 
 

@@ -4,7 +4,6 @@ import asyncio
 import errno
 import logging
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,11 +11,9 @@ import pytest
 from tests.helpers.unprivileged_storage import (
     HASH,
     HEADLINE,
-    Stranger,
-    album_in,
+    UnprivilegedStorage,
     manifest,
     names,
-    public_photos,
     report_of,
     text_of,
 )
@@ -29,17 +26,6 @@ from tornado_archiver.sources.local.unreadable import REPORT_NAME
 from tornado_archiver.testing import trees
 
 FOLLOW = SourceFilter(follow_symlinks=True)
-
-
-@pytest.fixture
-def photos() -> Iterator[Path]:
-    with public_photos() as photos:
-        yield photos
-
-
-@pytest.fixture
-def album(photos: Path) -> Path:
-    return album_in(photos)
 
 
 # Left out and listed
@@ -83,10 +69,10 @@ def test_symlink_with_an_unreadable_target_is_left_out_and_listed(album: Path, p
         (hidden / "file").touch()
     (album / "inside.txt").symlink_to(".hidden/file")
     (album / "outside.txt").symlink_to(photos / "other/file")
-    found = asyncio.run(Stranger(photos, FOLLOW).scan(album.name))
+    found = asyncio.run(UnprivilegedStorage(photos, FOLLOW).scan(album.name))
     assert text_of(found) == f"{HEADLINE}inside.txt\n"
     with pytest.raises(SourceUnreadableError, match=r"inside\.txt"):
-        asyncio.run(Stranger(photos, FOLLOW, fail_if_unreadable).scan(album.name))
+        asyncio.run(UnprivilegedStorage(photos, FOLLOW, fail_if_unreadable).scan(album.name))
 
 
 def test_file_with_an_io_error_is_left_out(album: Path, monkeypatch: pytest.MonkeyPatch) -> None:

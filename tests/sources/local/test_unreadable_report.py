@@ -13,10 +13,8 @@ from tests.helpers.servers import tool
 from tests.helpers.unprivileged import unprivileged
 from tests.helpers.unprivileged_storage import (
     HEADLINE,
-    album_in,
     manifest,
     names,
-    public_photos,
     report_of,
     text_of,
 )
@@ -41,17 +39,6 @@ BACKENDS = (
 )
 PLANNED = BACKENDS[:3]
 MANY = [f"{number:03}{'n' * 240}.jpg" for number in range(800)]  # a report of more than is read in one go
-
-
-@pytest.fixture
-def photos() -> Iterator[Path]:
-    with public_photos() as photos:
-        yield photos
-
-
-@pytest.fixture
-def album(photos: Path) -> Path:
-    return album_in(photos)
 
 
 def info(found: Manifest, backend: Backend = PLANNED[0]) -> ArchiveInfo:
