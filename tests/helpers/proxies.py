@@ -1,5 +1,7 @@
-"""nginx, haproxy and Caddy in front of one or two archivers, as the files in config/ say: only addresses are
-put in. Each gives the port that it listens on."""
+"""nginx, haproxy and Caddy with the files in config/, in front of one or two archivers.
+
+Only the addresses are replaced. Each context manager yields the port of the proxy.
+"""
 
 import os
 import subprocess
@@ -58,7 +60,7 @@ def nginx(ports: Sequence[int], directory: Path, http: str = "") -> Iterator[int
 @contextmanager
 def nginx_with(snippet: str, port: int, directory: Path) -> Iterator[None]:
     """An nginx whose http block is the snippet, which has to listen on that port."""
-    # as root its workers would be nobody, who may not look in here
+    # because workers of a root process run as another user, without access to this directory
     user = "user root;" if os.geteuid() == 0 else ""
     (directory / "nginx.conf").write_text(_AROUND_NGINX.format(user=user, snippet=snippet))
     command: list[str | Path] = [
@@ -115,7 +117,7 @@ def _configuration(name: str, lines: Mapping[str, str]) -> str:
 
 @contextmanager
 def running(command: Sequence[str | Path], port: int, home: Path) -> Iterator[None]:
-    """What a program writes down somewhere, it writes into `home`."""
+    """Run the program with `home` as its directory for state and logs."""
     environment = {**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home), "XDG_DATA_HOME": str(home)}
     with subprocess.Popen(command, env=environment) as process:
         try:

@@ -1,6 +1,6 @@
-"""The service as a process of its own, and the programs that tests point at it.
+"""The service in a separate process, and the programs that tests run against it.
 
-Rule: nothing here imports the service; it is spoken to as a visitor and an operator would.
+Rule: nothing here imports the service. Tests talk to it as clients and operators do.
 """
 
 import os
@@ -27,7 +27,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 SETTING_NAMES = ("PORT", "PHOTOS_DIR", "ENABLE_LOGGING", "ENABLE_RESPONSE_DELAY", "RESPONSE_DELAY")
 
-# What sd_listen_fds(3) describes
+# Passes a socket as sd_listen_fds(3) describes
 HANDED_OVER = (
     "import os, sys; os.dup2(int(sys.argv[1]), 3);"
     "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1'); os.execv(sys.argv[2], sys.argv[2:])"
@@ -35,10 +35,10 @@ HANDED_OVER = (
 
 SOON_DRAINED = {"ARCHIVER_DRAIN_TIMEOUT": "1"}
 
-# Straight to this machine, whatever http_proxy says
+# Ignores http_proxy
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-# What a healthy server never says, whatever its visitors do
+# These words are never in the log of a healthy server
 UGLY = ("Traceback", "Task was destroyed", "never retrieved", "never awaited", "ResourceWarning")
 
 
@@ -59,14 +59,14 @@ class Server:
 
     @property
     def worker(self) -> psutil.Process:
-        """The one who serves; when it has just died, the next one."""
+        """The only worker; after its death, the next one."""
         found: list[psutil.Process] = []
 
-        def looked() -> bool:  # once: who has just died may be there still, and not at the next look
+        def has_worker() -> bool:  # listed once, because a dead worker can be gone at the next call
             found[:] = self.workers
             return bool(found)
 
-        assert eventually(looked), "there is no worker"
+        assert eventually(has_worker), "there is no worker"
         return found[0]
 
     def url(self, path: str = "/") -> str:
@@ -114,16 +114,17 @@ def missing(what: str) -> NoReturn:
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on. For a minute the kernel gives it to nobody who does not
-    ask for it by its number, as servers do (SO_REUSEADDR): there was a connection on it, and this side has
-    closed it first (TIME-WAIT). One that was merely looked at could be the next one's, too, by the time that
-    a server takes it.
+    """Return an unused TCP port of 127.0.0.1.
+
+    For a minute the kernel assigns it only to a process that asks for it by number, as servers do
+    (SO_REUSEADDR), because a connection on it was closed by this side first (TIME-WAIT). A port that was only
+    bound and closed could be assigned to another process before the server binds it.
     """
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
-        with socket.create_connection(("127.0.0.1", port)) as visitor:
+        with socket.create_connection(("127.0.0.1", port)) as client:
             listening.accept()[0].close()
-            assert visitor.recv(1) == b"", "nobody has said anything"
+            assert client.recv(1) == b""
         return port
 
 
@@ -150,7 +151,7 @@ def eventually(happened: Callable[[], object], timeout_s: float = 30) -> bool:
 def wait_until_answering(
     port: int, process: subprocess.Popen[bytes] | None = None, timeout_s: float = 60
 ) -> None:
-    """Return once something on `port` speaks HTTP, whatever it says; `process` must live until then."""
+    """Return once something on `port` speaks HTTP, with any status; `process` must live until then."""
     deadline = time.monotonic() + timeout_s
     while True:
         try:
@@ -159,7 +160,7 @@ def wait_until_answering(
             answer.close()
         except OSError:
             assert process is None or process.poll() is None, "the process has ended before it answered"
-            assert time.monotonic() < deadline, f"no answer on port {port} within {timeout_s} s"
+            assert time.monotonic() < deadline, f"no response on port {port} within {timeout_s} s"
             time.sleep(0.05)
             continue
         return
@@ -182,14 +183,14 @@ def running_server(
     launcher: Sequence[str] = (),
 ) -> Iterator[Server]:
     """`python server.py` on a port, or any free one, with `args`, and `env` on top of an environment without
-    settings, but for a drain-timeout that lets no visitor of a test hold up its end.
+    settings, except for a short drain-timeout, so that a client of a test does not delay the end.
 
-    It starts in an empty directory, where no .env lies, so paths among `args` have to be absolute. A
-    `launcher` is a command that becomes the one put behind it. A listening socket that is `handed` to it, as
-    systemd does, takes the place of the port.
+    It starts in an empty directory without .env, so paths in `args` must be absolute. `launcher` is a command
+    that executes the command after it. `handed` is a listening socket that is passed as systemd does, instead
+    of the port.
 
-    Leaving the block stops it as an operator would, with SIGTERM, and asserts that it went in peace: exit
-    code 0 and nothing of UGLY in its log. The exit code of a server that the test has ended is the test's.
+    At the end of the block, the server gets SIGTERM. It must exit with 0 and have none of the words UGLY in
+    its log. The exit code is not checked if the test itself has stopped the server.
     """
     if handed is not None:
         port = handed.getsockname()[1]

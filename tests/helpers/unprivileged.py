@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from tests.helpers.servers import tool
 
-_NOBODY = 65534
+_UNPRIVILEGED_UID = 65534
 
 
 @contextmanager
@@ -17,7 +17,7 @@ def unprivileged() -> Iterator[None]:
     setfsuid(2) takes the capabilities to read what one may not along with the user (capabilities(7)).
     """
     libc = ctypes.CDLL(None)
-    libc.setfsuid(_NOBODY)
+    libc.setfsuid(_UNPRIVILEGED_UID)
     try:
         yield
     finally:

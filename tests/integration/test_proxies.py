@@ -61,13 +61,13 @@ def curl(port: int, path: str, *options: str | Path) -> list[str | Path]:
 @contextmanager
 def download_under_way(server: Server, port: int, saved: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A curl that has got some of the archive, while the program that packs the rest is still running."""
-    with subprocess.Popen(curl(port, f"/archive/{ALBUM}/", *UNDER_WAY, "-o", saved)) as visitor:
+    with subprocess.Popen(curl(port, f"/archive/{ALBUM}/", *UNDER_WAY, "-o", saved)) as client:
         try:
             assert eventually(lambda: saved.exists() and saved.stat().st_size > 0, timeout_s=30)
             assert zips_of(server)
-            yield visitor
+            yield client
         finally:
-            visitor.kill()
+            client.kill()
 
 
 @pytest.mark.parametrize(
@@ -111,14 +111,13 @@ def test_nginx_that_sets_expires_elsewhere_leaves_cache_control_as_it_is(
 
 # not Caddy, whose address names a host here
 @pytest.mark.parametrize("port", ["nginx", "haproxy"], indirect=True)
-def test_a_visitor_who_names_no_host_is_served(port: int, tmp_path: Path) -> None:
+def test_request_without_host_is_served(port: int, tmp_path: Path) -> None:
     command = curl(port, f"/archive/{ALBUM}/?format=stored-zip", "--http1.0", "-H", "Host:", "--fail", "-I")
     assert subprocess.run([*command, "-o", tmp_path / "head"]).returncode == 0
 
 
-def test_a_head_that_is_too_large_is_the_visitors_doing(port: int, tmp_path: Path) -> None:
-    """Caddy would ask an archiver that fails no more for a while, whoever comes next. haproxy takes none of
-    that length itself."""
+def test_oversized_header_section_does_not_mark_the_archiver_as_failed(port: int, tmp_path: Path) -> None:
+    """Caddy stops using an archiver that fails for a while. haproxy rejects such a header section itself."""
     cookies = [option for name in "abcde" for option in ("-H", f"X-{name}: {'x' * 4000}")]
     command = curl(port, f"/archive/{ALBUM}/", *cookies, "-o", tmp_path / "page", "-w", "%{http_code}")
     assert subprocess.check_output(command) in (b"431", b"400")
@@ -128,13 +127,13 @@ def test_a_head_that_is_too_large_is_the_visitors_doing(port: int, tmp_path: Pat
     ("port", "version"),
     [
         *((proxy, "--http1.0") for proxy in PROXIES),
-        ("caddy", "--http1.1"),  # as its file says
+        ("caddy", "--http1.1"),  # as in its file
         ("caddy", "--http2-prior-knowledge"),
         ("haproxy", "--http2-prior-knowledge"),
     ],
     indirect=["port"],
 )
-def test_an_archive_whose_broken_end_nobody_could_see_is_refused(
+def test_streaming_archive_with_undetectable_abort_returns_505(
     port: int, version: str, tmp_path: Path
 ) -> None:
     page = tmp_path / "page"
@@ -149,39 +148,37 @@ def test_a_proxy_further_out_counts_as_well(port: int, tmp_path: Path) -> None:
     assert subprocess.check_output([*command, "-w", "%{http_code}"]) == b"505"
 
 
-# not Caddy 2.6, as config/Caddyfile says
+# not Caddy 2.6, see config/Caddyfile
 @pytest.mark.parametrize("port", ["nginx", "haproxy"], indirect=True)
 def test_a_transfer_broken_in_the_middle_does_not_pass_for_a_whole_one(
     port: int, archiver: Server, tmp_path: Path
 ) -> None:
-    with download_under_way(archiver, port, tmp_path / "saved.zip") as visitor:
+    with download_under_way(archiver, port, tmp_path / "saved.zip") as client:
         for program in zips_of(archiver):
             program.kill()
-        assert visitor.wait(timeout=60) in BROKEN
+        assert client.wait(timeout=60) in BROKEN
 
 
 def test_nor_does_one_whose_length_was_known(port: int, archiver: Server, tmp_path: Path) -> None:
     saved = tmp_path / "saved.zip"
     command = curl(port, f"/archive/{ALBUM}/?format=stored-zip", *UNDER_WAY, "-o", saved)
-    with subprocess.Popen(command) as visitor:
+    with subprocess.Popen(command) as client:
         assert eventually(lambda: saved.exists() and saved.stat().st_size > 0, timeout_s=30)
         archiver.worker.kill()
-        assert visitor.wait(timeout=60) in BROKEN
+        assert client.wait(timeout=60) in BROKEN
 
 
 @pytest.mark.parametrize("port", ["nginx", "haproxy"], indirect=True)
-def test_nothing_is_packed_for_a_visitor_who_has_left(port: int, archiver: Server, tmp_path: Path) -> None:
-    with download_under_way(archiver, port, tmp_path / "saved.zip") as visitor:
-        visitor.kill()
+def test_packing_stops_after_the_client_disconnects(port: int, archiver: Server, tmp_path: Path) -> None:
+    with download_under_way(archiver, port, tmp_path / "saved.zip") as client:
+        client.kill()
         assert eventually(lambda: not zips_of(archiver), timeout_s=30)
 
 
-def test_an_archive_of_known_length_is_left_with_its_visitor(
-    port: int, archiver: Server, tmp_path: Path
-) -> None:
+def test_download_of_known_length_ends_with_its_client(port: int, archiver: Server, tmp_path: Path) -> None:
     saved = tmp_path / "saved.zip"
     command = curl(port, f"/archive/{ALBUM}/?format=stored-zip", *UNDER_WAY, "-o", saved)
-    with subprocess.Popen(command) as visitor:
+    with subprocess.Popen(command) as client:
         assert eventually(lambda: saved.exists() and saved.stat().st_size > 0)
-        visitor.kill()
+        client.kill()
     assert eventually(lambda: " client_closed" in archiver.log())

@@ -53,7 +53,7 @@ def get(server: Server, album: str, backend: str) -> bytes:
     return fetch(server.port, f"/archive/{album}/?format={backend}")
 
 
-# Somebody else's readers. Each unpacks an archive into an empty directory and tells what came out.
+# Third-party readers. Each unpacks an archive into an empty directory and returns its members.
 
 
 def run(command: str, archive: Path, into: Path) -> dict[str, Member]:
@@ -118,7 +118,7 @@ def with_python_zipfile(archive: Path, into: Path) -> dict[str, Member]:
         ("tar.gz", with_gunzip_and_7z),
     ],
 )
-def test_somebody_elses_reader_gives_the_directory_back(
+def test_third_party_reader_restores_the_directory(
     server: Server, photos: Path, tmp_path: Path, album: str, backend: str, reader: Reader
 ) -> None:
     archive, into = tmp_path / f"archive.{backend}", tmp_path / "into"
@@ -135,7 +135,7 @@ def test_somebody_elses_reader_gives_the_directory_back(
 
 
 @pytest.mark.parametrize("backend", ZIPS)
-def test_names_in_a_zip_say_that_they_are_utf_8(server: Server, backend: str) -> None:
+def test_names_in_a_zip_have_the_utf_8_flag(server: Server, backend: str) -> None:
     with zipfile.ZipFile(io.BytesIO(get(server, "hostile", backend))) as opened:
         other = [info for info in opened.infolist() if not info.filename.isascii()]
     assert len(other) > 10
@@ -150,8 +150,8 @@ def test_times_in_a_zip_are_utc_for_readers_that_know_no_zone(
     mtimes_s = {entry.member_name: entry.mtime_ns // 10**9 for entry in entries}
     with zipfile.ZipFile(io.BytesIO(get(server, "mixed", backend))) as opened:
         for info in opened.infolist():
-            told_s = calendar.timegm((*info.date_time, 0, 0, 0))
-            assert abs(told_s - mtimes_s[info.filename]) < 2, "it counts in steps of 2 seconds"
+            mtime_s = calendar.timegm((*info.date_time, 0, 0, 0))
+            assert abs(mtime_s - mtimes_s[info.filename]) < 2, "it counts in steps of 2 seconds"
 
 
 def test_pictures_are_stored_and_text_is_deflated(server: Server) -> None:
@@ -177,7 +177,7 @@ def test_the_highest_level_is_smaller_than_the_lowest(tmp_path: Path, backend: s
     assert sizes[1] < 0.9 * sizes[0]
 
 
-# What is packed
+# Archive contents
 
 
 @pytest.fixture(scope="module")

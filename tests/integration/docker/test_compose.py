@@ -1,4 +1,4 @@
-"""Dockerfile and docker-compose.yml on a real engine, used as the README says, in a copy of the project."""
+"""Dockerfile and docker-compose.yml on a real engine, as in the README, in a copy of the project."""
 
 import io
 import json
@@ -37,7 +37,7 @@ ALBUM = "5f2c1e0b9a7d4c3e8f6a1b2c3d4e5f60"
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A copy of this project with images, containers and a port of its own."""
+    """A copy of this project with separate images, containers and port."""
 
     directory: Path
     name: str
@@ -68,13 +68,13 @@ class Project:
         )
 
     def up(self, **env: str) -> None:
-        """Start, or take over what has changed in .env, and wait for an answer."""
+        """Start, or apply the changes of .env, and wait for a response."""
         done = self.compose("up", "-d", env=env)
         assert done.returncode == 0, done.stderr
         wait_until_answering(self.port)
 
     def inspected(self) -> Any:
-        """What the engine says of the container."""
+        """Return the output of `docker inspect` for the container."""
         container = self.compose("ps", "-aq").stdout.strip()
         return json.loads(subprocess.check_output(["docker", "inspect", container]))[0]
 
@@ -201,7 +201,7 @@ def test_downloads_go_on_after_a_restart(large: Project, tmp_path: Path, restart
     with many_downloads(url, 10, tmp_path, etag_of(url)) as downloads:
         done = large.compose(*restart)
         assert done.returncode == 0, done.stderr
-    assert min(attempts_of(downloads)) > 1, "they were cut"
+    assert min(attempts_of(downloads)) > 1, "they were aborted"
     assert {file.read_bytes() for file in tmp_path.glob("*.zip")} == {whole}
 
 
@@ -209,8 +209,8 @@ def test_downloads_go_on_after_a_restart(large: Project, tmp_path: Path, restart
 def test_a_restart_waits_for_running_downloads(
     large: Project, tmp_path: Path, restart: tuple[str, ...]
 ) -> None:
-    """As long as the drain-timeout allows: the engine's patience is the longer one. The visitor is not from
-    this machine, where a proxy of the engine's would take much from the archiver and go down with it."""
+    """The drain-timeout is the limit, because the engine's stop timeout is longer. The client connects to the
+    gateway address, because the engine's proxy on this host would buffer data and stop with the container."""
     large.up()
     (network,) = large.inspected()["NetworkSettings"]["Networks"].values()
     url = f"http://{network['Gateway']}:{large.port}/archive/{ALBUM}/"
