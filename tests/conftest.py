@@ -8,8 +8,8 @@ import hypothesis
 import pytest
 
 TESTS = Path(__file__).parent
-# Directories of tests that run the whole service, other programs or many requests: `make test-all` runs them
-SLOW = ("faults", "fuzz", "integration", "interop")
+# Tests that run the whole service, other programs or for long: `make test-all` runs them
+SLOW = ("faults", "fuzz", "integration", "interop", "backends/test_documented_backend.py")
 # The exceptions, so that `make test` takes one real path through each backend, the browser and a proxy
 EVERYDAY = ("integration/test_everyday.py", "integration/browser/test_pages.py")
 
@@ -23,6 +23,6 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
     for item in items:
-        path = item.path.relative_to(TESTS)
-        if path.parts[0] in SLOW and path.as_posix() not in EVERYDAY:
+        path = item.path.relative_to(TESTS).as_posix()
+        if path.startswith(SLOW) and path not in EVERYDAY:
             item.add_marker(pytest.mark.slow)

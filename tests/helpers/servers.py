@@ -100,7 +100,8 @@ def contents_of_zip(archive: str | Path | BinaryIO) -> dict[str, bytes]:
 
 def tool(name: str) -> str:
     """The path of a program. Without it the test is skipped, but fails in CI, where it has to be there."""
-    path = shutil.which(name)
+    # a user's PATH on Debian has no sbin, where nginx and haproxy are
+    path = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin:/sbin")
     if path is None:
         missing(f"{name} is not installed")
     return path
