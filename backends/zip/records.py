@@ -119,10 +119,10 @@ def central_header(member: Member, offset: int) -> bytes:
     a size there if its field is full of ones or if the size *before* was exactly that. It would take an
     offset alone for the size of a member that follows one of 4,294,967,295 bytes.
     """
-    size, compressed, at = member.size, member.compressed_size, offset
-    values = (size, compressed, at)
-    wide = values if at >= MAX_32 else [value for value in values if value >= MAX_32]
-    if at >= MAX_32:
+    size, compressed = member.size, member.compressed_size
+    values = (size, compressed, offset)
+    wide = values if offset >= MAX_32 else [value for value in values if value >= MAX_32]
+    if offset >= MAX_32:
         size = compressed = MAX_32
     extra = (_zip64(*wide) if wide else b"") + _extended_time(member.mtime_s)
     return (
@@ -142,7 +142,7 @@ def central_header(member: Member, offset: int) -> bytes:
             0,
             0,
             _attributes(member.name, member.mode),
-            min(at, MAX_32),
+            min(offset, MAX_32),
         )
         + member.name
         + extra

@@ -91,17 +91,8 @@ def test_signed_link_head_has_the_headers_of_get(server: Server) -> None:
 
 
 def test_link_of_the_command_opens(server: Server, tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "tornado_archiver",
-        "sign-link",
-        ODD,
-        "--expires",
-        "1h",
-        "--format",
-        "tar",
-    ]
+    options = "--expires 1h --format tar".split()
+    command = [sys.executable, "-m", "tornado_archiver", "sign-link", ODD, *options]
     environment = plain_environment({"PYTHONPATH": str(PROJECT), "ARCHIVER_LINK_SECRET": KEY})
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     got = answer(server, done.stdout.strip())
