@@ -9,9 +9,14 @@ from typing import ClassVar
 
 
 class ArchiverError(Exception):
-    """Base class of the errors of this service. `reason` is the value in the log and in metric labels."""
+    """Base class of the errors of this service.
+
+    `reason` is the value in the log and in metric labels. `retry_after_s`: after how many seconds a client
+    should try again (Retry-After), None if that is unknown or another try would not help.
+    """
 
     reason: ClassVar[str] = "error"
+    retry_after_s: int | None = None
 
 
 class SettingsError(ArchiverError):
@@ -60,8 +65,19 @@ class SourceGoneError(SourceChangedError):
     """A file or directory was removed, or its name now belongs to something else."""
 
 
+class UploadInProgressError(ArchiverError):
+    """A file of the source is being written, or was a moment ago. `retry_after_s`: until the end of the
+    settle time, in seconds."""
+
+    reason = "upload in progress"
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class TooManyDownloadsError(ArchiverError):
-    """All slots and the queue are full. `retry_after_s` is the value of Retry-After, in seconds."""
+    """All slots and the queue are full."""
 
     reason = "too many downloads"
     retry_after_s = 30

@@ -14,6 +14,7 @@ from tornado_archiver.errors import (
     SourceNotFoundError,
     StorageUnavailableError,
     TooManyDownloadsError,
+    UploadInProgressError,
 )
 from tornado_archiver.web import pages
 from tornado_archiver.web.pages import ErrorPage
@@ -33,11 +34,12 @@ _PAGES_BY_ERROR = {
     SourceNotFoundError: pages.NOT_FOUND,
     LinkExpiredError: pages.EXPIRED,
     TooManyDownloadsError: pages.BUSY,
+    UploadInProgressError: pages.UPLOADING,
     ArchiveTooLargeError: pages.TOO_LARGE,
     StorageUnavailableError: pages.UNAVAILABLE,
 }
 # Expected, so they are not logged as errors
-_CLIENT_ERRORS = (SourceNotFoundError, LinkExpiredError, TooManyDownloadsError)
+_CLIENT_ERRORS = (SourceNotFoundError, LinkExpiredError, TooManyDownloadsError, UploadInProgressError)
 
 # Responses for an archive that exists, so they carry its headers
 PAGES_WITH_FACTS = {page.status: page for page in (pages.PRECONDITION_FAILED, pages.RANGE_NOT_SATISFIABLE)}
@@ -69,7 +71,7 @@ def to_http_error(error: ArchiverError) -> ResponseError:
     page = next((page for kind, page in _PAGES_BY_ERROR.items() if isinstance(error, kind)), pages.FAILED)
     log_text = None if isinstance(error, _CLIENT_ERRORS) else str(error)
     # RFC 9110 10.2.3
-    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooManyDownloadsError) else None
+    headers = None if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
     return ResponseError(page, log_text, headers, error.reason)
 
 

@@ -61,6 +61,11 @@ BUSY = ErrorPage(
     "Too many downloads are running right now",
     "Your link is fine. Wait half a minute, then open it again.",
 )
+UPLOADING = ErrorPage(
+    503,
+    "Files are being uploaded to this archive",
+    "Your link is fine. The download will be possible as soon as the upload has ended.",
+)
 PRECONDITION_FAILED = ErrorPage(
     412,
     "This archive has changed",
