@@ -205,13 +205,15 @@ class Manifest:
     system, which programs cannot set back. The newest modification time does not suffice, because an older
     file that replaces another does not advance it. None if no clock covers all that determines the archive.
     `has_last_modified` is False if `ctime_ns` covers the entries but not the path to them: a symlink can
-    point to an older target later.
+    point to an older target later. `report_name` is the member name of the report of unreadable files, which
+    every part of the manifest has to contain; "" without one.
     """
 
     entries: tuple[Entry, ...]
     source: Source
     ctime_ns: int | None = 0
     has_last_modified: bool = True
+    report_name: str = ""
 
     def is_same(self, other: Self) -> bool:
         """Return whether both manifests list the same entries of the same source at the same time."""

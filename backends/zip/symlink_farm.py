@@ -72,15 +72,27 @@ def _make_symlink_farm(entries: Sequence[Entry], files: dict[str, int], stack: E
     farm = make_tempdir()
     stack.callback(os.rmdir, farm)
     directories = [entry for entry in entries if entry.is_directory]
-    for entry in with_checkpoints(directories):
-        os.mkdir(os.path.join(farm, entry.member_name), stat.S_IRWXU)
-        stack.callback(os.rmdir, os.path.join(farm, entry.member_name))
+    for name in with_checkpoints(_directory_names(entries)):
+        os.mkdir(os.path.join(farm, name), stat.S_IRWXU)
+        stack.callback(os.rmdir, os.path.join(farm, name))
     for name, descriptor in with_checkpoints(files.items()):
         os.symlink(f"/proc/self/fd/{descriptor}", os.path.join(farm, name))
         stack.callback(os.unlink, os.path.join(farm, name))
     for entry in with_checkpoints(reversed(directories)):
         _copy_metadata(os.path.join(farm, entry.member_name), entry, stack)
     return farm
+
+
+def _directory_names(entries: Iterable[Entry]) -> list[str]:
+    """Return the names of all directories of the farm, parents first: not each one has an entry, because an
+    archive can have a top folder, or selected members only."""
+    names: set[str] = set()
+    for entry in entries:
+        parent = entry.member_name if entry.is_directory else os.path.dirname(entry.member_name)
+        while (parent := parent.rstrip("/")) and parent not in names:
+            names.add(parent)
+            parent = os.path.dirname(parent)
+    return sorted(names)
 
 
 def _copy_metadata(path: str, entry: Entry, stack: ExitStack) -> None:

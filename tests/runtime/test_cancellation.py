@@ -19,6 +19,7 @@ from tornado_archiver.backends.tar.plain import TarLayout
 from tornado_archiver.backends.zip.stored import StoredZipLayout
 from tornado_archiver.backends.zip.symlink_farm import prepare_input
 from tornado_archiver.errors import StorageUnavailableError
+from tornado_archiver.links.link import ArchiveLink
 from tornado_archiver.runtime.cancellation import cancel_event, check_cancelled, with_checkpoints
 from tornado_archiver.runtime.threads import finish_in_thread, run_in_thread
 from tornado_archiver.source import Manifest
@@ -168,7 +169,7 @@ def test_scan_of_cancelled_request_stops(
 
     async def main() -> None:
         service = service_of(LocalStorage(tmp_path, SourceFilter()), 0.2 if is_late else 0)
-        task = asyncio.create_task(service.scan("album"))
+        task = asyncio.create_task(service.scan(ArchiveLink("album")))
         assert await asyncio.to_thread(at_third.wait, 60)
         if not is_late:
             task.cancel()

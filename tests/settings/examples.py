@@ -17,6 +17,12 @@ class Example(NamedTuple):
     invalid: list[str]
 
 
+INVALID_TEMPLATES = [
+    *("a/b", "a\\b", "a\nb", "\x7f", "{", "}", "{}", "{0}", "{names}"),
+    *("{hash!r}", "{hash:9}", "{name.upper}", "{date[0]}"),
+    *("\udcff", "a\u2028b", "a\u202egpj", "a\u2067b"),
+]
+
 EXAMPLES = {
     "host": Example("127.0.0.1", "::1", "::1", "0.0.0.0", ["a b", "a\nb", "a\x07"]),
     "port": Example(
@@ -53,14 +59,17 @@ EXAMPLES = {
         ["64 M", "-1", "1.5GiB", "MiB", "64 KiB ", "\u0661", "1\u212aB", "1k\u0130b"],
     ),
     "download_name": Example(
-        "{hash}",
-        "Фото {hash} — 100%",
-        "Фото {hash} — 100%",
-        "[a, b]",
+        "{name}", "Фото {hash} — 100%", "Фото {hash} — 100%", "[a, b]", [*INVALID_TEMPLATES, " "]
+    ),
+    "top_folder": Example("", "{date} {name}", "{date} {name}", "Photos", INVALID_TEMPLATES),
+    "cors_origin": Example(
+        (),
+        "https://www.example.com, http://localhost:8000",
+        ("https://www.example.com", "http://localhost:8000"),
+        "*",
         [
-            *("a/b", "a\\b", "a\nb", "\x7f", " ", "{", "}", "{}", "{0}", "{name}"),
-            *("{hash!r}", "{hash:9}", "{hash.upper}", "{hash[0]}"),
-            *("\udcff", "a\u2028b", "a\u202egpj", "a\u2067b"),
+            *("www.example.com", "https://www.example.com/", "https://a b", "https://*.example.com", "null"),
+            *("https://www.example.com:", "ftp://a.test", "https://A.test", ","),
         ],
     ),
     "include_hidden": Example(False, "yes", True, "no", ["maybe"]),

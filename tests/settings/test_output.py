@@ -61,6 +61,8 @@ def test_config_file_uncommented_gives_the_defaults(sources: Sources) -> None:
     assert settings.photos_dir == Path("demo/photos")
     assert {name for name, origin in settings.origins.items() if origin == "default"} == {
         "formats",
+        "top_folder",
+        "cors_origin",
         "link_secret",
         "link_secret_file",
     }

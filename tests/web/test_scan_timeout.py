@@ -9,6 +9,7 @@ from tornado_archiver.errors import SourceNotFoundError, StorageUnavailableError
 from tornado_archiver.limits.admission import AdmissionControl
 from tornado_archiver.limits.rate import RateLimiter
 from tornado_archiver.limits.scoreboard import Scoreboard
+from tornado_archiver.links.link import ArchiveLink
 from tornado_archiver.source import Manifest, Storage
 from tornado_archiver.web.services import Services
 
@@ -36,7 +37,7 @@ def service_of(storage: Storage, scan_timeout_s: float) -> Services:
 async def scan(timeout_s: float, source_hash: str = "album", answer_after_s: float = 0) -> Manifest:
     slow = Slow()
     asyncio.get_running_loop().call_later(answer_after_s, slow.go_on.set)
-    return await service_of(slow, timeout_s).scan(source_hash)
+    return await service_of(slow, timeout_s).scan(ArchiveLink(source_hash))
 
 
 def test_scan_that_exceeds_the_timeout_raises_storage_unavailable() -> None:

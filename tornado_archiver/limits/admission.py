@@ -2,13 +2,35 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from tornado_archiver.errors import TooManyDownloadsError
 from tornado_archiver.limits.scoreboard import Scoreboard
 
 _POLL_S = 0.05  # because the process that releases a slot cannot wake the event loop of another one
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionSlot:
+    """A slot of the scoreboard, running or in the queue. `index` is its number there."""
+
+    scoreboard: Scoreboard
+    index: int
+    queue_timeout_s: float
+
+    @property
+    def is_running(self) -> bool:
+        return self.scoreboard.is_running(self.index)
+
+    async def wait(self) -> None:
+        """Wait until the slot is running. Raise TooManyDownloadsError after `queue_timeout_s`."""
+        deadline = time.monotonic() + self.queue_timeout_s
+        while not self.is_running:
+            if time.monotonic() >= deadline:
+                raise TooManyDownloadsError("no other download ended in time")
+            await asyncio.sleep(_POLL_S)
 
 
 class AdmissionControl:
@@ -18,23 +40,15 @@ class AdmissionControl:
         self.scoreboard = scoreboard
         self._queue_timeout_s = queue_timeout_s
 
-    @asynccontextmanager
-    async def slot(self, client: str, labels: dict[str, str]) -> AsyncIterator[int]:
-        """Wait for a running slot and release it after the block; `labels` are for the status page.
+    @contextmanager
+    def slot(self, client: str, labels: dict[str, str]) -> Iterator[AdmissionSlot]:
+        """Take a slot, which is running or in the queue, and release it after the block.
 
-        Raise TooManyDownloadsError when the queue is full or the wait exceeds `queue_timeout_s`.
+        `labels` are for the status page. Raise TooManyDownloadsError when the queue is full.
         """
-        slot = self.scoreboard.enqueue(client)
-        self.scoreboard.set_labels(slot, labels)
+        slot = AdmissionSlot(self.scoreboard, self.scoreboard.enqueue(client), self._queue_timeout_s)
+        self.scoreboard.set_labels(slot.index, labels)
         try:
-            await self._wait_for_slot(slot)
             yield slot
         finally:
-            self.scoreboard.release(slot)
-
-    async def _wait_for_slot(self, slot: int) -> None:
-        deadline = time.monotonic() + self._queue_timeout_s
-        while not self.scoreboard.is_running(slot):
-            if time.monotonic() >= deadline:
-                raise TooManyDownloadsError("no other download ended in time")
-            await asyncio.sleep(_POLL_S)
+            self.scoreboard.release(slot.index)

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 from tornado_archiver import program_name
 from tornado_archiver.errors import ArchiverError, SettingsError
 from tornado_archiver.links.keys import load_link_keys
-from tornado_archiver.links.path import parse_hash
+from tornado_archiver.links.path import parse_hash, parse_path
 from tornado_archiver.links.signing import LinkSigner
 from tornado_archiver.settings.load import load_settings
 from tornado_archiver.settings.options import Settings
@@ -48,7 +48,8 @@ def main(argv: Sequence[str]) -> int:
         _print_error(_warn_unknown_format(args.format, settings))
     expires = math.ceil(time.time() + args.expires)
     extra_query = {"format": args.format} if args.format else {}
-    sys.stdout.write(f"{args.base_url or ''}{keys.sign(args.hash, expires, extra_query)}\n")
+    link = keys.sign(args.hash, expires, extra_query, name=args.name or "", file_name=args.file_name or "")
+    sys.stdout.write(f"{args.base_url or ''}{link}\n")
     return 0
 
 
@@ -99,6 +100,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--format", type=_format, metavar="NAME", help="Archive format; default: that of the service."
     )
+    names = parser.add_mutually_exclusive_group()
+    names.add_argument("--name", type=_link_name, metavar="NAME", help="Name of the download: Anna and Ben.")
+    names.add_argument("--file-name", type=_file_name, metavar="NAME", help="End of the link: holiday.zip.")
     parser.add_argument(
         "--base-url", type=_base_url, metavar="URL", help="Address of the service, before the path."
     )
@@ -116,6 +120,22 @@ def _hash(text: str) -> str:
             "not hidden, and not junk such as #recycle"
         )
     return name
+
+
+def _link_name(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: a name such as Anna and Ben")
+    return text
+
+
+def _file_name(text: str) -> str:
+    # quoted from the bytes of the argument, so that the link does not depend on the locale
+    path = parse_path(f"hash/{quote(os.fsencode(text), safe='')}")
+    if path is None or "." not in path.file_name.strip("."):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not allowed: a file name with the suffix of an offered format, such as holiday.zip"
+        )
+    return path.file_name
 
 
 def _ttl(text: str) -> float:

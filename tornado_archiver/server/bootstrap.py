@@ -35,7 +35,6 @@ async def create_services(settings: Settings, scoreboard: Scoreboard | None = No
         settings.include_junk,
         settings.follow_symlinks,
         settings.max_entries,
-        settings.max_bytes,
     )
     services = Services(
         storage=SharedScanStorage(
@@ -46,6 +45,8 @@ async def create_services(settings: Settings, scoreboard: Scoreboard | None = No
         rate_limiter=_create_rate_limiter(settings, scoreboard),
         link_keys=load_link_keys(settings),
         download_name=settings.download_name,
+        top_folder=settings.top_folder,
+        max_bytes=settings.max_bytes,
         scan_timeout_s=settings.stall_timeout,
     )
     scoreboard.limits = Limits(settings.max_downloads, settings.max_downloads_per_client)
@@ -60,6 +61,7 @@ def create_app(settings: Settings, services: Services, metrics: Metrics) -> Arch
         demo_url=_demo_url(settings),
         upstream=upstream_url(settings.host, settings.port),
         trusted_proxies=settings.trusted_proxies,
+        cors_origins=settings.cors_origin,
         stall_timeout_s=settings.stall_timeout,
     )
 

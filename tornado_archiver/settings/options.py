@@ -80,9 +80,21 @@ class Settings:
         "entry. A larger file is sent as stored deflate blocks.",
     )
     download_name: str = option(
-        "{hash}",
+        "{name}",
         types.FILE_NAME,
-        "File name of a download. {hash} is the name of the directory. A suffix such as .zip is added.",
+        "File name of a download; a suffix such as .zip is added. {name} is the name in the link, else that "
+        "of the directory. {hash} is the name of the directory, {date} the day of the newest file in UTC.",
+    )
+    top_folder: str = option(
+        "",
+        types.OPTIONAL_FILE_NAME,
+        "Folder in the archive that contains everything, with the placeholders of download-name, so that "
+        "unpacking creates one folder.",
+    )
+    cors_origin: tuple[str, ...] = option(
+        "",
+        types.ORIGINS,
+        "Web sites whose scripts are allowed to read ?info from a browser, or * for all.",
     )
 
     include_hidden: bool = option(

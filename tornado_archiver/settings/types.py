@@ -124,18 +124,25 @@ def key_problem(key: str) -> str:
 
 
 def _is_file_name(text: str) -> bool:
-    if not text.strip() or any(_is_control(char) or char in "/\\" for char in text):
+    return bool(text.strip()) and _is_name_template(text)
+
+
+def _is_name_template(text: str) -> bool:
+    if any(is_control(char) or char in "/\\" for char in text):
         return False
-    # {hash} without format or conversion is the only placeholder, so that nothing else can be looked up
+    # placeholders without format or conversion, so that nothing else can be looked up
     return all(
-        field in (None, "hash") and not (form or conversion)
+        field in (None, "hash", "name", "date") and not (form or conversion)
         for _, field, form, conversion in string.Formatter().parse(text)
     )
 
 
-def _is_control(char: str) -> bool:
-    # Cc and Cs are control characters and undecodable bytes. Zl and Zp end a line. A bidirectional control
-    # can disguise the suffix (UAX 9, 2).
+def is_control(char: str) -> bool:
+    """Return whether a character must not be in a file name.
+
+    Cc and Cs are control characters and undecodable bytes. Zl and Zp end a line. A bidirectional control can
+    disguise the suffix (UAX 9, 2).
+    """
     return (
         unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")
         or unicodedata.bidirectional(char) in _BIDIRECTIONAL_CONTROLS
@@ -171,10 +178,11 @@ NAME = Type(
     accepts=lambda text: text and all(char.isalnum() or char in ".:+-_" for char in text),
 )
 NAMES = Type("names of letters, digits and . : + - _, separated by commas", _each(NAME.parse))
-FILE_NAME = Type(
-    "text without / \\ and control characters; {hash} is the only placeholder ({{ is a literal {)",
-    accepts=_is_file_name,
-)
+_TEMPLATE = "text without / \\ and control characters; placeholders: {name} {hash} {date} ({{ is a literal {)"
+FILE_NAME = Type(_TEMPLATE, accepts=_is_file_name)
+OPTIONAL_FILE_NAME = Type(_TEMPLATE, accepts=_is_name_template)
+_ORIGIN = Type("an origin", accepts=re.compile(r"\*|https?://[a-z0-9.-]+(:[0-9]{1,5})?").fullmatch)
+ORIGINS = Type("* or origins such as https://www.example.com, separated by commas", _each(_ORIGIN.parse))
 SIZE = Type("a size, such as 65536, 64KiB, 64MiB or 2GB", _bytes)
 HEADER_SIZE = Type(
     "a size of at least 1KiB, such as 16KiB", _bytes, lambda text: _bytes(text) >= _MIN_HEADER_SIZE

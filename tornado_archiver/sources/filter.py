@@ -52,13 +52,12 @@ def is_never_served(path: bytes) -> bool:
 @dataclass(frozen=True, slots=True)
 class SourceFilter:
     """The settings of a scan. `follow_symlinks`: pack the target of a symlink, if it is in the source.
-    `max_entries` and `max_bytes` limit one archive; 0 is no limit."""
+    `max_entries` limits the entries of one directory; 0 is no limit."""
 
     include_hidden: bool = False
     include_junk: bool = False
     follow_symlinks: bool = False
     max_entries: int = 0
-    max_bytes: int = 0
 
     def accepts(self, name: bytes) -> bool:
         """Return whether a file or directory of this name, one part of a path, is packed."""
@@ -66,11 +65,9 @@ class SourceFilter:
             return False
         return self.include_junk or not is_junk(name)
 
-    def check_limits(self, entries: int, size: int) -> None:
-        """Raise ArchiveTooLargeError if the number of entries or `size`, in bytes, is above its limit."""
+    def check_entries(self, entries: int) -> None:
+        """Raise ArchiveTooLargeError if the number of entries is above its limit."""
         if self.max_entries and entries > self.max_entries:
             raise ArchiveTooLargeError(
                 f"the directory has more than {self.max_entries} entries (max-entries)"
             )
-        if self.max_bytes and size > self.max_bytes:
-            raise ArchiveTooLargeError(f"the directory has more than {self.max_bytes} bytes (max-bytes)")

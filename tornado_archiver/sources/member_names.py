@@ -10,11 +10,14 @@ import unicodedata
 from collections.abc import Iterable
 
 MAX_NAME_BYTES = 255  # of one part of a path, on ext4, XFS, APFS and NTFS alike
+# below PATH_MAX (limits.h), 4,096, because programs unpack by path, beneath some directory, and the zip
+# program reads by path. Also bounds the memory, because the names of n nested directories take n * n bytes.
+MAX_PATH_BYTES = 4000
 
 _FULLWIDTH_OFFSET = 0xFEE0
 _CONTROL_PICTURES = 0x2400
 _REPLACEMENTS = (
-    {ord(character): ord(character) + _FULLWIDTH_OFFSET for character in '<>:"|?*\\'}
+    {ord(character): ord(character) + _FULLWIDTH_OFFSET for character in '<>:"|?*\\/'}
     | {control: control + _CONTROL_PICTURES for control in range(0x20)}
     | {0x7F: "\u2421"}
     | {control: "".join(f"%{byte:02X}" for byte in chr(control).encode()) for control in range(0x80, 0xA0)}

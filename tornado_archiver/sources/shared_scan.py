@@ -5,6 +5,10 @@ from weakref import WeakValueDictionary
 
 from tornado_archiver.source import Manifest, Storage
 
+# Each takes a thread of the worker, and downloads need threads too. The slots of downloads do not limit them,
+# because a link is checked before it waits in the queue.
+_MAX_SCANS = 16
+
 
 class _Scan:
     """A pending or running scan. `waiters` is the number of requests that wait for it."""
@@ -21,12 +25,14 @@ class SharedScanStorage(Storage):
 
     Such requests come from the connections of a download manager, or from many clients with one link. A
     request uses only a scan that starts after it, because an archive contains the files at the time of its
-    request. While a scan of the directory is running, further requests wait for the next one.
+    request. While a scan of the directory is running, further requests wait for the next one. At most
+    _MAX_SCANS directories are scanned at once.
     """
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._next: dict[str, _Scan] = {}  # pending scans by hash
+        self._running = asyncio.Semaphore(_MAX_SCANS)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def scan(self, source_hash: str) -> Manifest:
@@ -49,6 +55,6 @@ class SharedScanStorage(Storage):
 
     async def _scan_after_running(self, source_hash: str) -> Manifest:
         lock = self._locks.setdefault(source_hash, asyncio.Lock())
-        async with lock:
+        async with lock, self._running:
             del self._next[source_hash]
             return await self._storage.scan(source_hash)

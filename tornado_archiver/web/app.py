@@ -6,13 +6,16 @@ from typing import Any
 
 from tornado.httputil import HTTPServerRequest
 from tornado.ioloop import PeriodicCallback
+from tornado.routing import PathMatches, Rule
 from tornado.web import Application
 
 from tornado_archiver.settings.types import Network
 from tornado_archiver.telemetry.metrics import Metrics
-from tornado_archiver.web.archive_handler import PREFIX, ArchiveHandler
+from tornado_archiver.web.archive_handler import ArchiveHandler
 from tornado_archiver.web.base_handler import BaseHandler, HealthHandler, HomeHandler, NotFoundHandler
 from tornado_archiver.web.client import ProxyHeaders
+from tornado_archiver.web.info_handler import InfoHandler
+from tornado_archiver.web.link_handler import PREFIX
 from tornado_archiver.web.net.stall_monitor import CHECK_INTERVAL_S, StallMonitor
 from tornado_archiver.web.services import Services
 
@@ -20,12 +23,20 @@ from tornado_archiver.web.services import Services
 _ABSOLUTE_FORM = re.compile(r"https?://[^/?]*", re.IGNORECASE)
 
 
+class _InfoMatches(PathMatches):
+    """Matches a path with `?info`."""
+
+    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+        return super().match(request) if "info" in request.query_arguments else None
+
+
 class ArchiverApplication(Application):
     """The routes and settings of the public server.
 
     `demo_url`: link to the bundled album, None if it is not served. `upstream`: URL of the service for a
-    proxy on the same host. `trusted_proxies`: networks whose `X-Forwarded-For` is used. `stall_timeout_s`:
-    seconds after which a download whose client reads nothing is aborted, 0 for no limit.
+    proxy on the same host. `trusted_proxies`: networks whose `X-Forwarded-For` is used. `cors_origins`: web
+    sites whose scripts are allowed to read `?info`. `stall_timeout_s`: seconds after which a download whose
+    client reads nothing is aborted, 0 for no limit.
     """
 
     def __init__(
@@ -36,6 +47,7 @@ class ArchiverApplication(Application):
         demo_url: str | None,
         upstream: str,
         trusted_proxies: Sequence[Network] = (),
+        cors_origins: Sequence[str] = (),
         stall_timeout_s: float = 0,
     ) -> None:
         scoreboard = services.admission.scoreboard
@@ -47,15 +59,14 @@ class ArchiverApplication(Application):
                 ("/", HomeHandler, {"services": services, "demo_url": demo_url, "upstream": upstream}),
                 ("/healthz", HealthHandler),
                 # `parse_hash` validates the undecoded rest, so that each invalid path gets the same 404
-                (
-                    f"{PREFIX}.*",
-                    ArchiveHandler,
-                    {"services": services, "stall_monitor": self._stall_monitor},
-                ),
+                Rule(_InfoMatches(f"{PREFIX}.*"), InfoHandler, {"services": services}),
+                (f"{PREFIX}.*", ArchiveHandler, {"services": services}),
             ],
             default_handler_class=NotFoundHandler,
             log_function=BaseHandler.log_access,
             proxies=ProxyHeaders(trusted_proxies),
+            stall_monitor=self._stall_monitor,
+            cors_origins=cors_origins,
             metrics=metrics,
         )
 

@@ -55,7 +55,7 @@ class BaseHandler(RequestHandler):
         self.set_status(status_code)  # because Tornado has put the reason of the error into the status line
         # an error page has no validator, and caches may store a 404, 405 or 410 (RFC 9110 15.1)
         self.set_header("Cache-Control", "no-store")
-        self.set_header("Vary", "Accept")
+        self.add_header("Vary", "Accept")
         if isinstance(error, ResponseError):
             for name, value in error.headers.items():
                 self.set_header(name, value)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from weakref import WeakValueDictionary
 
 from tornado_archiver.errors import (
     ArchiverError,
@@ -39,6 +38,7 @@ from tornado_archiver.sources.local.openat import (
     translate_errors,
 )
 from tornado_archiver.sources.local.walk import WalkResult, walk, without
+from tornado_archiver.sources.manifest_pool import ManifestPool
 
 _WORLD_READABLE = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 _NO_SUCH_DIRECTORY = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
@@ -52,7 +52,7 @@ class LocalStorage(Storage):
         self._root = os.fsencode(photos_dir)
         self._filter = source_filter
         self._settle = settle or fail_if_unreadable
-        self._live_manifests: WeakValueDictionary[Source, Manifest] = WeakValueDictionary()
+        self._manifests = ManifestPool()
 
     async def scan(self, source_hash: str) -> Manifest:
         return await run_in_thread(self._scan, _directory_name(source_hash))
@@ -71,18 +71,8 @@ class LocalStorage(Storage):
             raise SourceNotFoundError("there is nothing to pack in the directory")
         is_dated = not walked.follows_links and source.name == name
         entries = with_owner_access(settled.entries)
-        return self._intern(replace(settled, entries=entries, has_last_modified=is_dated))
-
-    def _intern(self, manifest: Manifest) -> Manifest:
-        """Return the equal manifest of a running download, if there is one.
-
-        So a thousand downloads of one directory share its names in memory.
-        """
-        known = self._live_manifests.get(manifest.source)
-        if known is not None and known.is_same(manifest):
-            return known
-        self._live_manifests[manifest.source] = manifest
-        return manifest
+        manifest = replace(settled, entries=entries, has_last_modified=is_dated)
+        return self._manifests.intern(manifest.source, manifest)
 
     def _resolve_symlink(self, name: bytes) -> bytes:
         """Return the path of the directory beneath the photos root; it differs from `name` for a symlink."""

@@ -42,7 +42,8 @@ def skip_unreadable(source: LocalSource, walked: WalkResult) -> Manifest:
     report = _report_entry(walked.entries, text)
     reported = SourceWithReport(source.root, source.name, report, text)
     # without a date, because the permissions of this process can change too, and no timestamp shows that
-    return Manifest(tuple(sorted([*kept, report])), reported, ctime_ns=None)
+    entries = tuple(sorted([*kept, report]))
+    return Manifest(entries, reported, ctime_ns=None, report_name=report.member_name)
 
 
 def _report_entry(entries: Collection[Entry], text: bytes) -> Entry:

@@ -29,13 +29,10 @@ from tornado_archiver.sources.local.openat import (
     to_source_error,
     translate_errors,
 )
-from tornado_archiver.sources.member_names import portable_name, unique_names
+from tornado_archiver.sources.member_names import MAX_PATH_BYTES, portable_name, unique_names
 
 _DANGLING_ERRNOS = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 _PACKED_TYPES = (stat.S_IFREG, stat.S_IFDIR)
-# below PATH_MAX (limits.h), 4,096, because programs unpack by path, beneath some directory, and the zip
-# program reads by path. Also bounds the memory, because the names of n nested directories take n * n bytes.
-_MAX_PATH_BYTES = 4000
 _MAX_PART_BYTES = 256  # of the last part of a member name
 _CHECK_LIMITS_EVERY = 256  # entries
 
@@ -86,16 +83,15 @@ class _WalkState:
     folders: OpenDirectories
     targets: OpenDirectories
     entries: list[Entry] = field(default_factory=list)
-    size: int = 0
     changed_ns: int = 0
     ancestors: list[bytes] = field(default_factory=list)
     gone: set[str] = field(default_factory=set)
     unreadable_dirs: dict[str, str] = field(default_factory=dict)
     follows_links: bool = False
 
-    def check_limits(self, more: int = 0) -> None:
-        """Raise ArchiveTooLargeError if the entries and `more` others exceed the limits of the filter."""
-        self.source_filter.check_limits(len(self.entries) + more, self.size)
+    def check_entries(self, more: int = 0) -> None:
+        """Raise ArchiveTooLargeError if the entries and `more` others exceed the limit of the filter."""
+        self.source_filter.check_entries(len(self.entries) + more)
 
 
 def walk(source_fd: int, source_filter: SourceFilter) -> WalkResult:
@@ -134,8 +130,7 @@ def _list_all(state: _WalkState) -> None:
         entries = _entries(folder, children)
         _check_paths(folder, entries)
         state.entries += entries
-        state.size += sum(entry.size for entry in entries)
-        state.check_limits()
+        state.check_entries()
         state.changed_ns = max(state.changed_ns, *map(_ctime_ns, children), 0)
         pending += [
             _Folder(entry.source_key, entry.member_name, folder.depth + 1)
@@ -145,11 +140,11 @@ def _list_all(state: _WalkState) -> None:
 
 
 def _check_paths(folder: _Folder, entries: Iterable[Entry]) -> None:
-    if len(folder.member_name.encode()) + _MAX_PART_BYTES <= _MAX_PATH_BYTES:
+    if len(folder.member_name.encode()) + _MAX_PART_BYTES <= MAX_PATH_BYTES:
         return
-    if any(len(entry.member_name.encode()) > _MAX_PATH_BYTES for entry in entries):
+    if any(len(entry.member_name.encode()) > MAX_PATH_BYTES for entry in entries):
         raise ArchiveTooLargeError(
-            f"a path in the directory, {folder.depth + 1} names deep, has more than {_MAX_PATH_BYTES} bytes:"
+            f"a path in the directory, {folder.depth + 1} names deep, has more than {MAX_PATH_BYTES} bytes:"
             " most programs could not unpack it; use shorter names, or fewer directories within each other"
         )
 
@@ -193,7 +188,7 @@ def _read_children(state: _WalkState, dir_fd: int, folder: _Folder) -> list[_Chi
         if stat.S_IFMT(mode) in _PACKED_TYPES:
             children.append((name, path, mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
             if len(children) % _CHECK_LIMITS_EVERY == 0:
-                state.check_limits(len(children))
+                state.check_entries(len(children))
     return children
 
 
