@@ -87,6 +87,63 @@ def test_queued_download_gets_the_next_slot(photos: Path) -> None:
             assert parsed(rest_of(waiting)).status == 200
 
 
+def test_queued_download_has_the_files_of_the_time_when_it_starts(photos: Path, tmp_path: Path) -> None:
+    """An album that changes while its download waits would be aborted at the first changed file."""
+    album = photos / "growing"
+    linked_noise(album, files=2, size=1000)
+    options = ("--max-downloads", "1", "--queue-timeout", "1m", "--enable-logging")
+    with running_server(photos, *options) as server, ExitStack() as holders:
+        stalled(holders, server)
+        with open_request(server, "/archive/growing/", headers="Connection: close\r\n") as waiting:
+            time.sleep(0.5)
+            (album / "0000.jpg").unlink()
+            (album / "new.jpg").write_bytes(b"uploaded while the download was waiting")
+            holders.close()
+            answer = parsed(rest_of(waiting))
+    (tmp_path / "growing.zip").write_bytes(answer.body)
+    assert contents_of_zip(tmp_path / "growing.zip") == contents(album)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("GET", "/archive/unknown/", "", 404),
+        ("HEAD", "/archive/unknown/", "", 404),
+        ("GET", SMALL + "?file=unknown.jpg", "", 404),
+        ("GET", LINK, "", 413),
+        ("GET", SMALL + "?format=nonsense", "", 400),
+        ("HEAD", SMALL, "", 200),
+        ("GET", SMALL + "?info", "", 200),
+        ("GET", SMALL, "If-None-Match: *\r\n", 304),
+        ("GET", SMALL, 'If-Match: "other"\r\n', 412),
+        ("GET", SMALL, "Range: bytes=9999999-\r\n", 416),
+        ("GET", SMALL, "", 503),
+    ],
+)
+def test_request_without_a_download_does_not_wait_for_a_slot(
+    full_server: Server, method: str, path: str, headers: str, status: int
+) -> None:
+    assert asked(full_server, path, headers, method).status == status
+
+
+@pytest.fixture(scope="module")
+def full_server(photos: Path) -> Iterator[Server]:
+    """A server without a free slot, for a client or at all, whose queue would take longer than the test."""
+    linked_noise(photos / "full", files=8, size=4 * MIB)
+    options = ("--max-downloads", "1", "--max-downloads-per-client", "1", "--max-entries", "63", *AT_ONCE)
+    with running_server(photos, *options) as server, ExitStack() as holders:
+        read_head(holders.enter_context(open_request(server, "/archive/full/")))
+        yield server
+
+
+def test_heads_of_one_client_are_not_limited(photos: Path) -> None:
+    """A content management system asks for the sizes of all albums on a page at once."""
+    options = ("--max-downloads-per-client", "2", *AT_ONCE)
+    with running_server(photos, *options) as server, ExitStack() as clients:
+        asked_for = [clients.enter_context(open_request(server, SMALL, method="HEAD")) for _ in range(80)]
+        assert {read_head(client).split()[1] for client in asked_for} == {b"200"}
+
+
 def test_queue_timeout_returns_503(photos: Path) -> None:
     options = ("--max-downloads", "1", "--queue-timeout", "300ms")
     with running_server(photos, *options) as server, ExitStack() as holders:
@@ -100,7 +157,7 @@ def test_queued_download_has_a_date_after_last_modified(photos: Path) -> None:
     options = ("--max-downloads", "1", "--queue-timeout", "1m")
     with running_server(photos, *options) as server, ExitStack() as holders:
         stalled(holders, server)
-        with open_request(server, SMALL, method="HEAD") as waiting:
+        with open_request(server, SMALL) as waiting:
             time.sleep(1.1)  # the change is in another second than the request
             os.utime(photos / "small" / "0000.jpg")
             holders.close()

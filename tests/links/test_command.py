@@ -55,6 +55,39 @@ def expires_of(link: str) -> int:
 # Output
 
 
+@pytest.mark.parametrize(
+    ("flag", "name", "start"),
+    [
+        ("--name", "Anna & Ben", f"/archive/{ALBUM}/?name=Anna+%26+Ben&expires="),
+        ("--file-name", "Anna & Ben.zip", f"/archive/{ALBUM}/Anna%20%26%20Ben.zip?expires="),
+    ],
+)
+def test_name_is_part_of_link_and_signature(tmp_path: Path, flag: str, name: str, start: str) -> None:
+    env = {"ARCHIVER_LINK_SECRET": KEY}
+    link = printed_link(ALBUM, "--expires", "7d", flag, name, cwd=tmp_path, env=env)
+    assert link.startswith(start)
+    signature = LinkSigner((KEY,)).signature(ALBUM, str(expires_of(link)), name)
+    assert link.endswith(f"&signature={signature}")
+
+
+@pytest.mark.parametrize(
+    ("flag", "name"),
+    [
+        *(("--name", name) for name in ("", " ", "a\nb")),
+        *(("--file-name", name) for name in ("", "a/b.zip", "holiday", ".zip", "a\n.zip", "n" * 256)),
+    ],
+)
+def test_invalid_name_is_reported(tmp_path: Path, flag: str, name: str) -> None:
+    line = error_line(ALBUM, "--expires", "7d", flag, name, cwd=tmp_path, env={"ARCHIVER_LINK_SECRET": KEY})
+    assert f"argument {flag}: {name!r} is not allowed: " in line
+
+
+def test_two_names_are_reported(tmp_path: Path) -> None:
+    names = ("--name", "Anna", "--file-name", "Anna.zip")
+    line = error_line(ALBUM, "--expires", "7d", *names, cwd=tmp_path, env={"ARCHIVER_LINK_SECRET": KEY})
+    assert "not allowed with" in line
+
+
 def test_link_expires_after_requested_time(tmp_path: Path) -> None:
     before = time.time()
     link = printed_link(
