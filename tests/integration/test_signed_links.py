@@ -96,7 +96,8 @@ def test_signed_link_with_a_name_is_saved_under_it(
     server: Server, photos: Path, tmp_path: Path, link_start: str, saved_as: str
 ) -> None:
     name = saved_as if "?name" not in link_start else "Anna"
-    url = server.url(f"{link_start}expires={FAR}&signature={signature(ALBUM, f'{FAR}\n{name}')}")
+    signed = signature(ALBUM, f"{FAR}\n{name}")
+    url = server.url(f"{link_start}expires={FAR}&signature={signed}")
     done = curl("--fail", "-OJ", "--output-dir", tmp_path, url)
     assert done.returncode == 0
     assert contents_of_zip(tmp_path / saved_as) == contents(photos / ALBUM)
@@ -112,7 +113,8 @@ def test_signed_link_with_a_name_is_saved_under_it(
 )
 @pytest.mark.parametrize("signed_name", ["", "\nAnna"])
 def test_signed_link_with_another_name_returns_404(server: Server, start: str, signed_name: str) -> None:
-    named = f"{start}expires={FAR}&signature={signature(ALBUM, f'{FAR}{signed_name}')}"
+    signed = signature(ALBUM, f"{FAR}{signed_name}")
+    named = f"{start}expires={FAR}&signature={signed}"
     is_signed = start.count("name=Anna") == 2 and not signed_name  # a repeated name counts as none
     assert answer(server, named).status == (200 if is_signed else 404)
 

@@ -12,7 +12,7 @@ from tornado_archiver.web.link_handler import LinkHandler
 
 
 class InfoHandler(LinkHandler):
-    """Handler of `/archive/<hash>/?info`. It takes no slot of a download."""
+    """Handler of `/archive/<hash>/?info`. It does not need a slot."""
 
     def set_default_headers(self) -> None:
         super().set_default_headers()

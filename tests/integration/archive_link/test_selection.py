@@ -79,7 +79,7 @@ async def test_unknown_member_is_the_404_of_an_unknown_hash(base_url: str, photo
 async def test_size_limit_applies_to_the_selection(
     http_client: AsyncHTTPClient, base_url: str, photos: Path
 ) -> None:
-    """A visitor of an album that is too large can download it in parts."""
+    """A user can download an album that is too large in parts."""
     written(photos)
     assert (await get(http_client, f"{base_url}{LINK}")).code == 413
     assert (await get(http_client, f"{base_url}{LINK}?file=1.jpg")).code == 200
