@@ -15,6 +15,8 @@ _IDLE_TIMEOUT_S = 30
 CANARY = "zq7canary"  # is part of requests, alone and inside markup
 _MARKED = re.compile(rb"[<\"'`]" + CANARY.encode())
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:@+/=~-]{1,64}", re.ASCII)
+# the file name of a response to such a request is not that of an album
+_NAMED_OR_SELECTED = re.compile(rb"[?&](file|name)=|/[^/ ]*\.(zip|tar|tar\.gz)[? ]", re.IGNORECASE)
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
@@ -26,8 +28,10 @@ class ResponseChecker:
         self._secrets = photos.secrets
         self._bodies: dict[str, bytes] = {}  # of archives with a known length, by Content-Disposition
         self._contents: dict[str, dict[str, bytes]] = {}  # of the others
+        self._albums: list[dict[str, bytes]] = []
         self._not_found = {response.body for response in _not_found_pages(port)}
         for album in (ALBUM, *UNUSUAL_ALBUMS):
+            self._albums.append(photos.contents(album))
             for name in FORMATS:
                 query = f"{(signed or {}).get(album, '')}&format={name}"
                 self._learn(get(port, f"/archive/{quote(album)}/?{query}"), photos.contents(album))
@@ -75,7 +79,9 @@ class ResponseChecker:
         }:  # errors outside of handlers have no other header, and no body
             yield from self._head_faults(response)
             yield from (
-                self._page_faults(response) if not _is_archive(response) else self._archive_faults(response)
+                self._page_faults(response)
+                if not _is_archive(response)
+                else self._archive_faults(response, exchanged)
             )
         elif response.body:
             yield "a body without headers"
@@ -102,10 +108,22 @@ class ResponseChecker:
         ):
             yield "a different 404 page"
 
-    def _archive_faults(self, response: Response) -> Iterator[str]:
-        if "etag" not in response.headers:
+    def _archive_faults(self, response: Response, exchanged: Exchange) -> Iterator[str]:
+        if _NAMED_OR_SELECTED.search(exchanged.sent):
+            yield from self._selection_faults(response)
+        elif "etag" not in response.headers:
             yield from self._streaming_faults(response)
-            return
+        else:
+            yield from self._seekable_faults(response)
+
+    def _selection_faults(self, response: Response) -> Iterator[str]:
+        """Yield a fault for a complete archive with other files than those of one album."""
+        if response.status == 200 and response.body and response.is_complete:
+            packed = unpacked(response.body, response.headers["content-type"])
+            if not any(packed.items() <= contents.items() for contents in self._albums):
+                yield "an archive with files of no album"
+
+    def _seekable_faults(self, response: Response) -> Iterator[str]:
         whole = self._bodies.get(response.headers["content-disposition"])
         if whole is None:
             yield "an archive that is not an album"

@@ -27,7 +27,7 @@ SECRET_PATHS = (
 ALBUMS = [ALBUM, *(quote(album) for album in UNUSUAL_ALBUMS), "%35" + ALBUM[1:], ALBUM.upper()]
 TAILS = [
     *"/ // ;x /1.jpg /.hidden.jpg /link.jpg /directory/secret.jpg /passwd %00 %00.jpg %0d%0aX-A:b".split(),
-    "%20", "%09", "+",
+    "%20", "%09", "+", "/x.zip", "/x.tar.gz", "/X.TAR", "/.zip", "/..zip", "/x.zip/", "/x%2f.zip",
     "", "", "", f"/{MARKUP}", f"%0d%0aSet-Cookie:{CANARY}=1", "a" * 200, "a" * 300, "/" * 500,
 ]  # fmt: skip
 TARGETS = [
@@ -64,6 +64,12 @@ QUERIES = [
     "expires=&signature=", "expires=%00&signature=%00", f"expires={CANARY}&signature={CANARY}",
     "signature=x", "expires=1&expires=2&signature=a&signature=b",
     *(f"expires={number}&signature=aaaa" for number in BIG_NUMBERS), f"x={ALBUM}",
+    "file=1.jpg", "file=1.jpg&file=1.jpg", "file=night/", "file=night", "file=.hidden.jpg", "file=link.jpg",
+    "file=.git/", "file=directory/", "file=directory/secret.jpg", "file=../outside/secret.jpg", "file=%00",
+    "file=", "file=/", "file=..", "file=%ff", "file=/etc/passwd", "file=%2e%2e%2f", "file=1.jpg&file=pipe",
+    "&".join(["file=1.jpg"] * 500), "info", "info=&format=rar", "info&file=1.jpg", "info&file=.hidden.jpg",
+    "name=x", "name=%0d%0aSet-Cookie:a=1", "name=../../x", "name=%ff", "name=%00", "name=" + "a" * 300,
+    "name=%22;filename=evil.exe", "name=x&name=y", "name=x&file=1.jpg&format=tar",
 ]  # fmt: skip
 
 RANGES = [
