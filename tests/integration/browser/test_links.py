@@ -64,7 +64,8 @@ class Site:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", free_port()), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        Thread(target=self._server.serve_forever, daemon=True).start()
+        serve = self._server.serve_forever
+        Thread(target=serve, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
