@@ -111,5 +111,9 @@ class MetricFamily:
         bucket = str(bounds[bisect_left(bounds, value)])
         self.counters.inc({self._key(bucket): 1, self._key(SUM): value})
 
+    def samples(self, values: Mapping[Key, float]) -> dict[Key, float]:
+        """Return those of `values` that belong to this family, by the values of its labels and the bound."""
+        return {key[1:]: value for key, value in values.items() if key[0] == self.name}
+
     def _key(self, *more: str) -> Key:
         return (self.name, *self.values, *more)

@@ -1,7 +1,9 @@
-"""The metrics of downloads, in counters shared by all workers; docs/monitoring.md describes each."""
+"""The metrics of downloads and the last failures, shared by all workers; docs/monitoring.md has them."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from tornado_archiver import errors
 from tornado_archiver.limits.scoreboard import Slot
@@ -9,6 +11,7 @@ from tornado_archiver.limits.workers import WorkerTable
 from tornado_archiver.seekable import crc_cache
 from tornado_archiver.seekable.crc_cache import CacheInfo
 from tornado_archiver.telemetry.counters import SharedCounters
+from tornado_archiver.telemetry.failures import Failure, FailureLog
 from tornado_archiver.telemetry.transfer import Outcome, Transfer
 
 WORKER_DIED = "worker died"
@@ -28,7 +31,23 @@ _FAILURE_REASONS = (
     "internal",
     WORKER_DIED,
 )
+# 503s that are not a fault of the service
+_EXPECTED_REASONS = (errors.TooManyDownloadsError.reason, errors.UploadInProgressError.reason)
 _NO_FAILURES = (Outcome.COMPLETE, Outcome.CLIENT_CLOSED, Outcome.SEND_TIMEOUT, Outcome.SHUTDOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Counts since the start of the service.
+
+    `ended`: downloads by outcome. `failed`: those of them that failed, by reason. `refused`: requests that
+    got an error page, by reason.
+    """
+
+    bytes_sent: int
+    ended: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
 
 
 class Metrics:
@@ -42,6 +61,7 @@ class Metrics:
     def __init__(self, workers: WorkerTable, backends: Iterable[str] = ()) -> None:
         self.started_at = time.time()
         self.counters = SharedCounters()
+        self.failures = FailureLog()
         self._workers = workers
         self._in_progress: set[int] = set()  # the transfers between `started` and `ended`
         self._last_reported = CacheInfo()
@@ -114,7 +134,10 @@ class Metrics:
         self._report_crc_cache()
 
     def ended(self, transfer: Transfer, seconds: float) -> None:
-        """Count the end of a request after `seconds`; the outcome and reason of the transfer are final."""
+        """Count the end of a request after `seconds`; the outcome and reason of the transfer are final.
+
+        Record it if it is a failure of the service.
+        """
         if id(transfer) in self._in_progress:
             self._in_progress.discard(id(transfer))
             self._report_crc_cache()
@@ -123,12 +146,27 @@ class Metrics:
             self._downloads_ended.labels(transfer.backend, transfer.outcome, reason).inc()
         elif transfer.outcome == Outcome.REJECTED:
             self._requests_refused.labels(_label_value(transfer.reason)).inc()
+        if _is_failure(transfer):
+            self.failures.add(_failure(transfer))
 
     def worker_exited(self, slots: Iterable[Slot]) -> None:
-        """Count the running downloads of an exited worker as failed; `slots` are those it held."""
+        """Count and record the running downloads of an exited worker as failed; `slots` are those it held."""
         for slot in slots:
             if slot.is_running and "backend" in slot.labels:
                 self._downloads_ended.labels(slot.labels["backend"], Outcome.FAILED, WORKER_DIED).inc()
+                self.failures.add(_failure_of_slot(slot))
+
+    def totals(self) -> "Totals":
+        """Return the counts of all processes since the start of the service."""
+        values = self.counters.values()
+        totals = Totals(bytes_sent=round(sum(self._sent_bytes.samples(values).values())))
+        for (_, outcome, reason), count in self._downloads_ended.samples(values).items():
+            totals.ended[outcome] += round(count)
+            if outcome == Outcome.FAILED:
+                totals.failed[reason] += round(count)
+        for (reason,), count in self._requests_refused.samples(values).items():
+            totals.refused[reason] += round(count)
+        return totals
 
     def _report_crc_cache(self) -> None:
         """Add the hits and misses of this worker's CRC caches since the last call."""
@@ -143,3 +181,35 @@ class Metrics:
 
 def _label_value(reason: str) -> str:
     return reason if reason in REASONS else OTHER
+
+
+def _is_failure(transfer: Transfer) -> bool:
+    is_unexpected_page = transfer.error_status >= 500 and transfer.reason not in _EXPECTED_REASONS
+    return transfer.outcome == Outcome.FAILED or is_unexpected_page
+
+
+def _failure(transfer: Transfer) -> Failure:
+    """Return the failure of a request. The bytes of an error page are none of the archive."""
+    is_page = transfer.error_status > 0
+    return Failure(
+        time=time.time(),
+        request_id=transfer.request_id,
+        archive=transfer.archive,
+        backend=transfer.backend,
+        reason=_label_value(transfer.reason),
+        bytes_sent=0 if is_page else transfer.bytes_sent,
+        content_length=None if is_page else transfer.content_length,
+        status=transfer.error_status,
+    )
+
+
+def _failure_of_slot(slot: Slot) -> Failure:
+    return Failure(
+        time=time.time(),
+        request_id=slot.labels["id"],
+        archive=slot.labels["archive"],
+        backend=slot.labels["backend"],
+        reason=WORKER_DIED,
+        bytes_sent=slot.bytes_sent,
+        content_length=slot.content_length,
+    )

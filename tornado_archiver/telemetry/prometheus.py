@@ -1,6 +1,6 @@
 """The Prometheus text format of the metrics. Rule: the only module that imports prometheus_client."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client.core import (
@@ -14,7 +14,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from tornado_archiver import __version__
-from tornado_archiver.limits.scoreboard import Scoreboard
+from tornado_archiver.limits.scoreboard import Scoreboard, Slot
 from tornado_archiver.telemetry.counters import SUM, Key, MetricFamily
 from tornado_archiver.telemetry.metrics import Metrics
 
@@ -41,7 +41,7 @@ class PrometheusPage(Collector):
     def collect(self) -> Iterator[Metric]:
         values = self._metrics.counters.values()
         for family in self._metrics.counters.families:
-            of_family = {key[1:]: value for key, value in values.items() if key[0] == family.name}
+            of_family = family.samples(values)
             yield _histogram(family, of_family) if family.buckets else _counter(family, of_family)
         yield from self._gauges()
 
@@ -49,6 +49,7 @@ class PrometheusPage(Collector):
         """Yield the current state, without the downloads of exited workers."""
         slots, workers = self._scoreboard.slots(), self._scoreboard.workers.gauges()
         running = sum(slot.is_running for slot in slots)
+        yield _downloads_by_worker(slots, workers)
         limit = self._scoreboard.limits.total
         for name, text, value in (
             ("downloads_running", "Downloads that are being sent.", running),
@@ -61,6 +62,17 @@ class PrometheusPage(Collector):
         ):
             yield GaugeMetricFamily(f"archiver_{name}", text, value)
         yield InfoMetricFamily("archiver_build", "Version of the service.", {"version": __version__})
+
+
+def _downloads_by_worker(slots: Iterable[Slot], workers: Iterable[int]) -> Metric:
+    metric = GaugeMetricFamily(
+        "archiver_worker_downloads", "Downloads of each worker process.", labels=("pid", "state")
+    )
+    counts = Counter((slot.pid, slot.is_running) for slot in slots)
+    for pid in workers:
+        metric.add_metric((str(pid), "running"), counts[pid, True])
+        metric.add_metric((str(pid), "queued"), counts[pid, False])
+    return metric
 
 
 def _counter(family: MetricFamily, values: Mapping[Key, float]) -> Metric:

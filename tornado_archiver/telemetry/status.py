@@ -4,10 +4,12 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from tornado_archiver import __version__
 from tornado_archiver.limits.scoreboard import Scoreboard, Slot
-from tornado_archiver.telemetry.metrics import Metrics
+from tornado_archiver.telemetry.failures import Failure
+from tornado_archiver.telemetry.metrics import Metrics, Totals
 
 # Window of a rate, in seconds; bytes are reported once a second
 _MAX_WINDOW_S = 10
@@ -27,7 +29,11 @@ class DownloadStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The state of the service. `downloads`: running and queued ones, the oldest first."""
+    """The state of the service.
+
+    `downloads`: running and queued ones, the oldest first. `totals`: since the start. `failures`: the last
+    ones, the newest first.
+    """
 
     uptime_s: float
     workers: int
@@ -35,6 +41,8 @@ class Status:
     max_downloads: int
     max_downloads_per_client: int
     downloads: Sequence[DownloadStatus]
+    totals: Totals
+    failures: Sequence[Failure]
 
     @property
     def running(self) -> int:
@@ -67,6 +75,8 @@ class StatusReporter:
             max_downloads=self._scoreboard.limits.total,
             max_downloads_per_client=self._scoreboard.limits.per_client,
             downloads=[_download(slot, rate, now) for slot, rate in zip(slots, rates, strict=True)],
+            totals=self._metrics.totals(),
+            failures=self._metrics.failures.last(),
         )
 
 
@@ -113,6 +123,13 @@ def as_json(status: Status) -> dict[str, object]:
         "max_downloads_per_client": status.max_downloads_per_client,
         "bytes_per_s": round(status.bytes_per_s),
         "downloads": [_download_as_json(download) for download in status.downloads],
+        "totals": {
+            "bytes_sent": status.totals.bytes_sent,
+            "ended": status.totals.ended,
+            "failed": status.totals.failed,
+            "refused": status.totals.refused,
+        },
+        "failures": [_failure_as_json(failure) for failure in status.failures],
     }
 
 
@@ -126,6 +143,19 @@ def _download_as_json(download: DownloadStatus) -> dict[str, object]:
         "seconds": round(download.seconds, 1),
         "bytes_per_s": round(download.bytes_per_s),
         "eta_s": None if download.eta_s is None else round(download.eta_s, 1),
+    }
+
+
+def _failure_as_json(failure: Failure) -> dict[str, object]:
+    return {
+        "time": f"{datetime.fromtimestamp(failure.time, UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "id": failure.request_id,
+        "archive": failure.archive,
+        "backend": failure.backend,
+        "reason": failure.reason,
+        "status": failure.status or None,
+        "bytes_sent": failure.bytes_sent,
+        "content_length": failure.content_length,
     }
 
 
@@ -149,3 +179,8 @@ def format_duration(seconds: float) -> str:
         if whole >= size:
             return f"{whole // size} {unit} {whole % size // divisor} {smaller}"
     return f"{whole} s"
+
+
+def format_time(seconds: float) -> str:
+    """Return a Unix time as the log has it, in the time zone of the service, with the zone."""
+    return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M:%S %Z}"

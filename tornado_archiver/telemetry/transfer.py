@@ -23,8 +23,9 @@ class Outcome(StrEnum):
 class Transfer:
     """The state of one request.
 
-    `client`: its IP address. `backend`: name of the backend, "" for a page. `reason`: why the request failed
-    or was refused, from a short list. `is_range`: the response is a part of an archive.
+    `client`: its IP address. `archive`: first characters of the hash, "" for a page. `backend`: name of the
+    backend, "" for a page. `reason`: why the request failed or was refused, from a short list. `is_range`:
+    the response is a part of an archive. `error_status`: status of the error page, 0 if none was sent.
 
     `bytes_sent`: bytes of the body that the kernel has accepted. In a chunked or encrypted body it grows by
     whole chunks, because they are accepted together with their framing. `content_length`: in bytes, None
@@ -33,12 +34,14 @@ class Transfer:
 
     request_id: str
     client: str
+    archive: str = ""
     backend: str = ""
     outcome: Outcome = Outcome.RESPONDED
     reason: str = ""
     bytes_sent: int = 0
     content_length: int | None = None
     is_range: bool = False
+    error_status: int = 0
     time_to_first_byte_s: float | None = None
 
     @property

@@ -12,10 +12,8 @@ from tornado_archiver.backend import Archive, ByteRange
 from tornado_archiver.http.disposition import content_disposition
 from tornado_archiver.http.forwarded import client_key
 from tornado_archiver.http.response import Response
-from tornado_archiver.links.link import ArchiveLink
 from tornado_archiver.runtime import heap
 from tornado_archiver.telemetry.transfer import Outcome
-from tornado_archiver.web import access_log
 from tornado_archiver.web.body_writer import BodyWriter, chunks_of, stream_of
 from tornado_archiver.web.link_handler import LinkHandler, PreparedArchive
 from tornado_archiver.web.net.chunk_size import ChunkSize
@@ -41,14 +39,13 @@ class ArchiveHandler(LinkHandler):
         if not self._has_body(prepared.response):
             await self._send_headers(prepared)
             return
-        labels = self._slot_labels(link)
+        labels = self._slot_labels()
         with self.services.admission.slot(client_key(self.transfer.client), labels) as slot:
             if not slot.is_running:
                 del prepared  # because it holds the names of all files
                 await slot.wait()
-                prepared = await self.prepare_archive(
-                    link, backend
-                )  # because files may have changed meanwhile
+                # again, because files may have changed meanwhile
+                prepared = await self.prepare_archive(link, backend)
                 if not self._has_body(prepared.response):
                     await self._send_headers(prepared)
                     return
@@ -66,12 +63,12 @@ class ArchiveHandler(LinkHandler):
         self.set_header("X-Accel-Buffering", "no")  # because nginx would write up to 1 GiB of it to disk
         await self.flush()  # because finish() would add a Content-Length of 0
 
-    def _slot_labels(self, link: ArchiveLink) -> dict[str, str]:
-        """Return the labels for the status page; the hash is shortened, because it gives access."""
+    def _slot_labels(self) -> dict[str, str]:
+        """Return the labels for the status page."""
         return {
             "id": self.transfer.request_id,
             "client": self.transfer.client,
-            "archive": access_log.shorten_hash(link.source_hash),
+            "archive": self.transfer.archive,
         }
 
     def _download_started(self, slot: int, labels: dict[str, str]) -> None:
@@ -137,6 +134,3 @@ class ArchiveHandler(LinkHandler):
         HTTP/1.1. Tornado would keep the connection open on request, and the client would wait for more.
         """
         return self.request.version != _HTTP_1_1 and self.transfer.content_length is None
-
-    def on_finish(self) -> None:
-        self.metrics.ended(self.transfer, self.request.request_time())

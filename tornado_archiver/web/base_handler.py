@@ -48,7 +48,7 @@ class BaseHandler(RequestHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = kwargs.get("exc_info", (None, None, None))[1]
         page = page_for(error, status_code)
-        self.transfer.outcome = Outcome.REJECTED
+        self.transfer.outcome, self.transfer.error_status = Outcome.REJECTED, status_code
         self.transfer.reason = (isinstance(error, ResponseError) and error.reason) or _default_reason(
             status_code
         )

@@ -107,9 +107,14 @@ class LinkHandler(BaseHandler):
     async def respond(self) -> None:
         """Send the response. Cancelled when the client disconnects."""
 
+    def on_finish(self) -> None:
+        self.metrics.ended(self.transfer, self.request.request_time())
+
     def link(self) -> ArchiveLink:
         """Return the verified link. Raise ResponseError, BadSignatureError, LinkExpiredError."""
         link = parse_link(self.request.path.removeprefix(PREFIX), self.request.query_arguments)
+        if link is not None:
+            self.transfer.archive = access_log.shorten_hash(link.source_hash)  # the whole one gives access
         if link is None or not self.services.backends_for(link):
             raise ResponseError(pages.NOT_FOUND, reason=SourceNotFoundError.reason)
         link.verify(self.services.link_keys, time.time())

@@ -10,9 +10,13 @@ from dataclasses import dataclass
 
 from tornado.template import Loader
 
-from tornado_archiver.telemetry.status import Status, format_bytes, format_duration
+from tornado_archiver import __version__
+from tornado_archiver.telemetry.client_groups import group_by_client
+from tornado_archiver.telemetry.status import Status, format_bytes, format_duration, format_time
 
 _TEMPLATES = Loader(os.path.join(os.path.dirname(os.path.abspath(__file__)), "templates"))
+
+MAX_CARDS = 10  # of downloads on the status page
 
 # RFC 9110 12.4.2: a weight from 0 to 1 with at most three decimals
 _WEIGHT = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?", re.ASCII)
@@ -161,9 +165,14 @@ def home_page(
 
 
 def status_page(status: Status) -> bytes:
-    """Return the status page in UTF-8."""
+    """Return the status page in UTF-8. More than MAX_CARDS downloads are grouped by client."""
     return _TEMPLATES.load("status.html").generate(
-        status=status, format_bytes=format_bytes, format_duration=format_duration
+        status=status,
+        version=__version__,
+        groups=group_by_client(status.downloads) if len(status.downloads) > MAX_CARDS else [],
+        format_bytes=format_bytes,
+        format_duration=format_duration,
+        format_time=format_time,
     )
 
 
