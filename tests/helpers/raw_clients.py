@@ -112,10 +112,10 @@ def read_head(client: socket.socket) -> bytes:
 
 def rest_of(client: socket.socket) -> bytes:
     """All up to the end of the connection; ConnectionResetError when that is broken off."""
-    data = b""
+    data = bytearray()  # because bytes would be copied with each part
     while part := client.recv(65536):
         data += part
-    return data
+    return bytes(data)
 
 
 def views(worker: psutil.Process) -> set[Path]:
