@@ -85,7 +85,7 @@ def test_refusal_of_an_old_protocol_is_counted_and_logged(photos: Path) -> None:
             admin.server, "/archive/album/", headers="Via: 1.0 x\r\nConnection: close\r\n"
         ) as client:
             assert rest_of(client).startswith(b"HTTP/1.1 505 ")
-        assert admin.count("requests_refused_total", "old protocol") == 1
+        assert eventually(lambda: admin.count("requests_refused_total", "old protocol") == 1)
         assert eventually(lambda: "refused (old protocol)" in admin.server.log())
         assert " ERROR " not in admin.server.log()
 
@@ -128,6 +128,21 @@ def test_crc_cache_hits_and_misses_are_counted(admin: Admin) -> None:
     assert eventually(lambda: admin.count("crc_cache_hits_total") == 127)
     assert admin.count("crc_cache_misses_total") == 1
     assert admin.count("crc_cache_entries") == 1
+
+
+def test_downloads_are_counted_by_worker(photos: Path) -> None:
+    with administered(photos, "--workers", "2", "--max-downloads", "1") as admin:
+        assert eventually(lambda: admin.count("workers") == 2)
+        with open_request(admin.server, "/archive/album/") as first:
+            read_head(first)
+            with open_request(admin.server, "/archive/album/"):
+                assert eventually(lambda: admin.count("downloads_queued") == 1)
+                for state in ("running", "queued"):
+                    counts = [
+                        admin.count("worker_downloads", str(worker.pid), state)
+                        for worker in admin.server.workers
+                    ]
+                    assert sorted(counts) == [0, 1]
 
 
 def test_queued_download_is_counted(photos: Path) -> None:
