@@ -40,7 +40,7 @@ def failures(admin: Admin, count: int) -> list[dict[str, Any]]:
 
 
 def request_id(head: bytes) -> str:
-    return re.findall(rb"(?im)^X-Request-ID: (\S+)\r$", head)[0].decode()
+    return str(re.findall(rb"(?im)^X-Request-ID: (\S+)\r$", head)[0], "ascii")
 
 
 @contextmanager

@@ -173,7 +173,7 @@ def busy_page(
 
 
 def await_refresh(page: Page, count: int = 2) -> None:
-    """Wait for so many refreshes of the page. What the last one brings is on the page when this returns."""
+    """Wait for so many responses to the page. All but the last one are on the page then."""
     for _ in range(count):
         with page.expect_response("**/status", timeout=SOON_MS) as response:
             pass
