@@ -194,6 +194,8 @@ def test_status_page_with_many_downloads_has_a_row_for_each_client(busy_page: Pa
         viewport = busy_page.viewport_size
         assert viewport is not None
         assert busy_page.evaluate("document.documentElement.scrollWidth") == viewport["width"]
+        # a phone shows the headings with each value instead
+        assert busy_page.locator(".headings").is_visible() == (viewport == DESKTOP)
 
 
 def test_open_group_shows_its_downloads_and_stays_open(busy_page: Page) -> None:
