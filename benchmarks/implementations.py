@@ -75,12 +75,13 @@ def builtin_backends() -> list[str]:
 def service(backend: str, *flags: str) -> Implementation:
     """Return the service with this backend and `flags`, otherwise with default settings.
 
-    The limits of downloads are disabled, because all clients connect from one address.
+    The limits of downloads are disabled, because all clients connect from one address, and the settle time,
+    because the photos were just written.
     """
 
     def command(context: ServerContext) -> list[str]:
         server = [sys.executable, str(PROJECT / "server.py"), "-P", str(context.port)]
-        limits = ["--max-downloads", "0", "--max-downloads-per-client", "0"]
+        limits = ["--max-downloads", "0", "--max-downloads-per-client", "0", "--settle-time", "0"]
         return [*server, "--photos-dir", str(context.photos), "--backend", backend, *limits, *flags]
 
     extension = ".zip" if "zip" in backend else f".{backend}"

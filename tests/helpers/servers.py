@@ -33,7 +33,8 @@ HANDED_OVER = (
     "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1'); os.execv(sys.argv[2], sys.argv[2:])"
 )
 
-SOON_DRAINED = {"ARCHIVER_DRAIN_TIMEOUT": "1"}
+# So that a client of a test does not delay the end, and an album that was just written is served at once
+TEST_DEFAULTS = {"ARCHIVER_DRAIN_TIMEOUT": "1", "ARCHIVER_SETTLE_TIME": "0"}
 
 # Ignores http_proxy
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -184,7 +185,7 @@ def running_server(
     launcher: Sequence[str] = (),
 ) -> Iterator[Server]:
     """`python server.py` on a port, or any free one, with `args`, and `env` on top of an environment without
-    settings, except for a short drain-timeout, so that a client of a test does not delay the end.
+    settings, except for those of TEST_DEFAULTS.
 
     It starts in an empty directory without .env, so paths in `args` must be absolute. `launcher` is a command
     that executes the command after it. `handed` is a listening socket that is passed as systemd does, instead
@@ -206,7 +207,7 @@ def running_server(
         subprocess.Popen(
             command,
             cwd=empty,
-            env=plain_environment({**SOON_DRAINED, **(env or {})}),
+            env=plain_environment({**TEST_DEFAULTS, **(env or {})}),
             stderr=stderr,
             pass_fds=[] if handed is None else [handed.fileno()],
         ) as process,

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.helpers.unprivileged import unprivileged
 from tornado_archiver.source import Entry, Manifest
 from tornado_archiver.sources.filter import SourceFilter
-from tornado_archiver.sources.local.storage import LocalStorage, Settle
+from tornado_archiver.sources.local.storage import LocalStorage, UnreadablePolicy
 from tornado_archiver.sources.local.unreadable import skip_unreadable
 from tornado_archiver.testing import trees
 
@@ -39,17 +39,17 @@ class UnprivilegedStorage(LocalStorage):
     """A local storage that scans without the right of root to read everything."""
 
     def __init__(
-        self, photos_dir: Path, source_filter: SourceFilter, settle: Settle = skip_unreadable
+        self, photos_dir: Path, source_filter: SourceFilter, policy: UnreadablePolicy = skip_unreadable
     ) -> None:
-        super().__init__(photos_dir, source_filter, settle)
+        super().__init__(photos_dir, source_filter, policy)
 
     def _scan(self, name: bytes) -> Manifest:
         with unprivileged():
             return super()._scan(name)
 
 
-def manifest(album: Path, settle: Settle = skip_unreadable) -> Manifest:
-    return asyncio.run(UnprivilegedStorage(album.parent, SourceFilter(), settle).scan(album.name))
+def manifest(album: Path, policy: UnreadablePolicy = skip_unreadable) -> Manifest:
+    return asyncio.run(UnprivilegedStorage(album.parent, SourceFilter(), policy).scan(album.name))
 
 
 def names(found: Manifest) -> list[str]:

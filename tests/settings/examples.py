@@ -76,6 +76,7 @@ EXAMPLES = {
     "include_junk": Example(False, "no", False, "yes", ["2"]),
     "follow_symlinks": Example(False, "on", True, "off", ["y"]),
     "on_unreadable": Example("abort", "report", "report", "abort", ["skip", "ABORT"]),
+    "settle_time": Example(5.0, "1m", 60.0, "0", ["61m", "-1s", "a while"]),
     "max_entries": Example(200_000, "5000", 5000, "0", ["-1", "1e6"]),
     "max_bytes": Example(0, "2GB", 2_000_000_000, "0", ["1.5GiB"]),
     "max_downloads": Example(1000, "50", 50, "0", ["-1", "10001", "many"]),

@@ -38,7 +38,12 @@ async def create_services(settings: Settings, scoreboard: Scoreboard | None = No
     )
     services = Services(
         storage=SharedScanStorage(
-            LocalStorage(settings.photos_dir, source_filter, _ON_UNREADABLE[settings.on_unreadable])
+            LocalStorage(
+                settings.photos_dir,
+                source_filter,
+                _ON_UNREADABLE[settings.on_unreadable],
+                settings.settle_time,
+            )
         ),
         backends=await _load_backends(settings),
         admission=AdmissionControl(scoreboard, settings.queue_timeout),

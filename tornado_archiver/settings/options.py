@@ -118,6 +118,12 @@ class Settings:
         "Handling of unreadable files: abort refuses the whole archive, report leaves the file out and lists "
         "it in a text file in the archive.",
     )
+    settle_time: float = option(
+        "5s",
+        types.duration(types.HOUR),
+        "Refuse an archive with status 503 while a file in it is being uploaded: it was modified less than "
+        "this ago, or a process holds it open for writing. 0 turns this off.",
+    )
     max_entries: int = option(
         "200000",
         types.integer(0, 10**9),

@@ -62,7 +62,7 @@ def storage(request: pytest.FixtureRequest, photos: Path) -> Storage | None:
 def app(
     io_loop: IOLoop, photos: Path, backend: str, settings: dict[str, Any], storage: Storage | None
 ) -> ArchiverApplication:
-    wanted = Settings(photos_dir=photos, backend=backend, **settings)
+    wanted = Settings(**{"photos_dir": photos, "backend": backend, "settle_time": 0, **settings})
     service = io_loop.run_sync(lambda: create_services(wanted))
     if storage is not None:
         service = dataclasses.replace(service, storage=storage)

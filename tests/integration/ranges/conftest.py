@@ -43,7 +43,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 def service(io_loop: IOLoop, photos: Path, backend: str) -> Services:
     if backend == "zip":
         tool("zip")
-    settings = Settings(photos_dir=photos, backend=backend, stored_threshold=1_000_000)
+    settings = Settings(photos_dir=photos, backend=backend, stored_threshold=1_000_000, settle_time=0)
     return cast(Services, io_loop.run_sync(lambda: create_services(settings)))
 
 

@@ -85,7 +85,7 @@ async def test_formats_have_different_etags(
     io_loop: IOLoop, photos: Path, base_url: str, backend: str
 ) -> None:
     (other,) = set(PLANNED) - {backend}
-    service = await create_services(Settings(photos_dir=photos, backend=other))
+    service = await create_services(Settings(photos_dir=photos, backend=other, settle_time=0))
     archive = await service.backends[0].open(await service.storage.scan(ALBUM))
     assert f'"{archive.info.etag}"' != head_of(await get(base_url, method="HEAD"))["Etag"]
 

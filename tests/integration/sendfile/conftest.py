@@ -51,7 +51,7 @@ def maker() -> Backend | None:
 
 @pytest.fixture
 def app(io_loop: IOLoop, photos: Path, maker: Backend | None) -> ArchiverApplication:
-    service = io_loop.run_sync(lambda: create_services(Settings(photos_dir=photos)))
+    service = io_loop.run_sync(lambda: create_services(Settings(photos_dir=photos, settle_time=0)))
     if maker is not None:
         service = dataclasses.replace(service, backends=[maker])
     return ArchiverApplication(service, demo_url=None, upstream="")

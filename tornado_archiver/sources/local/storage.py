@@ -37,6 +37,7 @@ from tornado_archiver.sources.local.openat import (
     to_source_error,
     translate_errors,
 )
+from tornado_archiver.sources.local.uploads import check_uploads, fresh_since_ns
 from tornado_archiver.sources.local.walk import WalkResult, walk, without
 from tornado_archiver.sources.manifest_pool import ManifestPool
 
@@ -46,12 +47,20 @@ _NO_SUCH_DIRECTORY = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLO
 
 class LocalStorage(Storage):
     """The directories in `photos_dir`. It is opened for each request, because it may be mounted after the
-    start, or replaced. `settle` makes a manifest of the result of a scan: the policy for unreadable files."""
+    start, or replaced. `unreadable_policy` makes a manifest of the result of a scan. `settle_time_s`: see
+    `uploads.check_uploads`."""
 
-    def __init__(self, photos_dir: Path, source_filter: SourceFilter, settle: "Settle | None" = None) -> None:
+    def __init__(
+        self,
+        photos_dir: Path,
+        source_filter: SourceFilter,
+        unreadable_policy: "UnreadablePolicy | None" = None,
+        settle_time_s: float = 0,
+    ) -> None:
         self._root = os.fsencode(photos_dir)
         self._filter = source_filter
-        self._settle = settle or fail_if_unreadable
+        self._unreadable_policy = unreadable_policy or fail_if_unreadable
+        self._settle_time_s = settle_time_s
         self._manifests = ManifestPool()
 
     async def scan(self, source_hash: str) -> Manifest:
@@ -63,15 +72,16 @@ class LocalStorage(Storage):
             raise SourceNotFoundError("the directory is hidden or junk, or inside a hidden or junk directory")
         try:
             with source.open_dir() as dir_fd:
-                walked = walk(dir_fd, self._filter)
-            settled = self._settle(source, walked)  # which goes by the modes of the disk
+                walked = walk(dir_fd, self._filter, fresh_since_ns(self._settle_time_s))
+                check_uploads(dir_fd, walked, self._settle_time_s)
+            manifest = self._unreadable_policy(source, walked)  # which goes by the modes of the disk
         except SourceGoneError as error:
             raise SourceNotFoundError("the directory is gone") from error
-        if not settled.entries:
+        if not manifest.entries:
             raise SourceNotFoundError("there is nothing to pack in the directory")
         is_dated = not walked.follows_links and source.name == name
-        entries = with_owner_access(settled.entries)
-        manifest = replace(settled, entries=entries, has_last_modified=is_dated)
+        entries = with_owner_access(manifest.entries)
+        manifest = replace(manifest, entries=entries, has_last_modified=is_dated)
         return self._manifests.intern(manifest.source, manifest)
 
     def _resolve_symlink(self, name: bytes) -> bytes:
@@ -157,7 +167,7 @@ class LocalSource(Source):
                 os.close(dir_fd)
 
 
-Settle = Callable[[LocalSource, WalkResult], Manifest]
+UnreadablePolicy = Callable[[LocalSource, WalkResult], Manifest]
 
 
 @contextmanager

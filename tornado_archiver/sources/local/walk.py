@@ -4,6 +4,7 @@ Blocking: for worker threads only. Later steps read the files, but never list a 
 """
 
 import errno
+import math
 import os
 import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -59,13 +60,15 @@ class WalkResult(NamedTuple):
     `changed_ns`: the newest ctime, in nanoseconds since the epoch. Programs cannot set it back, and that of a
     directory advances when a name is added or removed. `unreadable_dirs`: the directories that cannot be
     listed and the symlinks whose targets cannot be examined, by member name, with the reason.
-    `follows_links`: whether an entry is the target of a symlink.
+    `follows_links`: whether an entry is the target of a symlink. `fresh`: the files that changed since the
+    time that was passed to `walk`, each with its ctime before it.
     """
 
     entries: tuple[Entry, ...]
     changed_ns: int
     unreadable_dirs: Mapping[str, str]
     follows_links: bool
+    fresh: Collection[tuple[int, Entry]]
 
 
 @dataclass(slots=True)
@@ -80,6 +83,7 @@ class _WalkState:
 
     root_fd: int
     source_filter: SourceFilter
+    fresh_since_ns: float
     folders: OpenDirectories
     targets: OpenDirectories
     entries: list[Entry] = field(default_factory=list)
@@ -88,19 +92,20 @@ class _WalkState:
     gone: set[str] = field(default_factory=set)
     unreadable_dirs: dict[str, str] = field(default_factory=dict)
     follows_links: bool = False
+    fresh: list[tuple[int, Entry]] = field(default_factory=list)
 
     def check_entries(self, more: int = 0) -> None:
         """Raise ArchiveTooLargeError if the entries and `more` others exceed the limit of the filter."""
         self.source_filter.check_entries(len(self.entries) + more)
 
 
-def walk(source_fd: int, source_filter: SourceFilter) -> WalkResult:
+def walk(source_fd: int, source_filter: SourceFilter, fresh_since_ns: int | None = None) -> WalkResult:
     """Return the entries beneath the open directory `source_fd`, in byte order of their member names.
 
     Raise SourceUnreadableError if the directory itself cannot be listed, SourceGoneError if it was removed,
     and ArchiveTooLargeError as soon as a limit of the filter is exceeded or a path is too long. A file or
     directory that is removed or replaced during the scan is omitted, because no response has included it yet.
-    Stops when `check_cancelled` raises.
+    Stops when `check_cancelled` raises. `fresh_since_ns`: see `WalkResult.fresh`; None is never.
     """
     with (
         translate_errors("the directory"),
@@ -108,11 +113,13 @@ def walk(source_fd: int, source_filter: SourceFilter) -> WalkResult:
         OpenDirectories(root_fd) as folders,
         OpenDirectories(root_fd) as targets,
     ):
-        state = _WalkState(root_fd, source_filter, folders, targets, changed_ns=os.fstat(root_fd).st_ctime_ns)
+        fresh_ns = math.inf if fresh_since_ns is None else fresh_since_ns
+        changed_ns = os.fstat(root_fd).st_ctime_ns
+        state = _WalkState(root_fd, source_filter, fresh_ns, folders, targets, changed_ns=changed_ns)
         _list_all(state)
     # by code points, because their order is that of their UTF-8 bytes
     entries = without(state.gone, sorted(state.entries, key=_member_name))
-    return WalkResult(entries, state.changed_ns, state.unreadable_dirs, state.follows_links)
+    return WalkResult(entries, state.changed_ns, state.unreadable_dirs, state.follows_links, state.fresh)
 
 
 def without(names: Collection[str], entries: Iterable[Entry]) -> tuple[Entry, ...]:
@@ -131,11 +138,22 @@ def _list_all(state: _WalkState) -> None:
         _check_paths(folder, entries)
         state.entries += entries
         state.check_entries()
-        state.changed_ns = max(state.changed_ns, *map(_ctime_ns, children), 0)
+        _record_ctimes(state, children, entries)
         pending += [
             _Folder(entry.source_key, entry.member_name, folder.depth + 1)
             for entry in entries
             if entry.is_directory
+        ]
+
+
+def _record_ctimes(state: _WalkState, children: Sequence[_Child], entries: Iterable[Entry]) -> None:
+    newest_ns = max(map(_ctime_ns, children), default=0)
+    state.changed_ns = max(state.changed_ns, newest_ns)
+    if newest_ns > state.fresh_since_ns:
+        state.fresh += [
+            (child[5], entry)
+            for child, entry in zip(children, entries, strict=True)
+            if child[5] > state.fresh_since_ns and not entry.is_directory
         ]
 
 

@@ -13,7 +13,7 @@ from tests.helpers.unprivileged_storage import names as names_of
 from tests.sources.local.walk.tree import files, names
 from tornado_archiver.errors import SourceNotFoundError
 from tornado_archiver.sources.filter import SourceFilter
-from tornado_archiver.sources.local.storage import LocalStorage, Settle, fail_if_unreadable
+from tornado_archiver.sources.local.storage import LocalStorage, UnreadablePolicy, fail_if_unreadable
 from tornado_archiver.sources.local.unreadable import skip_unreadable
 from tornado_archiver.testing.probes import nothing_left_open
 
@@ -63,23 +63,25 @@ def test_directory_removed_during_scan_is_omitted(
         assert names(root) == ["a/", "a/1.jpg", "a/z/", "a/z/3.jpg"]
 
 
-@pytest.mark.parametrize("settle", [fail_if_unreadable, skip_unreadable])
-def test_source_removed_during_scan_is_not_found(root: Path, before_open: Before, settle: Settle) -> None:
+@pytest.mark.parametrize("policy", [fail_if_unreadable, skip_unreadable])
+def test_source_removed_during_scan_is_not_found(
+    root: Path, before_open: Before, policy: UnreadablePolicy
+) -> None:
     files(root, "1.jpg")
     before_open(b".", lambda: shutil.rmtree(root))
     with pytest.raises(SourceNotFoundError):
-        asyncio.run(LocalStorage(root.parent, SourceFilter(), settle).scan(root.name))
+        asyncio.run(LocalStorage(root.parent, SourceFilter(), policy).scan(root.name))
 
 
-@pytest.mark.parametrize("settle", [fail_if_unreadable, skip_unreadable])
+@pytest.mark.parametrize("policy", [fail_if_unreadable, skip_unreadable])
 @pytest.mark.parametrize("fault", [os.remove, lambda path: (path.unlink(), path.mkdir())])
 def test_private_file_removed_during_scan_is_omitted(
-    root: Path, before_open: Before, settle: Settle, fault: Callable[[Path], None]
+    root: Path, before_open: Before, policy: UnreadablePolicy, fault: Callable[[Path], None]
 ) -> None:
     files(root, "1.jpg", "2.jpg")
     (root / "2.jpg").chmod(0o600)
     before_open(b"2.jpg", lambda: fault(root / "2.jpg"))
-    found = asyncio.run(LocalStorage(root.parent, SourceFilter(), settle).scan(root.name))
+    found = asyncio.run(LocalStorage(root.parent, SourceFilter(), policy).scan(root.name))
     assert [entry.member_name for entry in found.entries] == ["1.jpg"]
 
 
