@@ -22,8 +22,10 @@ _JUNK_PATTERNS = rb"""
     | @recycle | @recently-snapshot | @transcode | \.@.+
     # snapshots of NetApp and Isilon, snapper, CephFS and UFS, ZFS
     | [.~]snapshot | \.snapshots | \.snap | \.zfs
-    # partial downloads: WinSCP, browsers, aria2
-    | .+\.(filepart|part|partial|crdownload|aria2)
+    # unfinished downloads: browsers, aria2, qBittorrent, uTorrent
+    | .+\.(part|partial|crdownload|download|opdownload|aria2|!qb|!ut)
+    # unfinished uploads: WinSCP; HiddenStores of ProFTPD and xfer:use-temp-file of lftp; pure-ftpd; Syncthing
+    | .+\.filepart | \.in\..+ | \.pureftpd-(upload|rename)\..+ | [.~]syncthing[.~].+\.tmp
     # originals that exiftool keeps, with the GPS data that a user removed
     | .+\.(?=[0-9]*[a-z])[a-z0-9]{2,4}_original
 """
