@@ -63,7 +63,7 @@ def test_service_accepts_on_inherited_unix_socket(photos: Path, tmp_path: Path) 
         listener.bind(path)
         listener.listen()
         command = [sys.executable, "-c", HANDED_OVER, str(listener.fileno()), sys.executable]
-        command += [f"{PROJECT}/server.py", "--photos-dir", str(photos)]
+        command += [f"{PROJECT}/server.py", "--photos-dir", str(photos), "--settle-time", "0"]
         with (
             subprocess.Popen(command, env=plain_environment(), pass_fds=[listener.fileno()]) as server,
             socket.socket(socket.AF_UNIX) as client,
@@ -85,7 +85,7 @@ def test_proxy_on_unix_socket_is_trusted_like_loopback(photos: Path, tmp_path: P
         command += [f"{PROJECT}/server.py", "--photos-dir", str(photos), "--log-format", "json"]
         with (
             subprocess.Popen(
-                [*command, "--enable-logging"],
+                [*command, "--enable-logging", "--settle-time", "0"],
                 env=plain_environment(),
                 pass_fds=[listener.fileno()],
                 stderr=log,

@@ -142,7 +142,8 @@ def test_print_config_shows_origin_of_each_value(tmp_path: Path) -> None:
 def test_env_file_in_current_directory_is_loaded(tmp_path: Path) -> None:
     port = free_port()
     album = linked_noise(tmp_path / "albums" / "album", files=1, size=1000)
-    (tmp_path / ".env").write_text(f"PORT={port}\nPHOTOS_DIR=albums\nARCHIVER_BACKEND=tar.gz\n")
+    settings = f"PORT={port}\nPHOTOS_DIR=albums\nARCHIVER_BACKEND=tar.gz\nARCHIVER_SETTLE_TIME=0\n"
+    (tmp_path / ".env").write_text(settings)
     with subprocess.Popen(SERVER, cwd=tmp_path, env=plain_environment()) as process:
         try:
             wait_until_answering(port, process)

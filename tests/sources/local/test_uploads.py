@@ -243,7 +243,7 @@ def test_file_of_another_user_is_known_with_cap_lease_only(album: Path, rights: 
 def test_file_system_that_refuses_each_lease_is_not_believed(
     album: Path, monkeypatch: pytest.MonkeyPatch, is_on_it: Callable[[int], bool]
 ) -> None:
-    """NFSv4 and CIFS refuse a lease although the file is not open for writing, on a single mounted file too."""
+    """NFSv4 and CIFS refuse a lease although the file is not open. One can be mounted on a file."""
     monkeypatch.setattr(uploads, "_is_truthful", lambda fd: not is_on_it(os.fstat(fd).st_mode))
     with written(album / "1.jpg"):
         assert len(scan(album).entries) == 3

@@ -1,0 +1,1 @@
+"""Archives that are requested while photos arrive over FTP."""
