@@ -48,7 +48,7 @@ class Project:
         return f"{self.name}-archiver"
 
     def configure(self, **settings: object) -> None:
-        """Write .docker_env, and .env with these settings; an album that was just written is served at once."""
+        """Write .docker_env, and .env with these settings. A new album is served at once."""
         settings = {"ARCHIVER_SETTLE_TIME": "0", **settings}
         (self.directory / ".docker_env").write_text(f"PORT={self.port}\n")
         (self.directory / ".env").write_text("".join(f"{key}={value}\n" for key, value in settings.items()))

@@ -26,7 +26,7 @@ from tornado_archiver.testing.probes import nothing_left_open
 SETTLE_S = 5
 DAY_S = 86_400
 
-# Opens the file for writing, says so, and closes it at the end of its input
+# Opens the file for writing, reports it, and closes it at the end of its input
 WRITER = """
 import mmap, os, sys
 file = open(sys.argv[1], "r+b")

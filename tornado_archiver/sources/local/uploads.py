@@ -1,8 +1,8 @@
 """Detection of uploads: files that were modified a moment ago, or that a process holds open for writing.
 
 The kernel refuses a read lease (fcntl(2), Leases) on a file that is open for writing, and on one with a
-writable mapping. Only the owner of the file and a process with CAP_LEASE may ask; otherwise the answer is
-unknown, and the modification time decides alone. A lease is released at once. A process that opens the file
+writable mapping. It accepts the request of the file's owner and of a process with CAP_LEASE only. For
+other files, the modification time decides alone. A lease is released at once. A process that opens the file
 for writing in between waits in open(2) for these microseconds; with O_NONBLOCK, it would get EWOULDBLOCK.
 """
 
