@@ -45,13 +45,13 @@ class FileSlice:
         return len(self.prefix) + self.stop - self.start
 
     def split(self, max_bytes: int) -> Iterator[Self]:
-        """Yield the same bytes as slices of at most `max_bytes` of the file; the first has the prefix."""
+        """Yield the same bytes as slices of at most `max_bytes`, the bytes of the prefix included."""
         prefix, start = self.prefix, self.start
         while True:
-            stop = min(start + max_bytes, self.stop)
-            yield type(self)(prefix, self.fd, start, stop)
-            prefix, start = b"", stop
-            if start == self.stop:
+            stop = min(start + max(0, max_bytes - len(prefix)), self.stop)
+            yield type(self)(prefix[:max_bytes], self.fd, start, stop)
+            prefix, start = prefix[max_bytes:], stop
+            if start == self.stop and not prefix:
                 return
 
     def iter_blocks(self, max_bytes: int) -> Iterator[bytes]:

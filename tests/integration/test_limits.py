@@ -281,9 +281,10 @@ def test_stalled_subprocess_is_aborted(photos: Path) -> None:
         assert eventually(lambda: not program.is_running())
 
 
-def test_client_of_slow_source_is_not_aborted(photos: Path) -> None:
-    slowly = {"ENABLE_RESPONSE_DELAY": "1", "RESPONSE_DELAY": "4"}
-    with running_server(photos, "--stall-timeout", "2s", env=slowly) as server:
+@pytest.mark.parametrize("backend", ["stored-zip", "tar.gz"])
+def test_client_of_slow_source_is_not_aborted(photos: Path, backend: str) -> None:
+    slowly = {"ENABLE_RESPONSE_DELAY": "1", "RESPONSE_DELAY": "2.5"}
+    with running_server(photos, "--stall-timeout", "1s", "--backend", backend, env=slowly) as server:
         assert asked(server, SMALL).status == 200
 
 

@@ -29,9 +29,8 @@ from tests.integration.test_drain import is_refusing
 from tornado_archiver.testing import trees
 
 CANNOT_RESUME = 33  # https://curl.se/libcurl/c/libcurl-errors.html: CURLE_RANGE_ERROR
-# With a pause between two chunks there is time to break a download off in its middle
-PAUSE_S = 0.1
-SLOWLY = ("--enable-response-delay", "--response-delay", str(PAUSE_S), "--enable-logging")
+# A pause before each of a thousand chunks, so that there is time to break a download off in its middle
+SLOWLY = ("--enable-response-delay", "--response-delay", "2ms", "--enable-logging")
 
 
 @pytest.fixture(scope="module")

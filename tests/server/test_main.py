@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -238,16 +237,3 @@ def test_home_page_does_not_name_real_albums(photos: Path) -> None:
     assert "<h1>" in page
     for name in (ALBUM, "small", "demo"):
         assert name not in page
-
-
-# Response delay
-
-
-def test_response_delay_slows_download(tmp_path: Path) -> None:
-    tool("zip")
-    linked_noise(tmp_path / "album", files=8, size=1024 * 1024)
-    delay = {"ENABLE_RESPONSE_DELAY": "1", "RESPONSE_DELAY": "0.02"}
-    with running_server(tmp_path, "--backend", "zip", env=delay) as server:
-        start = time.monotonic()
-        fetch(server.port, "/archive/album/")
-        assert time.monotonic() - start >= 8 * 0.02, "a delay for each chunk of at most 1 MiB"

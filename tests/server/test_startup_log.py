@@ -73,6 +73,23 @@ def test_readable_photos_are_logged_without_warning(tmp_path: Path) -> None:
         assert not log_lines(server, "WARNING")
 
 
+# Response delay
+
+
+def test_response_delay_is_logged_as_a_warning(tmp_path: Path) -> None:
+    with running_server(tmp_path, "--response-delay", "2", env={"ENABLE_RESPONSE_DELAY": "1"}) as server:
+        (line,) = log_lines(server, "response delay")
+    assert line == (
+        "WARNING response delay: on, 2 s before each chunk of at most 64 KiB, which slows every download; "
+        "turn off enable-response-delay (environment variable ENABLE_RESPONSE_DELAY) to serve at full speed"
+    )
+
+
+def test_response_delay_that_is_off_is_not_logged(tmp_path: Path) -> None:
+    with running_server(tmp_path, "--response-delay", "2") as server:
+        assert not log_lines(server, "response delay")
+
+
 # Addresses
 
 

@@ -60,7 +60,9 @@ class RateLimiter:
     """Throttles downloads.
 
     `rate_limit`: bytes per second of one download, 0 for no limit. `total`: the bucket of all downloads.
-    `delay_s`: the pause after each chunk. `chunk_timeout_s`: the longest wait for a chunk, 0 for no limit.
+    `delay_s`: the pause before each chunk, 0 for none. With a pause, a chunk has at most MIN_CHUNK_BYTES, so
+    that a small archive is slow too. `chunk_timeout_s`: the longest wait for a chunk of the backend, without
+    pauses; 0 for no limit.
     """
 
     rate_limit: int = 0
@@ -74,7 +76,7 @@ class RateLimiter:
 
         It is the amount that one download may send at once, as far as that is known.
         """
-        if self.total:
+        if self.total or self.delay_s:
             return MIN_CHUNK_BYTES
         if self.rate_limit:
             return min(max(self.rate_limit // _SLICES_PER_S, MIN_CHUNK_BYTES), MAX_CHUNK_BYTES)
@@ -137,9 +139,9 @@ async def _acquire(bucket: TokenBucket, size: int) -> None:
 async def _delayed(chunks: Chunks, seconds: float) -> Chunks:
     async with aclosing(chunks):
         async for chunk in chunks:
-            yield chunk
-            del chunk
-            await asyncio.sleep(seconds)
+            for part in _split(chunk, MIN_CHUNK_BYTES):
+                await asyncio.sleep(seconds)
+                yield part
 
 
 def _split(chunk: Chunk, size: int) -> Iterator[Chunk]:

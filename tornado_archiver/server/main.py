@@ -28,6 +28,7 @@ from tornado_archiver.server.supervisor import Generation, ProcessSpec, Supervis
 from tornado_archiver.settings.load import load_settings
 from tornado_archiver.settings.options import Settings
 from tornado_archiver.settings.output import format_settings
+from tornado_archiver.source import MIN_CHUNK_BYTES
 from tornado_archiver.telemetry.metrics import Metrics
 from tornado_archiver.telemetry.readiness import Readiness, read_error
 from tornado_archiver.web import access_log
@@ -163,6 +164,7 @@ def _log_startup(settings: Settings, services: Services) -> None:
         log.warning("%s", warning)
     log.info("serving %s as %s", settings.photos_dir, services.backends[0].name)
     log.info("%s", _signing_status(services.link_keys))
+    _warn_response_delay(settings, services.rate_limiter.delay_s)
     if problem := read_error(settings.photos_dir):
         log.warning(
             "photos directory %r (%s): cannot be read by user %d: %s; every link returns 503 until then",
@@ -170,6 +172,17 @@ def _log_startup(settings: Settings, services: Services) -> None:
             settings.origins["photos_dir"],
             os.geteuid(),
             problem,
+        )
+
+
+def _warn_response_delay(settings: Settings, delay_s: float) -> None:
+    if delay_s:
+        log.warning(
+            "response delay: on, %g s before each chunk of at most %d KiB, which slows every download; turn "
+            "off enable-response-delay (%s) to serve at full speed",
+            delay_s,
+            MIN_CHUNK_BYTES // 1024,
+            settings.origins["enable_response_delay"],
         )
 
 

@@ -209,14 +209,14 @@ class Settings:
     enable_response_delay: bool = option(
         "no",
         types.BOOL,
-        "Pause between the chunks of an archive, to simulate slow downloads.",
+        "Pause before each chunk of at most 64 KiB of an archive, to simulate slow downloads.",
         section="Simulation of slow downloads",
         env="ENABLE_RESPONSE_DELAY",
     )
     response_delay: float = option(
         "1s",
         types.duration(types.HOUR),
-        "Length of the pause between two chunks if enable-response-delay is on.",
+        "Length of the pause before each chunk if enable-response-delay is on.",
         env="RESPONSE_DELAY",
     )
 

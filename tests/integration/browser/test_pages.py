@@ -85,7 +85,7 @@ def test_browser_downloads_the_demo_album_with_one_click(page: Page, tmp_path: P
 def test_browser_reports_an_aborted_archive_as_failed(browser: Browser, tmp_path: Path, backend: str) -> None:
     tool("zip")
     album = linked_noise(tmp_path / "photos" / "album", files=64, size=1024 * 1024)
-    slowly = ("--enable-response-delay", "--response-delay", "0.05")
+    slowly = ("--enable-response-delay", "--response-delay", "3ms")
     with (
         running_server(album.parent, "--backend", backend, *slowly) as server,
         browser.new_context(base_url=server.url()) as context,

@@ -21,8 +21,8 @@ pytestmark = pytest.mark.browser
 
 TIMEOUT_S = 60
 UNDER_WAY_BYTES = 4 * MIB
-# A pause between two of some thirteen chunks
-SLOWLY = ("--enable-response-delay", "--response-delay", "0.6", "--enable-logging")
+# A pause before each of a thousand chunks
+SLOWLY = ("--enable-response-delay", "--response-delay", "8ms", "--enable-logging")
 
 
 class Downloads:
