@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.admin_client import administered
 from tests.helpers.servers import DIRECT, Server, contents, contents_of_zip, eventually, running_server, tool
 from tests.integration.uploads.ftp_servers import SERVERS, FtpServer, proftpd
 
@@ -90,7 +91,8 @@ def test_slow_upload_is_refused_until_it_has_settled(ftp: FtpServer, photos: Pat
 
 
 def test_upload_that_pauses_for_longer_than_the_settle_time_is_refused(ftp: FtpServer, photos: Path) -> None:
-    with running_server(photos, "--formats", "tar.gz", "--settle-time", "200ms") as server:
+    with administered(photos, "--formats", "tar.gz", "--settle-time", "200ms") as admin:
+        server = admin.server
         with ftp.session() as session, stored_slowly(session) as send:
             send(PHOTO[:200_000])
             photo = photos / "album/2.jpg"
@@ -98,6 +100,7 @@ def test_upload_that_pauses_for_longer_than_the_settle_time_is_refused(ftp: FtpS
             paused_at = photo.stat().st_mtime
             assert_refused(server, 1)
             assert photo.stat().st_mtime == paused_at, "the upload still pauses"
+            assert admin.count("requests_refused_total", "upload in progress") == 2
             send(PHOTO[200_000:])
         assert_whole_soon(server, photos / "album")
 
