@@ -39,6 +39,8 @@ WtmpLog off
 AllowOverwrite on
 AllowStoreRestart on
 Umask 022
+DelayEngine off
+ControlsEngine off
 """
 
 _VSFTPD = """
