@@ -11,6 +11,7 @@ import pytest
 from tests.helpers.servers import tool
 from tornado_archiver.backend import ByteRange
 from tornado_archiver.limits import rate
+from tornado_archiver.links.link import ArchiveLink
 from tornado_archiver.server.bootstrap import create_services
 from tornado_archiver.settings.options import DEMO_PHOTOS, Settings
 from tornado_archiver.source import MIN_CHUNK_BYTES, FileSlice, read_chunk
@@ -38,7 +39,7 @@ async def download(
     """Pack the only album; return the length of the archive."""
     services = await create_services(settings)
     (album,) = (path.name for path in settings.photos_dir.iterdir() if path.is_dir())
-    archive = await services.backends[0].open(await services.scan(album))
+    archive = await services.backends[0].open(await services.scan(ArchiveLink(album)))
     archive.chunk_bytes = services.rate_limiter.max_chunk_bytes
     async for chunk in services.rate_limiter.throttle(archive.chunks(byte_range)):
         events.append(read_chunk(chunk))  # noqa: PERF401 - in their order, with the delays
