@@ -89,6 +89,7 @@ EXAMPLES = {
     "admin_port": Example(0, "7778", 7778, "0", ["65536", "-1"]),
     "enable_logging": Example(False, "1", True, "0", ["[yes]", " yes", "yes\n"]),
     "log_format": Example("text", "json", "json", "text", ["xml", "JSON"]),
+    "check_environment": Example(False, "yes", True, "no", ["perhaps"]),
     "enable_response_delay": Example(False, "False", False, "TRUE", ["t"]),
     "response_delay": Example(
         1.0,

@@ -21,6 +21,7 @@ class Settings:
     """The values that the service runs with.
 
     `origins` names the source of each value. `warnings` are lines about variables that resemble a setting.
+    `print_config` and `check` are requests to print or check the settings instead of serving.
     """
 
     host: str = option(
@@ -187,6 +188,12 @@ class Settings:
     log_format: str = option(
         "text", types.choice("text", "json"), "Format of the log: lines of text, or one JSON object per line."
     )
+    check_environment: bool = option(
+        "no",
+        types.BOOL,
+        "Warn of each environment variable that resembles a setting, also if it lacks the prefix ARCHIVER_. "
+        "For a container, whose variables are all meant for this service.",
+    )
 
     enable_response_delay: bool = option(
         "no",
@@ -203,6 +210,7 @@ class Settings:
     )
 
     print_config: bool = False
+    check: bool = False
     origins: Mapping[str, str] = field(
         default_factory=lambda: {each.name: DEFAULT for each in OPTIONS}, compare=False
     )
