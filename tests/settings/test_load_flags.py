@@ -6,7 +6,7 @@ from tests.settings.sources import Sources
 from tornado_archiver.errors import SettingsError
 from tornado_archiver.settings.load import load_settings
 from tornado_archiver.settings.options import Settings
-from tornado_archiver.settings.types import BOOL
+from tornado_archiver.settings.types import BOOL, HOSTS
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ from tornado_archiver.settings.types import BOOL
         (["-P", "80"], Settings(port=80)),
         (["-P80"], Settings(port=80)),
         (["--port", "80", "-P", "81"], Settings(port=81)),
-        (["-H", "localhost", "--compression-level=0"], Settings(host="localhost", compression_level=0)),
+        (["-H", "localhost", "--compression-level=0"], Settings(host=("localhost",), compression_level=0)),
         (["--formats="], Settings()),
         (["--download-name=--"], Settings(download_name="--")),
         (["--download-name=---"], Settings(download_name="---")),
@@ -39,7 +39,7 @@ def test_empty_flag_overrides_weaker_source() -> None:
     [
         (["--port"], "port: no value (flag --port), allowed: a whole number from 0 to 65535"),
         (["-P"], "port: no value (flag --port), allowed: a whole number from 0 to 65535"),
-        (["--host", "--port", "1"], "host: no value (flag --host), allowed: a host name or an IP address"),
+        (["--host", "--port", "1"], f"host: no value (flag --host), allowed: {HOSTS.expected}"),
         (["--port="], "port: '' (flag --port) is not allowed: a whole number from 0 to 65535"),
         (["--port", "-1"], "port: '-1' (flag --port) is not allowed: a whole number from 0 to 65535"),
         (["--photos-dir="], "photos-dir: '' (flag --photos-dir) is not allowed: a path"),

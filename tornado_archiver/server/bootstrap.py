@@ -58,7 +58,7 @@ def create_app(settings: Settings, services: Services, metrics: Metrics) -> Arch
         services,
         metrics=metrics,
         demo_url=_demo_url(settings),
-        upstream=upstream_url(settings.host, settings.port),
+        upstream=upstream_url(settings.host[0], settings.port),
         trusted_proxies=settings.trusted_proxies,
         stall_timeout_s=settings.stall_timeout,
     )

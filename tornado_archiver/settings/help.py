@@ -80,7 +80,7 @@ def _overview(program: str, sections: Mapping[str, object]) -> str:
         [
             _fill(_INTRODUCTION.format(program=program)),
             "Most used settings:",
-            *map(_short_entry, [*most_used, CONFIG]),
+            *(_entry(", ".join(option.flags), _summary(option)) for option in [*most_used, CONFIG]),
             "",
             *further,
             "",
@@ -91,7 +91,7 @@ def _overview(program: str, sections: Mapping[str, object]) -> str:
 
 
 def _section(title: str, options: Iterable[Option]) -> str:
-    return "\n".join([f"{title}:", *map(_short_entry, options), ""])
+    return "\n".join([f"{title}:", *map(_section_entry, options), ""])
 
 
 def _setting(option: Option) -> str:
@@ -106,14 +106,17 @@ def _setting(option: Option) -> str:
     return _fill(text)
 
 
-def _short_entry(option: Option) -> str:
-    """Return the first sentence of the description, the allowed values and the default."""
-    first_sentence = option.help.split(". ")[0].removesuffix(".")
+def _section_entry(option: Option) -> str:
     allowed = "yes or no" if option.type is BOOL else option.type.expected
+    return _entry(", ".join(option.flags), f"{_summary(option)} Allowed: {allowed}.")
+
+
+def _summary(option: Option) -> str:
+    """Return the first sentence of the description, the default, and a variable that lacks the prefix."""
+    first_sentence = option.help.split(". ")[0].removesuffix(".")
     default = f" Default: {option.default}." if option.default else ""
     variable = "" if option.env.startswith(VARIABLE_PREFIX) else f" Variable: {option.env}."
-    text = f"{first_sentence}. Allowed: {allowed}.{default}{variable}"
-    return _entry(", ".join(option.flags), text)
+    return f"{first_sentence}.{default}{variable}"
 
 
 def _entry(flags: str, text: str) -> str:

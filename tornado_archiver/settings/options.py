@@ -24,17 +24,18 @@ class Settings:
     `print_config` and `check` are requests to print or check the settings instead of serving.
     """
 
-    host: str = option(
+    host: tuple[str, ...] = option(
         "127.0.0.1",
-        types.HOST,
-        "Address to listen on. :: listens on IPv6 only.",
+        types.HOSTS,
+        "Addresses to listen on. :: is IPv6 only. unix:/run/archiver.sock is a Unix socket, for a proxy on "
+        "the same machine.",
         section="Server",
         short_flag="-H",
     )
     port: int = option(
         "7777",
         types.integer(0, 65535),
-        "Port to listen on. 0 chooses a free port.",
+        "Port to listen on, except for Unix sockets. 0 chooses a free port.",
         short_flag="-P",
         env="PORT",
     )
@@ -173,14 +174,17 @@ class Settings:
         "", types.OPTIONAL_PATH, "File with keys for signed links, one key per line."
     )
 
-    admin_host: str = option(
+    admin_host: tuple[str, ...] = option(
         "127.0.0.1",
-        types.HOST,
-        "Address to listen on for /status, /metrics and /readyz.",
+        types.HOSTS,
+        "Addresses to listen on for /status, /metrics and /readyz.",
         section="Monitoring and logging",
     )
     admin_port: int = option(
-        "0", types.integer(0, 65535), "Port to listen on for /status, /metrics and /readyz. 0 turns them off."
+        "0",
+        types.integer(0, 65535),
+        "Port to listen on for /status, /metrics and /readyz. 0 turns them off, except for a Unix socket in "
+        "admin-host.",
     )
     enable_logging: bool = option(
         "no", types.BOOL, "Write an access log line for each request to standard error.", env="ENABLE_LOGGING"
