@@ -22,6 +22,7 @@ from tornado_archiver.links.signing import LinkSigner
 from tornado_archiver.runtime.signals import WorkerSignals
 from tornado_archiver.runtime.tempdir import remove_tempdirs_of
 from tornado_archiver.server.bootstrap import create_app, create_services
+from tornado_archiver.server.check import check
 from tornado_archiver.server.logging import configure_logging
 from tornado_archiver.server.sockets import open_admin_sockets, open_public_sockets, warn_address_changed
 from tornado_archiver.server.supervisor import Generation, ProcessSpec, Supervisor
@@ -59,9 +60,11 @@ def main(argv: Sequence[str]) -> int:
             sys.stderr.writelines(f"{program_name()}: {warning}\n" for warning in settings.warnings)
             sys.stdout.write(format_settings(settings) + "\n")
             return 0
+        if settings.check:
+            return check(settings)
         _run(settings, read)
     except ArchiverError as error:
-        sys.stderr.write(f"{program_name()}: {error}\n")
+        sys.stderr.writelines(f"{program_name()}: {line}\n" for line in str(error).splitlines())
         return EXIT_CONFIG_ERROR
     return 0
 
