@@ -29,7 +29,7 @@ async def create_services(settings: Settings, scoreboard: Scoreboard | None = No
 
     Raise BackendLoadError, BackendUnavailableError, SettingsError.
     """
-    scoreboard, registry = scoreboard or Scoreboard(), create_registry()
+    scoreboard = scoreboard or Scoreboard()
     source_filter = SourceFilter(
         settings.include_hidden,
         settings.include_junk,
@@ -41,7 +41,7 @@ async def create_services(settings: Settings, scoreboard: Scoreboard | None = No
         storage=SharedScanStorage(
             LocalStorage(settings.photos_dir, source_filter, _ON_UNREADABLE[settings.on_unreadable])
         ),
-        backends=[await load_backend(settings, registry, name) for name in backend_names(settings)],
+        backends=await _load_backends(settings),
         admission=AdmissionControl(scoreboard, settings.queue_timeout),
         rate_limiter=_create_rate_limiter(settings, scoreboard),
         link_keys=load_link_keys(settings),
@@ -73,28 +73,21 @@ def _create_rate_limiter(settings: Settings, scoreboard: Scoreboard) -> RateLimi
     )
 
 
-def create_registry() -> Registry:
-    """Return the registry of the built-in and the installed backends."""
-    return Registry([*builtin(), *installed_entry_points()])
-
-
-def backend_names(settings: Settings) -> list[str]:
-    """Return the names of the offered backends, the default first."""
-    return list(dict.fromkeys((settings.backend, *settings.formats)))
-
-
-async def load_backend(settings: Settings, registry: Registry, name: str) -> Backend:
-    """Create and check a backend. Raise BackendLoadError or BackendUnavailableError, with the setting."""
+async def _load_backends(settings: Settings) -> list[Backend]:
+    registry = Registry([*builtin(), *installed_entry_points()])
     options = BackendOptions(
         compress_level=settings.compression_level, stored_threshold=settings.stored_threshold
     )
-    setting = "backend" if name == settings.backend else "formats"
-    try:
-        backend = registry.create(name, options)
-        await _check_backend(backend, registry.origin(name))
-    except (BackendLoadError, BackendUnavailableError) as error:
-        raise type(error)(f"{setting}: {name!r} ({settings.origins[setting]}): {error}") from error
-    return backend
+    checked_backends = []
+    for name in dict.fromkeys((settings.backend, *settings.formats)):
+        setting = "backend" if name == settings.backend else "formats"
+        try:
+            backend = registry.create(name, options)
+            await _check_backend(backend, registry.origin(name))
+        except (BackendLoadError, BackendUnavailableError) as error:
+            raise type(error)(f"{setting}: {name!r} ({settings.origins[setting]}): {error}") from error
+        checked_backends.append(backend)
+    return checked_backends
 
 
 async def _check_backend(backend: Backend, origin: str) -> None:

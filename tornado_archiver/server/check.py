@@ -4,14 +4,15 @@ import asyncio
 import errno
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import NamedTuple
 
 from tornado_archiver import program_name
 from tornado_archiver.errors import ArchiverError, SettingsError
 from tornado_archiver.links.keys import load_link_keys
-from tornado_archiver.server.bootstrap import backend_names, create_registry, create_services, load_backend
+from tornado_archiver.server.bootstrap import create_services
 from tornado_archiver.server.health_client import get_health
 from tornado_archiver.server.sockets import Address, admin_addresses, bind, public_addresses
 from tornado_archiver.settings.options import Settings
@@ -48,23 +49,30 @@ def check(settings: Settings) -> int:
 async def _all_findings(settings: Settings) -> list[Finding]:
     return [
         Finding("settings: ok"),
-        *[finding async for finding in _backends(settings)],
+        *await _services(settings),
         await _photos_dir(settings),
         _link_keys(settings),
-        *[finding async for finding in _services(settings)],
         *_addresses(settings),
     ]
 
 
-async def _backends(settings: Settings) -> AsyncIterator[Finding]:
-    registry = create_registry()
-    for name in backend_names(settings):
+async def _services(settings: Settings) -> list[Finding]:
+    """Create what the start creates, backends above all. A start would stop at the first problem."""
+    try:
+        services = await create_services(settings)
+    except ArchiverError as error:
+        alone = [replace(settings, formats=())]
+        alone += [replace(settings, backend=Settings().backend, formats=(name,)) for name in settings.formats]
+        return [Finding(str(error), is_problem=True), *[each async for each in _problems(alone)]]
+    return [Finding(f"backend: {backend.name}: ok") for backend in services.backends]
+
+
+async def _problems(variants: Iterable[Settings]) -> AsyncIterator[Finding]:
+    for settings in variants:
         try:
-            await load_backend(settings, registry, name)
+            await create_services(settings)
         except ArchiverError as error:
             yield Finding(str(error), is_problem=True)
-        else:
-            yield Finding(f"backend: {name}: ok")
 
 
 async def _photos_dir(settings: Settings) -> Finding:
@@ -87,14 +95,6 @@ def _link_keys(settings: Settings) -> Finding:
     except SettingsError as error:
         return Finding(str(error), is_problem=True)
     return Finding(f"signed links: {'off' if keys is None else 'ok'}")
-
-
-async def _services(settings: Settings) -> AsyncIterator[Finding]:
-    """Check the rest of what a start checks."""
-    try:
-        await create_services(settings)
-    except ArchiverError as error:
-        yield Finding(str(error), is_problem=True)
 
 
 def _addresses(settings: Settings) -> Iterator[Finding]:

@@ -28,7 +28,7 @@ from tornado_archiver.web.base_handler import BaseHandler
 from tornado_archiver.web.body_writer import BodyWriter, chunks_of, stream_of
 from tornado_archiver.web.error_pages import PAGES_WITH_FACTS, ResponseError, to_http_error
 from tornado_archiver.web.net.chunk_size import ChunkSize
-from tornado_archiver.web.net.sendfile import SendfileStream, abort, can_reset
+from tornado_archiver.web.net.sendfile import SendfileStream, abort, hides_abort
 from tornado_archiver.web.net.stall_monitor import StallMonitor, TrackedDownload
 from tornado_archiver.web.services import Services
 
@@ -164,8 +164,8 @@ class ArchiveHandler(BaseHandler):
 
     async def _refuse_old_protocol(self, manifest: Manifest) -> None:
         """Raise ResponseError if the client could not detect an abort of a body of unknown length."""
-        hides_abort = self._is_close_delimited and not can_reset(stream_of(self))
-        if hides_abort or not shows_aborts(self.request.headers.get("Via", "")):
+        is_hidden = hides_abort(stream_of(self), self.request.version)
+        if is_hidden or not shows_aborts(self.request.headers.get("Via", "")):
             names = [
                 backend.name
                 for backend in self._services.backends

@@ -52,9 +52,12 @@ def abort(stream: IOStream) -> None:
         stream.close()
 
 
-def can_reset(stream: IOStream) -> bool:
-    """Return whether `abort` sends a reset. The other end of a Unix socket only reads the end of the data."""
-    return stream.socket.family != socket.AF_UNIX
+def hides_abort(stream: IOStream, http_version: str) -> bool:
+    """Return whether an abort of a body of unknown length looks like its end.
+
+    Before HTTP/1.1 there are no chunks, and a Unix socket has no reset.
+    """
+    return http_version != "HTTP/1.1" and stream.socket.family == socket.AF_UNIX
 
 
 class SendfileServer(HTTPServer):
