@@ -62,6 +62,13 @@ def test_several_addresses_get_the_same_free_port() -> None:
         assert len({one.getsockname()[1] for one in held}) == 1
 
 
+def test_both_wildcards_accept_ipv4_and_ipv6() -> None:
+    with listening(public_addresses(Settings(host=("0.0.0.0", "::"), port=0))) as held:
+        port = held[0].getsockname()[1]
+        for host in ("127.0.0.1", "::1"):
+            socket.create_connection((host, port), timeout=10).close()
+
+
 def test_admin_port_0_leaves_only_unix_sockets() -> None:
     settings = Settings(admin_host=("127.0.0.1", "unix:/run/a.sock"), admin_port=0)
     assert [str(address) for address in admin_addresses(settings)] == ["unix:/run/a.sock"]

@@ -1,5 +1,6 @@
 """Tests of `load`: warnings about variables that resemble settings, such as misspelt ones."""
 
+import re
 import signal
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from tests.helpers.servers import PROJECT, eventually, running_server
 from tests.server.test_main import run
 from tests.settings.sources import Sources
+from tornado_archiver.settings.environment import COMPOSE_VARIABLES
 from tornado_archiver.settings.options import Settings
 
 LINES = [
@@ -102,16 +104,40 @@ def test_foreign_names_in_dotenv_are_not_reported(sources: Sources) -> None:
     assert sources.load().warnings == ()
 
 
+CHECKED = {"ARCHIVER_CHECK_ENVIRONMENT": "yes"}
+
+
 def test_check_environment_reports_variables_like_those_of_dotenv(sources: Sources) -> None:
-    sources.environ = dict.fromkeys(FOREIGN, "1") | {"PROT": "1", "ARCHIVER_CHECK_ENVIRONMENT": "yes"}
+    sources.environ = dict.fromkeys(FOREIGN, "1") | {"PROT": "1"} | CHECKED
     assert sources.load().warnings == ("environment variable PROT is not a setting, did you mean PORT?",)
+
+
+COMPOSE_SERVICE = PROJECT / "config" / "compose.service.yml"
 
 
 def test_compose_passes_and_checks_both_files_of_variables() -> None:
     """Compose itself reports no misspelt name: it only substitutes the names that its file mentions."""
-    service = (PROJECT / "config" / "compose.service.yml").read_text("utf-8")
-    assert "env_file: [.env, .docker_env]\n" in service
+    service = COMPOSE_SERVICE.read_text("utf-8")
+    assert 'env_file: ["${DOCKER_ENV_FILE:-./.env}", .env]\n' in service
     assert 'ARCHIVER_CHECK_ENVIRONMENT: "yes"\n' in service
+    assert "\nDOCKER_ENV_FILE=.docker_env\n" in (PROJECT / ".docker_env.example").read_text("utf-8")
+
+
+def test_variables_that_compose_substitutes_are_not_reported(sources: Sources) -> None:
+    substituted = set(re.findall(r"\$\{(\w+)", COMPOSE_SERVICE.read_text("utf-8"))) - {"PORT", "PHOTOS_DIR"}
+    sources.environ = dict.fromkeys([*substituted, *COMPOSE_VARIABLES], "1") | CHECKED
+    assert sources.load().warnings == ()
+
+
+def test_misspelt_variable_of_compose_is_reported(sources: Sources) -> None:
+    sources.environ = {"ARCHIVER_USR": "1", **CHECKED}
+    (warning,) = sources.load().warnings
+    assert warning.endswith(" is not a setting, did you mean ARCHIVER_USER?")
+
+
+def test_variable_of_compose_without_compose_is_reported(sources: Sources) -> None:
+    sources.environ = {"ARCHIVER_USER": "1"}
+    assert len(sources.load().warnings) == 1
 
 
 @pytest.mark.parametrize(

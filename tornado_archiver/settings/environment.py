@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dotenv.parser import parse_stream
@@ -19,6 +19,12 @@ _SINGLE_QUOTED = re.compile(r"=[ \t]*'")
 # Kubernetes sets these in every container if there is a service named "archiver"
 _KUBERNETES_VARIABLES = re.compile(rf"{VARIABLE_PREFIX}(SERVICE|PORT_[0-9]+)_\w+")
 _KNOWN = [option.env for option in (CONFIG, *OPTIONS)]
+# Those that config/compose.service.yml substitutes and, with --check-environment, passes to the service
+COMPOSE_VARIABLES = [
+    VARIABLE_PREFIX + name
+    for name in "IMAGE LOG_MAX_FILES LOG_MAX_SIZE MEMORY_LIMIT NOFILE_LIMIT PIDS_LIMIT REVISION "
+    "STOP_GRACE_PERIOD USER".split()
+]
 # Names such as PHOTOS_DIR, which no other program is likely to have with one letter more or less
 _DISTINCT = [name for name in _KNOWN if "_" in name and not name.startswith(VARIABLE_PREFIX)]
 _ONE_LETTER = 0.94  # the ratio of difflib for about ten letters and one more or less
@@ -44,12 +50,13 @@ def unknown_variables(
     belong to another program. In the process environment, `environ`, nearly all others do, so a name without
     our prefix is compared with all settings only in the .env file, or if `check_environment` is true.
     """
+    known = [*_KNOWN, *(COMPOSE_VARIABLES if check_environment else [])]
     return tuple(
         f"{printable(value.origin)} is not a setting, {hint(names)}"
         for name, value in env.items()
-        if name not in _KNOWN
+        if name not in known
         and not _KUBERNETES_VARIABLES.fullmatch(name)
-        and ((names := _resembled(name, check_environment or not environ.get(name))) or _is_ours(name))
+        and ((names := _resembled(name, known, check_environment or not environ.get(name))) or _is_ours(name))
     )
 
 
@@ -57,9 +64,11 @@ def _is_ours(name: str) -> bool:
     return name.startswith(VARIABLE_PREFIX)
 
 
-def _resembled(name: str, is_settings_only: bool) -> list[str]:
+def _resembled(name: str, known: Sequence[str], is_settings_only: bool) -> list[str]:
     """Return the variables that `name` resembles, from a source with or without those of other programs."""
-    if is_settings_only or _is_ours(name):
+    if _is_ours(name):
+        return similar(name, known, SETTING_SYNONYMS)
+    if is_settings_only:  # without those of compose, because USER=… is not a misspelt ARCHIVER_USER
         return similar(name, _KNOWN, SETTING_SYNONYMS)
     return closest(name, _DISTINCT, _ONE_LETTER)
 
