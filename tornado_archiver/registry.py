@@ -12,8 +12,16 @@ from pathlib import Path
 
 from tornado_archiver.backend import Backend, BackendOptions
 from tornado_archiver.errors import BackendLoadError
+from tornado_archiver.settings.similar import similar
 
 GROUP = "tornado_archiver.backends"
+
+# Other words for the built-in backends, without separators
+_SYNONYMS = {
+    **dict.fromkeys("gz gzip targzip tarball taz tgz".split(), "tar.gz"),
+    **dict.fromkeys("infozip zipped deflate deflated".split(), "zip"),
+    **dict.fromkeys("store stored uncompressed zipstore zipstored".split(), "stored-zip"),
+}
 
 # Restricted, because these values are used unescaped in settings, links, response headers and file names
 METADATA_PATTERNS = {
@@ -65,9 +73,15 @@ class Registry:
         point = self._point(name)
         return _origin(point) if point.dist else ""
 
+    def _hint(self, name: str) -> str:
+        meant = similar(name, self.names(), _SYNONYMS)
+        return f", did you mean {' or '.join(meant)}? There are" if meant else "; there are"
+
     def _point(self, name: str) -> EntryPoint:
         if name not in self._entry_points:
-            raise BackendLoadError(f"there is no backend {name!r}; there are: {', '.join(self.names())}")
+            raise BackendLoadError(
+                f"there is no backend {name!r}{self._hint(name)}: {', '.join(self.names())}"
+            )
         point, *others = self._entry_points[name].values()
         if others:
             claims = " and ".join(map(_origin, (point, *others)))

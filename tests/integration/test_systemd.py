@@ -68,4 +68,4 @@ def test_install_steps_copy_config_file() -> None:
 
 def test_socket_port_is_default_port() -> None:
     settings = Settings()
-    assert parse(UNITS[1])["Socket"]["ListenStream"] == f"{settings.host}:{settings.port}"
+    assert parse(UNITS[1])["Socket"]["ListenStream"] == f"{settings.host[0]}:{settings.port}"

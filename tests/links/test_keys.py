@@ -12,7 +12,7 @@ from tests.helpers.servers import PROJECT, plain_environment
 KEY, OLD_KEY = "a-key-that-signs-links", "an-old-key-that-signed"
 
 
-@pytest.mark.parametrize("option", ["--print-config", "--help"])
+@pytest.mark.parametrize("option", ["--print-config", "--help=all"])
 def test_output_does_not_contain_keys(tmp_path: Path, option: str) -> None:
     result = run_server(option, "--link-secret", f"{KEY},{OLD_KEY}", cwd=tmp_path)
     assert result.returncode == 0

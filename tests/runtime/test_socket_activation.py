@@ -104,6 +104,25 @@ def test_proxy_on_unix_socket_is_trusted_like_loopback(photos: Path, tmp_path: P
     assert "WARNING" not in log_text
 
 
+@pytest.mark.parametrize("unused", [("--host", "127.0.0.2"), ("--port", "1")], ids=" ".join)
+def test_address_in_the_settings_that_is_not_inherited_is_a_warning(
+    photos: Path, listener: socket.socket, unused: tuple[str, str]
+) -> None:
+    with running_server(photos, *unused, handed=listener) as server:
+        name = unused[0].removeprefix("--")
+        assert (
+            f"WARNING {name}: not used (flag --{name}): the listening sockets are inherited" in server.log()
+        )
+        assert server.log().count("WARNING") == 1
+
+
+def test_address_in_the_settings_that_is_inherited_is_not_a_warning(
+    photos: Path, listener: socket.socket
+) -> None:
+    with running_server(photos, "--host", "127.0.0.1", handed=listener) as server:
+        assert "WARNING" not in server.log()
+
+
 def test_sockets_for_another_pid_are_ignored(photos: Path) -> None:
     env = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"}
     with running_server(photos, env=env, port=free_port()) as server:

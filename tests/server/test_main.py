@@ -105,7 +105,7 @@ def test_admin_port_in_use_stops_start(tmp_path: Path) -> None:
 
 
 def test_help_lists_settings(tmp_path: Path) -> None:
-    result = run("--help", cwd=tmp_path)
+    result = run("--help", "all", cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     for flag in ("--photos-dir", "--backend", "--enable-logging", "--response-delay"):
         assert flag in result.stdout

@@ -24,7 +24,16 @@ INVALID_TEMPLATES = [
 ]
 
 EXAMPLES = {
-    "host": Example("127.0.0.1", "::1", "::1", "0.0.0.0", ["a b", "a\nb", "a\x07"]),
+    "host": Example(
+        ("127.0.0.1",),
+        "127.0.0.1, [::1],unix:/run/my archiver.sock,localhost",
+        ("127.0.0.1", "::1", "unix:/run/my archiver.sock", "localhost"),
+        "0.0.0.0",
+        [
+            *("a b", "a\nb", "a\x07", ",", "::1,", "unix:", "unix:relative.sock", "unix:@abstract"),
+            *("unix:/a\0b", "unix:/a\nb", "unix:/" + "x" * 107, "unix:/" + "\u00e4" * 54),
+        ],
+    ),
     "port": Example(
         7777,
         "8080",
@@ -95,10 +104,13 @@ EXAMPLES = {
         ["short", "0123456789abcdef,", "0123456789abcde\n", "# keys of the links"],
     ),
     "link_secret_file": Example(None, "/run/secrets/links", Path("/run/secrets/links"), "keys", ["a\0b"]),
-    "admin_host": Example("127.0.0.1", "::1", "::1", "0.0.0.0", ["a b"]),
+    "admin_host": Example(
+        ("127.0.0.1",), "::1,unix:/run/a.sock", ("::1", "unix:/run/a.sock"), "0.0.0.0", ["a b", "unix:a"]
+    ),
     "admin_port": Example(0, "7778", 7778, "0", ["65536", "-1"]),
     "enable_logging": Example(False, "1", True, "0", ["[yes]", " yes", "yes\n"]),
     "log_format": Example("text", "json", "json", "text", ["xml", "JSON"]),
+    "check_environment": Example(False, "yes", True, "no", ["perhaps"]),
     "enable_response_delay": Example(False, "False", False, "TRUE", ["t"]),
     "response_delay": Example(
         1.0,

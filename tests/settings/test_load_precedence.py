@@ -30,7 +30,7 @@ def test_settings_from_several_sources_are_merged(sources: Sources) -> None:
     sources.give("dotenv", BY_NAME["backend"], "tar")
     sources.give("environment", BY_NAME["port"], "80")
     sources.give("flag", BY_NAME["host"], "::1")
-    assert sources.load() == Settings(host="::1", port=80, backend="tar", compression_level=1)
+    assert sources.load() == Settings(host=("::1",), port=80, backend="tar", compression_level=1)
 
 
 @pytest.mark.parametrize("flag", [["-P80"], ["-P", "80"], ["--port=80"]], ids=" ".join)

@@ -1,13 +1,15 @@
-"""Tests of `load`: warnings about variables with our prefix that are not settings, such as misspelt ones."""
+"""Tests of `load`: warnings about variables that resemble settings, such as misspelt ones."""
 
+import re
 import signal
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.servers import eventually, running_server
+from tests.helpers.servers import PROJECT, eventually, running_server
 from tests.server.test_main import run
 from tests.settings.sources import Sources
+from tornado_archiver.settings.environment import COMPOSE_VARIABLES
 from tornado_archiver.settings.options import Settings
 
 LINES = [
@@ -16,7 +18,7 @@ LINES = [
     ("ARCHIVER_PORT", "did you mean PORT?"),
     ("ARCHIVER_PHOTO_DIR", "did you mean PHOTOS_DIR?"),
     ("ARCHIVER_CONF", "did you mean ARCHIVER_CONFIG?"),
-    ("ARCHIVER_XYZ", "--help lists them all"),
+    ("ARCHIVER_XYZ", "--help all lists them"),
 ]
 
 
@@ -38,10 +40,104 @@ def test_unknown_variable_in_two_sources_is_reported_once(sources: Sources) -> N
     sources.dotenv.write_text("ARCHIVER_A=1\nARCHIVER_B=2\n")
     sources.environ = {"ARCHIVER_B": "3", "ARCHIVER_C\nD": "4"}
     assert sources.load().warnings == (
-        f"ARCHIVER_A in {sources.dotenv} is not a setting, --help lists them all",
-        "environment variable ARCHIVER_B is not a setting, --help lists them all",
-        "'environment variable ARCHIVER_C\\nD' is not a setting, --help lists them all",
+        f"ARCHIVER_A in {sources.dotenv} is not a setting, --help all lists them",
+        "environment variable ARCHIVER_B is not a setting, --help all lists them",
+        "'environment variable ARCHIVER_C\\nD' is not a setting, --help all lists them",
     )
+
+
+MISSPELT = {
+    "PHOTO_DIR": "PHOTOS_DIR",
+    "PHOTOS_DIRS": "PHOTOS_DIR",
+    "PHOTOSDIR": "PHOTOS_DIR",
+    "ENABLE_LOGING": "ENABLE_LOGGING",
+    "RESPONSE_DELAYS": "RESPONSE_DELAY",
+}
+# Names that a file of settings is likely to contain by mistake, but that other programs use as well
+AMBIGUOUS = {
+    "PROT": "PORT",
+    "PORTS": "PORT",
+    "port": "PORT",
+    "PHOTOS": "PHOTOS_DIR",
+    "LOGGING": "ENABLE_LOGGING",
+    "BACKEND": "ARCHIVER_BACKEND",
+    "HOST": "ARCHIVER_HOST",
+    "WORKERS": "ARCHIVER_WORKERS",
+    "WORKER": "ARCHIVER_WORKERS",
+    "FORMATS": "ARCHIVER_FORMATS",
+    "LINK_SECRET": "ARCHIVER_LINK_SECRET",
+    "SECRET": "ARCHIVER_LINK_SECRET",
+    "TRUSTED_PROXY": "ARCHIVER_TRUSTED_PROXIES",
+    "CONFIG": "ARCHIVER_CONFIG",
+    "LEVEL": "ARCHIVER_COMPRESSION_LEVEL",
+}
+FOREIGN = (
+    "PATH HOME USER LANG LC_ALL TERM PWD SHELL SHLVL HOSTNAME LOGNAME NAME TZ UMASK PUID PGID DEBUG "
+    "GPG_KEY PYTHON_VERSION PYTHONUNBUFFERED COMPOSE_PROJECT_NAME DB_HOST DB_PORT MYSQL_ROOT_PASSWORD REPORT "
+    "EXPORT http_proxy KUBERNETES_SERVICE_HOST INVOCATION_ID JOURNAL_STREAM XDG_CONFIG_HOME SSH_AUTH_SOCK"
+).split()
+
+
+@pytest.mark.parametrize("name", [*MISSPELT, *AMBIGUOUS])
+def test_name_in_dotenv_that_resembles_a_setting_is_reported(sources: Sources, name: str) -> None:
+    sources.dotenv.write_text(f"{name}=1\n")
+    assert sources.load() == Settings()
+    meant = {**MISSPELT, **AMBIGUOUS}[name]
+    assert sources.load().warnings == (f"{name} in {sources.dotenv} is not a setting, did you mean {meant}?",)
+
+
+@pytest.mark.parametrize("name", MISSPELT)
+def test_misspelt_environment_variable_is_reported_without_prefix(sources: Sources, name: str) -> None:
+    sources.environ = {name: "1"}
+    meant = f"did you mean {MISSPELT[name]}?"
+    assert sources.load().warnings == (f"environment variable {name} is not a setting, {meant}",)
+
+
+def test_common_environment_variables_are_not_reported(sources: Sources) -> None:
+    """They belong to other programs."""
+    sources.environ = dict.fromkeys([*AMBIGUOUS, *FOREIGN, "ENABLE_LOGIN", "BIND", "ROOT"], "1")
+    assert sources.load().warnings == ()
+
+
+def test_foreign_names_in_dotenv_are_not_reported(sources: Sources) -> None:
+    sources.dotenv.write_text("".join(f"{name}=1\n" for name in FOREIGN))
+    assert sources.load().warnings == ()
+
+
+CHECKED = {"ARCHIVER_CHECK_ENVIRONMENT": "yes"}
+
+
+def test_check_environment_reports_variables_like_those_of_dotenv(sources: Sources) -> None:
+    sources.environ = dict.fromkeys(FOREIGN, "1") | {"PROT": "1"} | CHECKED
+    assert sources.load().warnings == ("environment variable PROT is not a setting, did you mean PORT?",)
+
+
+COMPOSE_SERVICE = PROJECT / "config" / "compose.service.yml"
+
+
+def test_compose_passes_and_checks_both_files_of_variables() -> None:
+    """Compose itself reports no misspelt name: it only substitutes the names that its file mentions."""
+    service = COMPOSE_SERVICE.read_text("utf-8")
+    assert 'env_file: ["${DOCKER_ENV_FILE:-./.env}", .env]\n' in service
+    assert 'ARCHIVER_CHECK_ENVIRONMENT: "yes"\n' in service
+    assert "\nDOCKER_ENV_FILE=.docker_env\n" in (PROJECT / ".docker_env.example").read_text("utf-8")
+
+
+def test_variables_that_compose_substitutes_are_not_reported(sources: Sources) -> None:
+    substituted = set(re.findall(r"\$\{(\w+)", COMPOSE_SERVICE.read_text("utf-8"))) - {"PORT", "PHOTOS_DIR"}
+    sources.environ = dict.fromkeys([*substituted, *COMPOSE_VARIABLES], "1") | CHECKED
+    assert sources.load().warnings == ()
+
+
+def test_misspelt_variable_of_compose_is_reported(sources: Sources) -> None:
+    sources.environ = {"ARCHIVER_USR": "1", **CHECKED}
+    (warning,) = sources.load().warnings
+    assert warning.endswith(" is not a setting, did you mean ARCHIVER_USER?")
+
+
+def test_variable_of_compose_without_compose_is_reported(sources: Sources) -> None:
+    sources.environ = {"ARCHIVER_USER": "1"}
+    assert len(sources.load().warnings) == 1
 
 
 @pytest.mark.parametrize(

@@ -174,6 +174,7 @@ def test_example_url_keeps_host_and_port() -> None:
         ("localhost", "http://localhost:7777"),
         ("::", "http://[::1]:7777"),
         ("::1", "http://[::1]:7777"),
+        ("unix:/run/archiver.sock", "http://unix:/run/archiver.sock"),
     ],
 )
 def test_upstream_url_accepts_a_request(address: str, expected: str) -> None:

@@ -12,11 +12,11 @@ from tornado_archiver.settings.types import Network
 
 _Address = IPv4Address | IPv6Address
 
-LOOPBACK = "127.0.0.1"  # also the address of a Unix socket's peer, because that is on the same machine
+UNIX_PEER = "unix"  # the other end of a Unix socket, which has no address
 
 _OWS = " \t"
 _PORT = re.compile(r":([0-9]{0,5}|_[A-Za-z0-9._-]+)$")  # RFC 7239 6: digits, or obfuscated
-_UNIX_PEER = "unix:"  # nginx's $remote_addr of a Unix socket's peer
+_UNIX_NODE = "unix:"  # nginx's $remote_addr of a Unix socket's peer
 
 # A proxy that received the request over HTTP/1.0 or older responds over the same. There a body without a
 # length ends with the connection (RFC 9112 6.3), and no proxy forwards a reset. HTTP/1.1 has chunks, HTTP/2
@@ -26,7 +26,12 @@ _COMMENT = re.compile(r"\([^()]*\)")  # may contain a comma (RFC 9110 5.6.5)
 
 
 def is_trusted(address: str, proxies: Sequence[Network]) -> bool:
-    """Return whether the text is the address of one of the proxies."""
+    """Return whether the text is the address of one of the proxies, or UNIX_PEER.
+
+    Only a process of the same machine that is allowed to open the socket can be at the other end of it.
+    """
+    if address == UNIX_PEER:
+        return True
     parsed = parse_address(address)
     return parsed is not None and any(parsed in network for network in proxies)
 
@@ -47,6 +52,9 @@ def client_host(
     nodes = [node for part in forwarded_for.split(",") if (node := part.strip(_OWS))]
     while nodes and is_trusted(address, proxies):
         node = nodes.pop()
+        if node == _UNIX_NODE:
+            address = UNIX_PEER
+            continue
         parsed = _parse_node(node)
         if parsed is None:
             report(address, node)
@@ -82,7 +90,7 @@ def _parse_node(node: str) -> _Address | None:
 
     Azure, AWS and IIS add a port. Text that is an address is taken unchanged: 2001:db8::1:8080 has no port.
     """
-    text = LOOPBACK if node == _UNIX_PEER else node.strip('"')
+    text = node.strip('"')
     return parse_address(text) or parse_address(_PORT.sub("", text).strip("[]"))
 
 

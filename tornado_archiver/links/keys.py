@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tornado_archiver.errors import SettingsError
 from tornado_archiver.links.signing import LinkSigner
-from tornado_archiver.settings.load import read_text
+from tornado_archiver.settings.files import read_text
 from tornado_archiver.settings.options import DEFAULT, Settings
 from tornado_archiver.settings.types import key_problem
 

@@ -64,7 +64,7 @@ def create_app(settings: Settings, services: Services, metrics: Metrics) -> Arch
         services,
         metrics=metrics,
         demo_url=_demo_url(settings),
-        upstream=upstream_url(settings.host, settings.port),
+        upstream=upstream_url(settings.host[0], settings.port),
         trusted_proxies=settings.trusted_proxies,
         cors_origins=settings.cors_origin,
         stall_timeout_s=settings.stall_timeout,

@@ -22,8 +22,9 @@ from tornado_archiver.links.signing import LinkSigner
 from tornado_archiver.runtime.signals import WorkerSignals
 from tornado_archiver.runtime.tempdir import remove_tempdirs_of
 from tornado_archiver.server.bootstrap import create_app, create_services
+from tornado_archiver.server.check import check
 from tornado_archiver.server.logging import configure_logging
-from tornado_archiver.server.sockets import ADMIN, bind, open_public_sockets, warn_address_changed
+from tornado_archiver.server.sockets import open_admin_sockets, open_public_sockets, warn_address_changed
 from tornado_archiver.server.supervisor import Generation, ProcessSpec, Supervisor
 from tornado_archiver.settings.load import load_settings
 from tornado_archiver.settings.options import Settings
@@ -60,9 +61,11 @@ def main(argv: Sequence[str]) -> int:
             sys.stderr.writelines(f"{program_name()}: {warning}\n" for warning in settings.warnings)
             sys.stdout.write(format_settings(settings) + "\n")
             return 0
+        if settings.check:
+            return check(settings)
         _run(settings, read)
     except ArchiverError as error:
-        sys.stderr.write(f"{program_name()}: {error}\n")
+        sys.stderr.writelines(f"{program_name()}: {line}\n" for line in str(error).splitlines())
         return EXIT_CONFIG_ERROR
     return 0
 
@@ -89,8 +92,10 @@ class Master:
 
     def __init__(self, settings: Settings, scoreboard: Scoreboard, backends: Sequence[str]) -> None:
         self._settings = settings
-        self._sockets = open_public_sockets(settings)
-        self._admin_sockets = bind(settings, ADMIN) if settings.admin_port else []
+        with contextlib.ExitStack() as stack:
+            self._sockets = [stack.enter_context(sock) for sock in open_public_sockets(settings)]
+            self._admin_sockets = open_admin_sockets(settings)
+            stack.pop_all()
         self.scoreboard = scoreboard
         self.metrics = Metrics(scoreboard.workers, backends)
 

@@ -5,85 +5,126 @@ message can name the source. The library knows text only: `options` parses it an
 """
 
 import argparse
-import difflib
-import io
-import re
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import configargparse
-from dotenv.parser import parse_stream
-from dotenv.variables import parse_variables
 
 from tornado_archiver import __version__, program_name
 from tornado_archiver.errors import SettingsError
-from tornado_archiver.settings.option import Option
-from tornado_archiver.settings.options import CONFIG, DEFAULT, OPTIONS, VARIABLE_PREFIX, Settings
-from tornado_archiver.settings.types import BOOL, printable
+from tornado_archiver.settings.config_file import ConfigFile
+from tornado_archiver.settings.environment import read_environment, unknown_variables
+from tornado_archiver.settings.files import read_text
+from tornado_archiver.settings.help import help_text
+from tornado_archiver.settings.option import Option, Value
+from tornado_archiver.settings.options import CONFIG, DEFAULT, OPTIONS, Settings
+from tornado_archiver.settings.similar import SETTING_SYNONYMS, did_you_mean
+from tornado_archiver.settings.types import BOOL
 
 _ALL = (CONFIG, *OPTIONS)
-_BY_KEY = {option.key: option for option in OPTIONS}
-_SEE_HELP = "--help lists them all"
-_SINGLE_QUOTED = re.compile(r"=[ \t]*'")
-# Kubernetes sets these in every container if there is a service named "archiver"
-_KUBERNETES_VARIABLES = re.compile(rf"{VARIABLE_PREFIX}(SERVICE|PORT_[0-9]+)_\w+")
-# A line without a setting. The library skips more lines than these, even with a misspelt setting in them.
-_BLANK = re.compile(r"(\[[^\]]*\]|-{3,})?\s*([#;].*)?")
-# A comment right after the key or its separator: the library takes it for the value
-_COMMENT_AS_VALUE = re.compile(r"([^:=;#\s]+\s*[:=]?)\s+[;#].*")
-
-
-class _Value(NamedTuple):
-    """The text of a setting and its origin, such as "flag --port"."""
-
-    text: str
-    origin: str
-
-    def tagged(self) -> str:
-        """Return both as one text for configargparse, joined by a NUL, which no source can contain."""
-        return f"{self.text}\0{self.origin}"
-
-
-def _untag(flag: str, text: str) -> _Value:
-    """Return the value in a text from configargparse. A text without an origin comes from the flag."""
-    value, tagged, origin = text.rpartition("\0")
-    return _Value(value, origin) if tagged else _Value(text, f"flag {flag}")
+_SWITCHES = {flag for option in OPTIONS if option.type is BOOL for flag in option.flags}
+_DIRECTORY = "argument DIR"  # the origin of photos-dir that is given without a flag
 
 
 def load_settings(argv: Sequence[str], environ: Mapping[str, str], dotenv: Path | None) -> Settings:
-    """Return the settings from the flags `argv` (without the program's name), the variables `environ`, the
-    file `dotenv`, and the config file that a flag or a variable names. A missing `dotenv` counts as empty.
+    """Return the settings from the arguments `argv` (without the program's name), the variables `environ`,
+    the file `dotenv`, and the config file that a flag or a variable names.
 
-    Raise SettingsError with one line of text. `--help` prints the help and raises SystemExit(0).
+    A missing `dotenv` counts as empty.
+
+    Raise SettingsError with one line of text; with `--check`, with one line for each invalid value. `--help`
+    prints the help and raises SystemExit(0).
     """
     flags = _collect(argv, {}, None)
-    env = _read_environment(environ, dotenv)
+    env = read_environment(environ, dotenv)
     given = _collect(argv, env, flags.get(CONFIG.name) or env.get(CONFIG.env))
-    return Settings(
-        **{option.name: option.parse(*given[option.name]) for option in OPTIONS if option.name in given},
+    settings = Settings(
+        **_parse(given),
         print_config=given["print_config"],
+        check=given["check"],
         origins={o.name: given[o.name].origin if o.name in given else DEFAULT for o in OPTIONS},
-        warnings=_unknown_variables(env),
     )
+    return replace(settings, warnings=unknown_variables(env, environ, settings.check_environment))
 
 
-def _collect(argv: Sequence[str], env: Mapping[str, _Value], config: _Value | None) -> dict[str, Any]:
+def _parse(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the value of each given text. Raise SettingsError."""
+    values, problems = {}, []
+    for option in OPTIONS:
+        try:
+            if option.name in given:
+                values[option.name] = option.parse(*given[option.name])
+        except SettingsError as error:
+            problems.append(str(error))
+    if problems:
+        raise SettingsError("\n".join(problems) if given["check"] else problems[0])
+    return values
+
+
+def _collect(argv: Sequence[str], env: Mapping[str, Value], config: Value | None) -> dict[str, Any]:
     """Return the value of each given setting, from the source that wins."""
     path = CONFIG.parse(*config) if config else Path()
     text = read_text(path, f"{CONFIG.key}: {str(path)!r} ({config.origin})") if config else ""
+    flags, rest = _split(argv)
     try:
         namespace, unknown = _Parser(path).parse_known_args(
-            args=list(argv),
+            args=flags,
             env_vars={name: value.tagged() for name, value in env.items()},
             config_file_contents=text,
         )
     except argparse.ArgumentError as error:
         raise SettingsError(_argument_error(error)) from None
-    if unknown:
-        raise SettingsError(_unknown_flag(unknown))
-    return {name: value for name, value in vars(namespace).items() if value is not None}
+    given = {name: value for name, value in vars(namespace).items() if value is not None}
+    if directory := _directory(unknown, rest, given):
+        given["photos_dir"] = directory
+    return given
+
+
+def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the arguments before and after the first "--"."""
+    end = [*argv, "--"].index("--")
+    # argparse would take the directory for the optional value of the flag before it
+    flags = [
+        f"{word}=yes" if word in _SWITCHES and "/" in following else word
+        for word, following in pairwise([*argv[:end], ""])
+    ]
+    return flags, list(argv[end + 1 :])
+
+
+def _directory(unknown: Sequence[str], rest: Sequence[str], given: Mapping[str, Any]) -> Value | None:
+    """Return the photos directory that is given without a flag. Raise SettingsError.
+
+    It must exist, and a message never contains it, because it may be a link secret: two keys that a blank
+    separates instead of a comma.
+    """
+    for word in unknown:
+        if word.startswith("-"):
+            raise SettingsError(_unknown_flag(word))
+    words = [*unknown, *rest]
+    if not words:
+        return None
+    if len(words) > 1:
+        raise SettingsError(f"{len(words)} arguments that are not flags, only one is allowed: DIR")
+    photos_dir = given.get("photos_dir", Value("", ""))
+    if photos_dir.origin.startswith("flag"):
+        raise SettingsError(f"photos-dir: given by {_DIRECTORY} and {photos_dir.origin}, only one is allowed")
+    if not os.path.isdir(words[0]):
+        raise SettingsError(
+            f"photos-dir: the value ({_DIRECTORY}) is not allowed: an existing directory;"
+            " all other settings need a flag"
+        )
+    return Value(words[0], _DIRECTORY)
+
+
+def _untag(flag: str, text: str) -> Value:
+    """Return the value in a text from configargparse. A text without an origin comes from the flag."""
+    value, tagged, origin = text.rpartition("\0")
+    return Value(value, origin) if tagged else Value(text, f"flag {flag}")
 
 
 def _argument_error(error: argparse.ArgumentError) -> str:
@@ -94,137 +135,10 @@ def _argument_error(error: argparse.ArgumentError) -> str:
     return f"{error.argument_name} does not accept a value"
 
 
-def _unknown_flag(unknown: Sequence[str]) -> str:
-    # without the text after =, because it may be a secret
-    word = next((argument for argument in unknown if argument != "--"), "--").partition("=")[0]
-    if not word.startswith("-"):  # it may be a secret as well: two keys with a blank instead of a comma
-        return "unexpected argument that is not a flag, --help lists them all"
-    known = [*(option.flag for option in _ALL), "--print-config", "--version", "--help"]
-    return f"{word!r} is not a flag, {did_you_mean(word, known)}"
-
-
-def _read_environment(environ: Mapping[str, str], dotenv: Path | None) -> dict[str, _Value]:
-    """Return the variables of `environ` and, where it has none, of the file `dotenv`.
-
-    Empty ones are left out, because docker compose passes an unset variable as an empty one.
-    """
-    from_dotenv = _read_dotenv(dotenv, environ) if dotenv else {}
-    env = {name: _Value(text, f"{name} in {printable(str(dotenv))}") for name, text in from_dotenv.items()}
-    env |= {name: _Value(text, f"environment variable {name}") for name, text in environ.items() if text}
-    return {name: value for name, value in env.items() if value.text}
-
-
-def _unknown_variables(env: Mapping[str, _Value]) -> tuple[str, ...]:
-    """Return a warning for each variable with our prefix that is not a setting.
-
-    A misspelt ARCHIVER_LINK_SECRET would leave all links open. It is not an error, because the variable may
-    belong to another program.
-    """
-    known = [option.env for option in _ALL]
-    return tuple(
-        f"{printable(value.origin)} is not a setting, {did_you_mean(name, known)}"
-        for name, value in env.items()
-        if name.startswith(VARIABLE_PREFIX)
-        and name not in known
-        and not _KUBERNETES_VARIABLES.fullmatch(name)
-    )
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return the end of a message about `word`, with the word of `known` that resembles it."""
-    names = {_strip_prefix(name): name for name in known}
-    near = difflib.get_close_matches(_strip_prefix(word), names, n=1)
-    return f"did you mean {names[near[0]]}?" if near else _SEE_HELP
-
-
-def _strip_prefix(name: str) -> str:
-    # all names with the prefix resemble each other, and PORT does not have it
-    return name.lower().removeprefix(VARIABLE_PREFIX.lower())
-
-
-def read_text(path: Path, label: str, missing: str | None = None, encoding: str = "utf-8-sig") -> str:
-    """Return the text of a file, or `missing` if the file does not exist.
-
-    Raise SettingsError, with a text that starts with `label`, if the file is not readable text.
-    """
-    try:
-        text = path.read_text(encoding=encoding)
-    except OSError as error:
-        if missing is not None and isinstance(error, FileNotFoundError):
-            return missing
-        raise SettingsError(f"{label} cannot be read: {error.strerror}") from None
-    except ValueError:
-        raise SettingsError(f"{label} cannot be read: not text in UTF-8") from None
-    if "\0" in text:
-        raise SettingsError(f"{label} cannot be read: it holds a NUL character")
-    return text
-
-
-def _read_dotenv(path: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of a .env file as docker compose reads it.
-
-    ${NAME} is expanded, except in single quotes, and `environ` overrides the file. $NAME is not expanded.
-    """
-    label = printable(str(path))
-    values: dict[str, str] = {}
-    for binding in parse_stream(io.StringIO(read_text(path, label, missing=""))):
-        if binding.error:
-            raise SettingsError(
-                f"line {binding.original.line} of {label} cannot be read: NAME=value is allowed"
-            )
-        # a name without = is unset, as in docker compose
-        if binding.key is None or binding.value is None:
-            continue
-        literal = _SINGLE_QUOTED.search(binding.original.string)
-        values[binding.key] = binding.value if literal else _expand(binding.value, {**values, **environ})
-    return values
-
-
-def _expand(text: str, variables: Mapping[str, str]) -> str:
-    return "".join(atom.resolve(variables) for atom in parse_variables(text))
-
-
-class _ConfigFile(configargparse.DefaultConfigFileParser):  # type: ignore[misc]  # it has no type hints
-    """configargparse's parser of config files, but strict: each line must be a setting or blank."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.path = printable(str(path))
-
-    def parse(self, stream: Iterable[str]) -> dict[str, str]:
-        """Return the tagged text of every key. Empty text counts as unset. The last line of a key wins."""
-        texts = dict(
-            self._parse_line(line.strip(), number)
-            for number, line in enumerate(stream, 1)
-            if not _BLANK.fullmatch(line.strip())
-        )
-        return {key: _Value(text, f"{key} in {self.path}").tagged() for key, text in texts.items() if text}
-
-    def _parse_line(self, line: str, number: int) -> tuple[str, str]:
-        commented = _COMMENT_AS_VALUE.fullmatch(line)
-        bare = commented[1].rstrip() if commented else line
-        try:
-            # [ is hidden, because the library makes a list of [a, b] and skips a line that starts with it
-            [(key, text)] = super().parse([bare.replace("[", "\0")]).items()
-        except (configargparse.ConfigFileParserException, ValueError):
-            raise SettingsError(
-                f"line {number} of {self.path} cannot be read: key = value is allowed"
-            ) from None
-        option = self._option(key.removeprefix("--"), number)
-        # the library reads a key without a value as true
-        if bare.removeprefix("--") == option.key and option.type is not BOOL:
-            raise SettingsError(
-                f"{option.key}: no value ({option.key} in {self.path}), allowed: {option.type.expected}"
-            )
-        return option.key, text.replace("\0", "[")
-
-    def _option(self, key: str, number: int) -> Option:
-        if key in _BY_KEY:
-            return _BY_KEY[key]
-        hint = did_you_mean(key, _BY_KEY)
-        # a key that resembles no setting may be a link secret on a separate line
-        label = f"line {number} of" if hint is _SEE_HELP else repr(key.replace("\0", "[")) + " in"
-        raise SettingsError(f"{label} {self.path} is not a setting, {hint}")
+def _unknown_flag(word: str) -> str:
+    flag = word.partition("=")[0]  # without the text after =, because it may be a secret
+    known = [*(option.flag for option in _ALL), "--check", "--print-config", "--version", "--help"]
+    return f"{flag!r} is not a flag, {did_you_mean(flag, known, SETTING_SYNONYMS)}"
 
 
 class _Parser(configargparse.ArgumentParser):  # type: ignore[misc]  # it has no type hints
@@ -232,30 +146,18 @@ class _Parser(configargparse.ArgumentParser):  # type: ignore[misc]  # it has no
 
     def __init__(self, config: Path) -> None:
         super().__init__(
-            prog=program_name(),
-            description="Streams a directory of files as an archive that is packed while it is sent.",
-            epilog="Each long flag without its dashes is a key of the config file: photos-dir = /srv/photos. "
-            "A flag overrides an environment variable, which overrides the .env file in the current "
-            "directory, which overrides the config file. An empty variable counts as unset. Other commands: "
-            "sign-link creates a signed link, healthcheck queries a running service.",
             allow_abbrev=False,
             exit_on_error=False,
-            add_env_var_help=False,  # the library's text does not mention the .env file
-            config_file_parser_class=_ConfigFile(config),
+            add_help=False,
+            add_env_var_help=False,
+            config_file_parser_class=ConfigFile(config),
         )
-        group: Any = self
         for option in _ALL:
-            group = self.add_argument_group(option.section) if option.section else group
-            group.add_argument(*option.flags, **_arguments(option))
-        self.add_argument(
-            "--print-config", action="store_true", help="Print each setting with its origin, and exit."
-        )
-        self.add_argument(
-            "--version",
-            action="version",
-            version=f"tornado-archiver {__version__}",
-            help="Print the version, and exit.",
-        )
+            self.add_argument(*option.flags, **_arguments(option))
+        self.add_argument("-h", "--help", action=_Help, nargs="?")
+        self.add_argument("--check", action="store_true")
+        self.add_argument("--print-config", action="store_true")
+        self.add_argument("--version", action="version", version=f"tornado-archiver {__version__}")
 
     def error(self, message: str) -> NoReturn:
         raise SettingsError(" ".join(message.split()))
@@ -267,15 +169,15 @@ class _Parser(configargparse.ArgumentParser):  # type: ignore[misc]  # it has no
         return super()._get_values(action, arg_strings)
 
 
+class _Help(argparse.Action):
+    """Prints the help about a topic, and exits."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: Any, topic: Any, flag: Any = None) -> None:
+        print(help_text(program_name(), topic), end="")  # noqa: T201
+        parser.exit()
+
+
 def _arguments(option: Option) -> dict[str, Any]:
     """Return the arguments of add_argument for an option."""
-    default = f" Default: {option.default}." if option.default else ""
-    text = f"{option.help} Allowed: {option.type.expected}.{default} Environment variable: {option.env}."
-    is_bool = option.type is BOOL
-    return {
-        "env_var": option.env,
-        "type": partial(_untag, option.flag),
-        "help": text.replace("%", "%%"),  # argparse expands placeholders
-        "metavar": "yes|no" if is_bool else option.name.upper(),
-        **({"nargs": "?", "const": "yes"} if is_bool else {}),
-    }
+    switch = {"nargs": "?", "const": "yes"} if option.type is BOOL else {}
+    return {"env_var": option.env, "type": partial(_untag, option.flag), **switch}

@@ -1,10 +1,21 @@
 """Describes one setting: its names, default, type and help text, as the metadata of a dataclass field."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from tornado_archiver.errors import SettingsError
 from tornado_archiver.settings.types import Type, printable
+
+
+class Value(NamedTuple):
+    """The text of a setting and its origin, such as "flag --port"."""
+
+    text: str
+    origin: str
+
+    def tagged(self) -> str:
+        """Return both as one text for configargparse, joined by a NUL, which no source can contain."""
+        return f"{self.text}\0{self.origin}"
 
 
 @dataclass(frozen=True)

@@ -21,19 +21,21 @@ class Settings:
     """The values that the service runs with.
 
     `origins` names the source of each value. `warnings` are lines about variables that resemble a setting.
+    `print_config` and `check` are requests to print or check the settings instead of serving.
     """
 
-    host: str = option(
+    host: tuple[str, ...] = option(
         "127.0.0.1",
-        types.HOST,
-        "Address to listen on. :: listens on IPv6 only.",
+        types.HOSTS,
+        "Addresses to listen on. :: is IPv6 only. unix:/run/archiver.sock is a Unix socket, for a proxy on "
+        "the same machine.",
         section="Server",
         short_flag="-H",
     )
     port: int = option(
         "7777",
         types.integer(0, 65535),
-        "Port to listen on. 0 chooses a free port.",
+        "Port to listen on, except for Unix sockets. 0 chooses a free port.",
         short_flag="-P",
         env="PORT",
     )
@@ -190,20 +192,29 @@ class Settings:
         "", types.OPTIONAL_PATH, "File with keys for signed links, one key per line."
     )
 
-    admin_host: str = option(
+    admin_host: tuple[str, ...] = option(
         "127.0.0.1",
-        types.HOST,
-        "Address to listen on for /status, /metrics and /readyz.",
+        types.HOSTS,
+        "Addresses to listen on for /status, /metrics and /readyz.",
         section="Monitoring and logging",
     )
     admin_port: int = option(
-        "0", types.integer(0, 65535), "Port to listen on for /status, /metrics and /readyz. 0 turns them off."
+        "0",
+        types.integer(0, 65535),
+        "Port to listen on for /status, /metrics and /readyz. 0 turns them off, except for a Unix socket in "
+        "admin-host.",
     )
     enable_logging: bool = option(
         "no", types.BOOL, "Write an access log line for each request to standard error.", env="ENABLE_LOGGING"
     )
     log_format: str = option(
         "text", types.choice("text", "json"), "Format of the log: lines of text, or one JSON object per line."
+    )
+    check_environment: bool = option(
+        "no",
+        types.BOOL,
+        "Warn of each environment variable that resembles a setting, also if it lacks the prefix ARCHIVER_. "
+        "For a container, whose variables are all meant for this service.",
     )
 
     enable_response_delay: bool = option(
@@ -221,6 +232,7 @@ class Settings:
     )
 
     print_config: bool = False
+    check: bool = False
     origins: Mapping[str, str] = field(
         default_factory=lambda: {each.name: DEFAULT for each in OPTIONS}, compare=False
     )

@@ -5,6 +5,7 @@ stripped: blanks around a number are an error, because the message can show them
 """
 
 import ipaddress
+import os
 import re
 import string
 import unicodedata
@@ -12,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tornado_archiver.runtime.unix_socket import MAX_PATH_BYTES
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -23,6 +26,7 @@ _MIN_HEADER_SIZE = 1024  # Tornado reads 0 as its own limit, and browsers need a
 _MAPPED_PREFIX = 96  # of an IPv4-mapped IPv6 address (RFC 4291 2.5.5.2)
 _BIDIRECTIONAL_CONTROLS = "LRE RLE LRO RLO PDF LRI RLI FSI PDI".split()
 _MIN_SECRET_CHARACTERS = 16
+_UNIX = "unix:"
 # The start of a line for .env or the config file. Base64 has a = at its end only.
 _ASSIGNMENT = re.compile(r"[A-Za-z_][\w-]{2,}=[^=]|ARCHIVER_\w+=")
 
@@ -85,6 +89,22 @@ def _bytes(text: str) -> int:
         raise ValueError(text)
     base = 1024 if match[3] else 1000
     return int(match[1]) * int(base ** " kmgt".index((match[2] or " ").lower()))
+
+
+def unix_path(host: str) -> str | None:
+    """Return the path in an address such as unix:/run/archiver.sock, None for another address."""
+    return host.removeprefix(_UNIX) if host.startswith(_UNIX) else None
+
+
+def _host(text: str) -> str:
+    path = unix_path(text)
+    if path is None:
+        is_valid = text and " " not in text
+    else:
+        is_valid = path.startswith("/") and len(os.fsencode(path)) <= MAX_PATH_BYTES
+    if not is_valid or not text.isprintable():
+        raise ValueError(text)
+    return _strip_brackets(text)
 
 
 def _strip_brackets(host: str) -> str:
@@ -159,10 +179,10 @@ BOOL = Type(
     lambda text: BOOL_WORDS[text.lower()],
     lambda text: text.lower() in BOOL_WORDS,
 )
-HOST = Type(
-    "a host name or an IP address",
-    _strip_brackets,
-    lambda text: text and text.isprintable() and " " not in text,
+HOSTS = Type(
+    f"IP addresses, host names or unix:/path (at most {MAX_PATH_BYTES} bytes), separated by commas",
+    _each(_host),
+    lambda text: text,  # an empty list would be a service that nothing can reach
 )
 PATH = Type("a path", Path, lambda text: text and "\0" not in text)
 OPTIONAL_PATH = Type("a path", lambda text: Path(text) if text else None, lambda text: "\0" not in text)

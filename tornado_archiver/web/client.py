@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tornado.httputil import HTTPServerRequest
 
-from tornado_archiver.http.forwarded import LOOPBACK, client_host, is_trusted, parse_address
+from tornado_archiver.http.forwarded import UNIX_PEER, client_host, is_trusted, parse_address
 from tornado_archiver.settings.types import Network
 from tornado_archiver.telemetry.transfer import Transfer
 from tornado_archiver.web.access_log import shorten_hash
@@ -71,6 +71,6 @@ class ProxyHeaders:
 
 
 def _peer_address(request: HTTPServerRequest) -> str:
-    """Return the address of the other end of the connection."""
+    """Return the address of the other end of the connection, UNIX_PEER for a Unix socket."""
     address = request.remote_ip
-    return LOOPBACK if address in (None, "", _TORNADO_UNIX_PEER) else str(address)
+    return UNIX_PEER if address in (None, "", _TORNADO_UNIX_PEER) else str(address)

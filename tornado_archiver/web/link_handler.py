@@ -21,7 +21,7 @@ from tornado_archiver.web import access_log, pages
 from tornado_archiver.web.base_handler import BaseHandler
 from tornado_archiver.web.body_writer import stream_of
 from tornado_archiver.web.error_pages import PAGES_WITH_FACTS, ResponseError, to_http_error
-from tornado_archiver.web.net.sendfile import abort
+from tornado_archiver.web.net.sendfile import abort, hides_abort
 from tornado_archiver.web.services import Services
 
 log = logging.getLogger(__name__)
@@ -157,7 +157,8 @@ class LinkHandler(BaseHandler):
 
     async def _refuse_old_protocol(self, manifest: Manifest) -> None:
         """Raise ResponseError if the client could not detect an abort of a body of unknown length."""
-        if not shows_aborts(self.request.headers.get("Via", "")):
+        is_hidden = hides_abort(stream_of(self), self.request.version)
+        if is_hidden or not shows_aborts(self.request.headers.get("Via", "")):
             names = [
                 backend.name
                 for backend in self.services.backends

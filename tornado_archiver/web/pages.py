@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from tornado.template import Loader
 
 from tornado_archiver import __version__
+from tornado_archiver.settings.types import unix_path
 from tornado_archiver.telemetry.client_groups import group_by_client
 from tornado_archiver.telemetry.status import Status, format_bytes, format_duration, format_time
 
@@ -183,6 +184,8 @@ def example_url(protocol: str, host: str) -> str:
 
 def upstream_url(address: str, port: int) -> str:
     """Return the `proxy_pass` value for nginx on the same host, for a service that listens on `address`."""
+    if unix_path(address):
+        return f"http://{address}"
     # a wildcard address is not a valid destination; "::" may accept IPv6 only
     host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -43,10 +43,21 @@ def _disk_error(error: OSError) -> SourceUnreadableError:
 
 
 def abort(stream: IOStream) -> None:
-    """Close with a TCP reset, so that the client does not take it for the end of the body."""
+    """Close with a TCP reset, so that the client does not take it for the end of the body.
+
+    On a Unix socket, an incomplete chunked body or Content-Length shows the abort.
+    """
     if not stream.closed():
         stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         stream.close()
+
+
+def hides_abort(stream: IOStream, http_version: str) -> bool:
+    """Return whether an abort of a body of unknown length looks like its end.
+
+    Before HTTP/1.1 there are no chunks, and a Unix socket has no reset.
+    """
+    return http_version != "HTTP/1.1" and stream.socket.family == socket.AF_UNIX
 
 
 class SendfileServer(HTTPServer):
@@ -67,7 +78,10 @@ class SendfileStream(IOStream):
     written = 0  # bytes that the kernel has accepted, headers included, to find out what is acknowledged
 
     def unacked_bytes(self) -> int:
-        """Return the number of written bytes that the client has not acknowledged (SIOCOUTQ, tcp(7))."""
+        """Return the number of written bytes that the client has not acknowledged (SIOCOUTQ, tcp(7)).
+
+        For a Unix socket it is the memory of the data that the other end has not read, 0 if it has read all.
+        """
         if self.closed():
             return 0
         count = fcntl.ioctl(self.fileno(), termios.TIOCOUTQ, bytes(4))
