@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.backends.broken import content, facts, lifecycle
+from tests.backends.broken import content, facts, lifecycle, memory
 from tests.backends.plain import Plain, PlainArchive
 from tests.backends.test_conformance import bsdtar
 from tornado_archiver.backend import Backend, BackendOptions
@@ -60,6 +60,7 @@ EMPTY = "test_aborts_when_empty_file_changes"
 EMPTY_DURING_PACKING = "test_aborts_when_empty_file_changes_during_packing"
 RANGE = "test_range_aborts_when_source_changes"
 RANGE_OF_EMPTY = "test_range_aborts_when_empty_file_changes"
+MEMORY = "test_memory_is_independent_of_file_size"
 DATED = "test_last_modified_is_not_before_last_change"
 
 
@@ -127,6 +128,15 @@ CASES = [
     case(lifecycle.OpensFilesInOpen, OPEN),
     case(lifecycle.ReadsEverythingInOpen, OPEN),
     case(lifecycle.ReadsEverythingFirst, "test_backpressure"),
+    case(memory.BuffersWithoutALimit, "test_backpressure"),
+    case(memory.ReadsWholeFiles, MEMORY),
+    case(memory.ReadsTheWholeFileForEachChunk, MEMORY),
+    case(memory.ReadsWholeFilesInRanges, MEMORY),
+    case(memory.CollectsTheArchive, MEMORY),
+    case(memory.KeepsAllChunks, MEMORY),
+    case(memory.KeepsAllChunks, "test_sent_chunks_are_released"),
+    case(memory.BuffersWithoutALimit, MEMORY),
+    case(memory.BuffersMappedFiles, MEMORY),
     case(lifecycle.BlocksTheEventLoop, "test_event_loop_is_not_blocked"),
     case(lifecycle.ReadsInTheEventLoop, "test_reads_in_worker_threads"),
     case(lifecycle.LeaksADescriptor, CLOSED, chunk_count=1),
