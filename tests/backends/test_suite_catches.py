@@ -15,7 +15,7 @@ from tests.backends.broken import content, facts, lifecycle, memory
 from tests.backends.plain import Plain, PlainArchive
 from tests.backends.test_conformance import bsdtar
 from tornado_archiver.backend import Backend, BackendOptions
-from tornado_archiver.errors import BackendUnavailableError
+from tornado_archiver.errors import BackendLoadError, BackendUnavailableError
 from tornado_archiver.testing import BackendConformance, faults
 
 
@@ -122,6 +122,9 @@ CASES = [
     case(facts.BadName, "test_metadata"),
     case(facts.BadMediaType, "test_metadata"),
     case(facts.BadSuffix, "test_metadata"),
+    case(facts.ForAnotherInterface, "test_interface_version_is_that_of_the_service"),
+    case(facts.WithAVariableOfTheService, "test_options_can_be_loaded", raises=BackendLoadError),
+    case(facts.WithOtherOptions, "test_options_can_be_loaded"),
     case(facts.CannotWork, "test_check_passes", raises=BackendUnavailableError),
     case(lifecycle.StartsAProgramInOpen, OPEN),
     case(lifecycle.RunsAProgramInOpen, OPEN),

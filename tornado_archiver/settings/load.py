@@ -9,7 +9,9 @@ import difflib
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -17,22 +19,25 @@ import configargparse
 from dotenv.parser import parse_stream
 from dotenv.variables import parse_variables
 
-from tornado_archiver import __version__, program_name
+from tornado_archiver import ENTRY_POINT_GROUP, __version__, program_name
 from tornado_archiver.errors import SettingsError
 from tornado_archiver.settings.option import Option
-from tornado_archiver.settings.options import CONFIG, DEFAULT, OPTIONS, VARIABLE_PREFIX, Settings
+from tornado_archiver.settings.options import (
+    CONFIG,
+    DEFAULT,
+    KUBERNETES_VARIABLES,
+    OPTIONS,
+    VARIABLE_PREFIX,
+    Settings,
+    owner_of_variable,
+)
+from tornado_archiver.settings.sections import BackendSources, is_blank, split_line, split_sections
 from tornado_archiver.settings.types import BOOL, printable
 
 _ALL = (CONFIG, *OPTIONS)
 _BY_KEY = {option.key: option for option in OPTIONS}
 _SEE_HELP = "--help lists them all"
 _SINGLE_QUOTED = re.compile(r"=[ \t]*'")
-# Kubernetes sets these in every container if there is a service named "archiver"
-_KUBERNETES_VARIABLES = re.compile(rf"{VARIABLE_PREFIX}(SERVICE|PORT_[0-9]+)_\w+")
-# A line without a setting. The library skips more lines than these, even with a misspelt setting in them.
-_BLANK = re.compile(r"(\[[^\]]*\]|-{3,})?\s*([#;].*)?")
-# A comment right after the key or its separator: the library takes it for the value
-_COMMENT_AS_VALUE = re.compile(r"([^:=;#\s]+\s*[:=]?)\s+[;#].*")
 
 
 class _Value(NamedTuple):
@@ -58,21 +63,31 @@ def load_settings(argv: Sequence[str], environ: Mapping[str, str], dotenv: Path 
 
     Raise SettingsError with one line of text. `--help` prints the help and raises SystemExit(0).
     """
-    flags = _collect(argv, {}, None)
+    flags = _collect(argv, {})
     env = _read_environment(environ, dotenv)
-    given = _collect(argv, env, flags.get(CONFIG.name) or env.get(CONFIG.env))
-    return Settings(
+    path, text = _read_config(flags.get(CONFIG.name) or env.get(CONFIG.env))
+    text, sections = split_sections(text)
+    given = _collect(argv, env, path, text)
+    unknown = _unknown_variables(env)
+    settings = Settings(
         **{option.name: option.parse(*given[option.name]) for option in OPTIONS if option.name in given},
         print_config=given["print_config"],
         origins={o.name: given[o.name].origin if o.name in given else DEFAULT for o in OPTIONS},
-        warnings=_unknown_variables(env),
+        backend_sources=BackendSources(unknown, sections, printable(str(path))),
     )
+    return replace(settings, warnings=_warnings(unknown, settings)) if unknown else settings
 
 
-def _collect(argv: Sequence[str], env: Mapping[str, _Value], config: _Value | None) -> dict[str, Any]:
-    """Return the value of each given setting, from the source that wins."""
+def _read_config(config: _Value | None) -> tuple[Path, str]:
+    """Return path and text of the config file, an empty text if there is none."""
     path = CONFIG.parse(*config) if config else Path()
-    text = read_text(path, f"{CONFIG.key}: {str(path)!r} ({config.origin})") if config else ""
+    return path, read_text(path, f"{CONFIG.key}: {str(path)!r} ({config.origin})") if config else ""
+
+
+def _collect(
+    argv: Sequence[str], env: Mapping[str, _Value], path: Path = Path(), text: str = ""
+) -> dict[str, Any]:
+    """Return the value of each given setting, from the source that wins. `text` is the config file."""
     try:
         namespace, unknown = _Parser(path).parse_known_args(
             args=list(argv),
@@ -114,19 +129,28 @@ def _read_environment(environ: Mapping[str, str], dotenv: Path | None) -> dict[s
     return {name: value for name, value in env.items() if value.text}
 
 
-def _unknown_variables(env: Mapping[str, _Value]) -> tuple[str, ...]:
-    """Return a warning for each variable with our prefix that is not a setting.
+def _unknown_variables(env: Mapping[str, _Value]) -> dict[str, _Value]:
+    """Return the variables with our prefix that are not settings of the service."""
+    known = {option.env for option in _ALL}
+    return {
+        name: value
+        for name, value in env.items()
+        if name.startswith(VARIABLE_PREFIX) and name not in known and not KUBERNETES_VARIABLES.fullmatch(name)
+    }
+
+
+def _warnings(unknown: Mapping[str, _Value], settings: Settings) -> tuple[str, ...]:
+    """Return a warning for each unknown variable that does not begin like those of a backend.
 
     A misspelt ARCHIVER_LINK_SECRET would leave all links open. It is not an error, because the variable may
-    belong to another program.
+    belong to another program. The variables of a backend are checked when it is loaded.
     """
+    backends = {settings.backend, *settings.formats, *entry_points(group=ENTRY_POINT_GROUP).names}
     known = [option.env for option in _ALL]
     return tuple(
         f"{printable(value.origin)} is not a setting, {did_you_mean(name, known)}"
-        for name, value in env.items()
-        if name.startswith(VARIABLE_PREFIX)
-        and name not in known
-        and not _KUBERNETES_VARIABLES.fullmatch(name)
+        for name, value in unknown.items()
+        if not owner_of_variable(name, backends)
     )
 
 
@@ -196,34 +220,26 @@ class _ConfigFile(configargparse.DefaultConfigFileParser):  # type: ignore[misc]
         texts = dict(
             self._parse_line(line.strip(), number)
             for number, line in enumerate(stream, 1)
-            if not _BLANK.fullmatch(line.strip())
+            if not is_blank(line.strip())
         )
         return {key: _Value(text, f"{key} in {self.path}").tagged() for key, text in texts.items() if text}
 
     def _parse_line(self, line: str, number: int) -> tuple[str, str]:
-        commented = _COMMENT_AS_VALUE.fullmatch(line)
-        bare = commented[1].rstrip() if commented else line
         try:
-            # [ is hidden, because the library makes a list of [a, b] and skips a line that starts with it
-            [(key, text)] = super().parse([bare.replace("[", "\0")]).items()
-        except (configargparse.ConfigFileParserException, ValueError):
+            key, text = split_line(line)
+        except ValueError:
             raise SettingsError(
                 f"line {number} of {self.path} cannot be read: key = value is allowed"
             ) from None
-        option = self._option(key.removeprefix("--"), number)
-        # the library reads a key without a value as true
-        if bare.removeprefix("--") == option.key and option.type is not BOOL:
-            raise SettingsError(
-                f"{option.key}: no value ({option.key} in {self.path}), allowed: {option.type.expected}"
-            )
-        return option.key, text.replace("\0", "[")
+        option = self._option(key, number)
+        return option.key, option.text_of_line(text, f"{option.key} in {self.path}")
 
     def _option(self, key: str, number: int) -> Option:
         if key in _BY_KEY:
             return _BY_KEY[key]
         hint = did_you_mean(key, _BY_KEY)
         # a key that resembles no setting may be a link secret on a separate line
-        label = f"line {number} of" if hint is _SEE_HELP else repr(key.replace("\0", "[")) + " in"
+        label = f"line {number} of" if hint is _SEE_HELP else f"{key!r} in"
         raise SettingsError(f"{label} {self.path} is not a setting, {hint}")
 
 
