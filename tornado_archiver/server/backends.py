@@ -61,7 +61,9 @@ def _load_options(registry: Registry, settings: Settings) -> LoadedOptions[Backe
                 compress_level=settings.compression_level,
                 stored_threshold=settings.stored_threshold,
             )
-    return load_backend_options(defaults, settings.backend_sources, registry.names())
+    # those that `load_settings` knows, so that it reports all other variables
+    installed = [point.name for point in installed_entry_points()]
+    return load_backend_options(defaults, settings.backend_sources, installed)
 
 
 @contextmanager

@@ -212,7 +212,9 @@ class Settings:
         default_factory=lambda: {each.name: DEFAULT for each in OPTIONS}, compare=False
     )
     warnings: tuple[str, ...] = field(default=(), compare=False)
-    backend_sources: BackendSources = field(default=BackendSources(), compare=False)
+    backend_sources: BackendSources = field(
+        default=BackendSources(), compare=False, repr=False
+    )  # has secrets
 
 
 OPTIONS: tuple[Option, ...] = tuple(
