@@ -140,6 +140,7 @@ CASES = [
     case(memory.KeepsAllChunks, "test_sent_chunks_are_released"),
     case(memory.BuffersWithoutALimit, MEMORY),
     case(memory.BuffersMappedFiles, MEMORY),
+    case(memory.ReadsWholeFilesInAProgram, MEMORY),
     case(lifecycle.BlocksTheEventLoop, "test_event_loop_is_not_blocked"),
     case(lifecycle.ReadsInTheEventLoop, "test_reads_in_worker_threads"),
     case(lifecycle.LeaksADescriptor, CLOSED, chunk_count=1),

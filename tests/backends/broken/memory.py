@@ -3,6 +3,8 @@
 import mmap
 import os
 import queue
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncGenerator, Generator, Iterator
 
@@ -74,14 +76,35 @@ class BuffersWithoutALimit(PlainArchive):
         buffer.put(b"")
 
 
+class ReadsWholeFilesInAProgram(PlainArchive):
+    """The memory of this process stays constant, that of its program does not."""
+
+    program = "import sys; content = open(sys.argv[1], 'rb').read(); sys.stdout.buffer.write(content)"
+
+    def content(self, reader: Reader, entry: Entry) -> Iterator[bytes | memoryview]:
+        command: list[str | bytes] = [sys.executable, "-S", "-c", self.program, _path(self, entry)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            try:
+                assert process.stdout
+                while block := process.stdout.read(BLOCK_BYTES):
+                    yield block
+            finally:
+                process.kill()
+
+
+def _path(archive: PlainArchive, entry: Entry) -> bytes:
+    source = archive.manifest.source
+    assert isinstance(source, LocalSource)
+    path: bytes = os.path.join(source.root, source.name, entry.source_key)
+    return path
+
+
 class BuffersMappedFiles(BuffersWithoutALimit):
     """No system call reads the files, so the bytes that this process has read do not show it."""
 
     def content(self, reader: Reader, entry: Entry) -> Iterator[bytes | memoryview]:
-        source = self.manifest.source
-        assert isinstance(source, LocalSource)
         with (
-            open(os.path.join(source.root, source.name, entry.source_key), "rb") as file,
+            open(_path(self, entry), "rb") as file,
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
         ):
             for start in range(0, entry.size, BLOCK_BYTES):
