@@ -1,6 +1,7 @@
 """Conformance test of the memory of an archive, as the kernel counts it for this process and its programs."""
 
 import asyncio
+import gc
 import os
 import re
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from tornado_archiver.backend import Archive, ByteRange
+from tornado_archiver.runtime import heap
 from tornado_archiver.source import MIN_CHUNK_BYTES, Chunk
 from tornado_archiver.testing import trees
 from tornado_archiver.testing.base import ConformanceBase
@@ -21,7 +23,7 @@ _MIB = 1024 * 1024
 _SMALL_BYTES = 8 * _MIB  # fills the tables and windows of a compressor, which do not depend on the file
 _LARGE_BYTES = 128 * _MIB
 _SAMPLE_PERIOD_S = 0.02
-_PAUSE_S = 0.1  # of the client; continued while the memory grows
+_PAUSE_S = 0.5  # of the client; repeated while the memory grows
 _NEWER_CHUNKS = 2  # one is sent, one is prepared
 _COUNTED_BYTES = 4096  # a smaller chunk can be a constant of the backend
 # Memory without the page cache, which mmap(2) adds to the resident set
@@ -35,7 +37,7 @@ class MemoryTests(ConformanceBase):
         small, large = (_sparse(tmp_path / str(size), size) for size in (_SMALL_BYTES, _LARGE_BYTES))
         baseline = self.run(small, _peak_growth)
         stop_at = baseline + self.memory_limit_bytes
-        excess = self.run(large, lambda archive: _peak_growth(archive, stop_at)) - baseline
+        excess = self.run(large, lambda archive: _peak_growth(archive, stop_at, _PAUSE_S)) - baseline
         assert excess < self.memory_limit_bytes, (
             f"a file of {_LARGE_BYTES // _MIB} MiB takes {excess // _MIB} MiB more memory than one of"
             f" {_SMALL_BYTES // _MIB} MiB: it holds whole files, all chunks, or a buffer without a limit"
@@ -61,14 +63,17 @@ def _sparse(photos: Path, size: int) -> Path:
     return root
 
 
-async def _peak_growth(archive: Archive, stop_at: int = _LARGE_BYTES) -> int:
-    """Return by how many bytes the memory grows at most, or the first growth of `stop_at` bytes."""
+async def _peak_growth(archive: Archive, stop_at: int = _LARGE_BYTES, pause_s: float = 0) -> int:
+    """Return by how many bytes the memory grows at most, or the first growth of `stop_at` bytes.
+
+    The client pauses after the first chunk.
+    """
     with _sampled_growth() as peak:
-        ranges = [None, *_second_half(archive)]
-        for byte_range in ranges:
+        for byte_range in (None, *_second_half(archive)):
             async with aclosing(archive.chunks(byte_range)) as chunks:
                 await anext(chunks)
-                await _pause(peak)
+                if byte_range is None:
+                    await _pause(peak, pause_s)
                 async for _ in chunks:  # without reading the slices, which hold no memory
                     if peak() >= stop_at:
                         return peak()
@@ -96,12 +101,12 @@ async def _reference_counts(archive: Archive) -> list[int]:
     return counts
 
 
-async def _pause(peak: Callable[[], int]) -> None:
-    """Return when the memory has stopped growing."""
+async def _pause(peak: Callable[[], int], pause_s: float) -> None:
+    """Return when the memory has stopped growing for `pause_s` seconds."""
     before = -_LARGE_BYTES
     while peak() - before > _MIB:
         before = peak()
-        await asyncio.sleep(_PAUSE_S)
+        await asyncio.sleep(pause_s)
 
 
 @contextmanager
@@ -110,6 +115,8 @@ def _sampled_growth() -> Iterator[Callable[[], int]]:
 
     It is sampled by a thread, because a backend can release memory before it yields a chunk.
     """
+    gc.collect()
+    heap.trim()  # because memory that other tests have freed would be used again, without a growth
     own_addresses = _addresses(_read("/proc/self/smaps_rollup"))
     start = _memory_bytes(own_addresses)
     assert start, "the kernel does not report RssAnon in /proc/self/status (Linux 4.5)"
