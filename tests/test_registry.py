@@ -8,8 +8,9 @@ from typing import ClassVar
 import pytest
 
 from tests.helpers.plugin_packages import packaged
-from tornado_archiver.backend import Archive, Backend, BackendOptions
+from tornado_archiver.backend import INTERFACE_VERSION, Archive, Backend, BackendOptions
 from tornado_archiver.errors import BackendLoadError
+from tornado_archiver.options import integer, option
 from tornado_archiver.registry import GROUP, Registry, builtin
 from tornado_archiver.source import Manifest
 
@@ -20,9 +21,39 @@ class Good(Backend):
     name: ClassVar[str] = "good"
     media_type: ClassVar[str] = "application/x-good"
     extension: ClassVar[str] = ".good"
+    interface_version: ClassVar[int] = 1
 
     async def open(self, manifest: Manifest) -> Archive:
         raise NotImplementedError
+
+
+class ForAnOlderInterface(Good):
+    interface_version = 0
+
+
+class ForANewerInterface(Good):
+    interface_version = 2
+
+
+class WithoutInterface(Backend):
+    name = "good"
+    media_type = "application/x-good"
+    extension = ".good"
+
+    async def open(self, manifest: Manifest) -> Archive:
+        raise NotImplementedError
+
+
+class WithForeignOptions(Good):
+    options = 7  # type: ignore[assignment]
+
+
+class UndecoratedOptions(BackendOptions):
+    level: int = option("6", integer(0, 9), "Level.")
+
+
+class WithUndecoratedOptions(Good):
+    options = UndecoratedOptions()
 
 
 class SameName(Good):
@@ -145,6 +176,40 @@ def test_error_names_the_package(tmp_path: Path) -> None:
     assert registry.origin("good") == f"{__name__}:NotABackend of package archiver-broken"
 
 
+@pytest.mark.parametrize(
+    ("backend", "version", "remedy"),
+    [("ForAnOlderInterface", 0, ""), ("ForANewerInterface", 2, ", or a newer service")],
+)
+def test_backend_for_another_interface_raises(
+    tmp_path: Path, backend: str, version: int, remedy: str
+) -> None:
+    with pytest.raises(BackendLoadError) as caught:
+        Registry(packaged(tmp_path, good=f"{__name__}:{backend}")).load("good")
+    assert str(caught.value) == (
+        f"backend {__name__}:{backend} of package archiver-broken is for interface version {version}, this"
+        f" service has version 1; install a release of archiver-broken for version 1{remedy}"
+    )
+
+
+def test_backend_without_interface_version_is_reported_once(tmp_path: Path) -> None:
+    registry = Registry(packaged(tmp_path, good=f"{__name__}:WithoutInterface"))
+    registry.load("good")
+    assert registry.create("good", OPTIONS).name == "good"
+    (warning,) = registry.warnings
+    assert warning == (
+        f"backend {__name__}:WithoutInterface of package archiver-broken does not declare"
+        " `interface_version`, version 1 is assumed; its author should add `interface_version = 1` to the"
+        " class"
+    )
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in builtin()])
+def test_built_in_backend_declares_interface_version(name: str) -> None:
+    registry = Registry(builtin())
+    assert registry.load(name).interface_version == INTERFACE_VERSION
+    assert registry.warnings == []
+
+
 def test_built_in_backend_has_empty_origin() -> None:
     assert Registry(builtin()).origin("tar") == ""
 
@@ -166,6 +231,9 @@ def test_built_in_backend_has_empty_origin() -> None:
         ("tornado_archiver.backend:Backend", "with `open` defined"),
         ("ExitsOnCreation", r"cannot be created: SystemExit\('no licence'\)"),
         ("PlainCheck", "must define `check` with `async def`"),
+        ("WithForeignOptions", "must define `options` as an instance of a subclass of BackendOptions"),
+        ("WithUndecoratedOptions", r"its options UndecoratedOptions must be decorated with @dataclass"),
+        ("ForAnOlderInterface", "is for interface version 0, this service has version 1"),
         ("PlainOpen", "must define `open` with `async def`"),
     ],
 )

@@ -4,6 +4,7 @@ import os
 import sys
 
 __version__ = "1.0.0"
+ENTRY_POINT_GROUP = "tornado_archiver.backends"  # the packages of backends register their classes here
 
 
 def program_name() -> str:

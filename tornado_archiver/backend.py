@@ -11,6 +11,9 @@ from typing import ClassVar
 
 from tornado_archiver.source import MAX_CHUNK_BYTES, Chunk, Manifest
 
+# Raised when a class that was correct can fail: docs/writing-a-backend.md, section Interface version
+INTERFACE_VERSION = 1
+
 
 @dataclass(frozen=True, slots=True)
 class ByteRange:
@@ -40,7 +43,7 @@ class ArchiveInfo:
 
 @dataclass(frozen=True, slots=True)
 class BackendOptions:
-    """The settings that backends share.
+    """The settings that backends share; a subclass has further settings, see `Backend.options`.
 
     `compress_level`: 0 (fastest) to 9 (smallest); a backend with fewer levels uses the nearest one.
     `stored_threshold`: the largest file, in bytes, that a seekable zip stores without deflate blocks.
@@ -82,11 +85,17 @@ class Backend(ABC):
     `name` is the value of `--backend` and `?format=`, `extension` is the end of the download's file name. One
     process creates and checks the instance; others, which are forked from it and have separate event loops,
     use it. So a backend MUST NOT create threads, locks, pools or connections before the first `open`.
+
+    `interface_version` is the INTERFACE_VERSION that the class was written for, as a number. The class
+    attribute `options` has the defaults. A backend with settings assigns an instance of a frozen dataclass
+    that is derived from BackendOptions, and declares its fields with `tornado_archiver.options.option`.
     """
 
     name: ClassVar[str]
     media_type: ClassVar[str]
     extension: ClassVar[str]
+    interface_version: ClassVar[int]  # without a default, because a subclass would inherit a later version
+    options: BackendOptions = BackendOptions()
 
     def __init__(self, options: BackendOptions) -> None:
         self.options = options

@@ -7,14 +7,17 @@ import inspect
 import re
 from collections.abc import Iterable
 from configparser import ConfigParser
+from dataclasses import Field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
-from tornado_archiver.backend import Backend, BackendOptions
+from tornado_archiver import ENTRY_POINT_GROUP
+from tornado_archiver.backend import INTERFACE_VERSION, Backend, BackendOptions
 from tornado_archiver.errors import BackendLoadError
 from tornado_archiver.settings.similar import similar
 
-GROUP = "tornado_archiver.backends"
+GROUP = ENTRY_POINT_GROUP
+_UNDECLARED = 1  # the interface version of a class without one: those before the first number were the same
 
 # Other words for the built-in backends, without separators
 _SYNONYMS = {
@@ -50,19 +53,32 @@ class Registry:
     def __init__(self, entry_points: Iterable[EntryPoint]) -> None:
         # by name and value, because sys.path can list the same package twice
         self._entry_points: dict[str, dict[str, EntryPoint]] = {}
+        self._loaded: dict[str, type[Backend]] = {}
+        self.warnings: list[str] = []  # about the loaded classes
         for point in entry_points:
             self._entry_points.setdefault(point.name, {}).setdefault(point.value, point)
 
     def names(self) -> list[str]:
         return sorted(self._entry_points)
 
-    def create(self, name: str, options: BackendOptions) -> Backend:
-        """Return a new backend.
+    def load(self, name: str) -> type[Backend]:
+        """Return the class of a backend.
 
         Raise BackendLoadError if the name is unknown or ambiguous, or the class is not a valid backend.
         """
-        point = self._point(name)
-        backend = _load(point)
+        if name not in self._loaded:
+            point = self._point(name)
+            self._loaded[name] = _load(point)
+            if not hasattr(self._loaded[name], "interface_version"):
+                self.warnings.append(
+                    f"backend {_origin(point)} does not declare `interface_version`, version {_UNDECLARED} is"
+                    f" assumed; its author should add `interface_version = {INTERFACE_VERSION}` to the class"
+                )
+        return self._loaded[name]
+
+    def create(self, name: str, options: BackendOptions) -> Backend:
+        """Return a new backend. Raise BackendLoadError like `load`, or if the class raises an error."""
+        point, backend = self._point(name), self.load(name)
         try:
             return backend(options)
         except (Exception, SystemExit) as error:
@@ -99,7 +115,9 @@ def _load(point: EntryPoint) -> type[Backend]:
             f"backend {_origin(point)} is not a backend: it must be a subclass of"
             " tornado_archiver.backend.Backend with `open` defined"
         )
+    _validate_interface_version(backend, point)
     _validate_metadata(backend, point)
+    _validate_options(backend, point)
     _validate_coroutines(backend, point)
     return backend
 
@@ -117,6 +135,32 @@ def _validate_metadata(backend: type[Backend], point: EntryPoint) -> None:
     if backend.name != point.name:
         raise BackendLoadError(
             f"backend {_origin(point)} is registered as {point.name!r} but its `name` is {backend.name!r}"
+        )
+
+
+def _validate_interface_version(backend: type[Backend], point: EntryPoint) -> None:
+    version = getattr(backend, "interface_version", _UNDECLARED)
+    if version == INTERFACE_VERSION:
+        return
+    package = point.dist.name if point.dist else "the package"
+    raise BackendLoadError(
+        f"backend {_origin(point)} is for interface version {version!r}, this service has version"
+        f" {INTERFACE_VERSION}; install a release of {package} for version {INTERFACE_VERSION}"
+        + (", or a newer service" if isinstance(version, int) and version > INTERFACE_VERSION else "")
+    )
+
+
+def _validate_options(backend: type[Backend], point: EntryPoint) -> None:
+    options = backend.options
+    if not isinstance(options, BackendOptions):
+        raise BackendLoadError(
+            f"backend {_origin(point)} must define `options` as an instance of a subclass of BackendOptions"
+        )
+    # a field of a class that is not a dataclass would silently have no value
+    if any(isinstance(value, Field) for value in vars(type(options)).values()):
+        raise BackendLoadError(
+            f"backend {_origin(point)}: its options {type(options).__name__} must be decorated with"
+            " @dataclass(frozen=True)"
         )
 
 

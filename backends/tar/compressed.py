@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from isal import isal_zlib
 
-from tornado_archiver.backend import Archive, ArchiveInfo, Backend, ByteRange
+from tornado_archiver.backend import INTERFACE_VERSION, Archive, ArchiveInfo, Backend, ByteRange
 from tornado_archiver.backends.tar.headers import BLOCK, END_OF_ARCHIVE, header
 from tornado_archiver.runtime.threads import iterate_in_thread
 from tornado_archiver.source import Manifest
@@ -24,6 +24,7 @@ class TarGz(Backend):
     name: ClassVar[str] = "tar.gz"
     media_type: ClassVar[str] = "application/gzip"
     extension: ClassVar[str] = ".tar.gz"
+    interface_version: ClassVar[int] = INTERFACE_VERSION
 
     async def open(self, manifest: Manifest) -> Archive:
         return _TarGzArchive(manifest, isal_level(self.options.compress_level))

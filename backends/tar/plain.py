@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from tornado_archiver.backend import Archive, Backend, BackendOptions
+from tornado_archiver.backend import INTERFACE_VERSION, Archive, Backend, BackendOptions
 from tornado_archiver.backends.tar.headers import BLOCK, END_OF_ARCHIVE, fits_ustar, header
 from tornado_archiver.runtime.cancellation import with_checkpoints
 from tornado_archiver.runtime.threads import run_in_thread
@@ -15,6 +15,7 @@ class Tar(Backend):
     name: ClassVar[str] = "tar"
     media_type: ClassVar[str] = "application/x-tar"
     extension: ClassVar[str] = ".tar"
+    interface_version: ClassVar[int] = INTERFACE_VERSION
 
     def __init__(self, options: BackendOptions) -> None:
         super().__init__(options)

@@ -24,7 +24,7 @@ from contextlib import ExitStack, aclosing, closing
 from functools import cache
 from typing import ClassVar
 
-from tornado_archiver.backend import Archive, ArchiveInfo, Backend, ByteRange
+from tornado_archiver.backend import INTERFACE_VERSION, Archive, ArchiveInfo, Backend, ByteRange
 from tornado_archiver.backends.zip.modes import ArchiveEnd
 from tornado_archiver.backends.zip.suffixes import COMPRESSED_SUFFIXES
 from tornado_archiver.backends.zip.symlink_farm import ZipInput, prepare_input
@@ -53,6 +53,7 @@ class InfoZip(Backend):
     name: ClassVar[str] = "zip"
     media_type: ClassVar[str] = "application/zip"
     extension: ClassVar[str] = ".zip"
+    interface_version: ClassVar[int] = INTERFACE_VERSION
 
     async def check(self) -> None:
         if _path() is None:

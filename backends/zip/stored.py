@@ -9,7 +9,7 @@ descriptor. (Java refuses stored entries with one: "only DEFLATED entries can ha
 from collections.abc import Sequence
 from typing import ClassVar
 
-from tornado_archiver.backend import Archive, Backend, BackendOptions, ByteRange
+from tornado_archiver.backend import INTERFACE_VERSION, Archive, Backend, BackendOptions, ByteRange
 from tornado_archiver.backends.zip import records
 from tornado_archiver.backends.zip.records import (
     DEFLATED,
@@ -41,6 +41,7 @@ class StoredZip(Backend):
     name: ClassVar[str] = "stored-zip"
     media_type: ClassVar[str] = "application/zip"
     extension: ClassVar[str] = ".zip"
+    interface_version: ClassVar[int] = INTERFACE_VERSION
 
     def __init__(self, options: BackendOptions) -> None:
         super().__init__(options)

@@ -74,6 +74,7 @@ class Plain(Backend):
     name: ClassVar[str] = "plain"
     media_type: ClassVar[str] = "application/x-tar"
     extension: ClassVar[str] = ".tar"
+    interface_version: ClassVar[int] = 1
 
     archive: ClassVar[type[PlainArchive]] = PlainArchive
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.backends.test_conformance import bsdtar
 from tests.helpers.docs_backend import documented_files
-from tornado_archiver.backend import Backend, BackendOptions
+from tornado_archiver.backend import Backend
 from tornado_archiver.testing import BackendConformance
 
 # its compressor is slow
@@ -27,7 +27,7 @@ TAR_XZ = _module("tar_xz")
 
 class TestDocumentedBackend(BackendConformance):
     def make_backend(self) -> Backend:
-        backend = TAR_XZ.TarXz(BackendOptions(compress_level=0))
+        backend = TAR_XZ.TarXz(TAR_XZ.TarXzOptions(preset=0))
         assert isinstance(backend, Backend)
         return backend
 
@@ -36,5 +36,7 @@ class TestDocumentedBackend(BackendConformance):
 
 
 def test_page_shows_a_package_with_a_test() -> None:
-    assert list(documented_files()) == ["tar_xz.py", "pyproject.toml", "test_tar_xz.py"]
-    assert len(documented_files()["tar_xz.py"].splitlines()) < 60
+    package = ["tar_xz.py", "pyproject.toml"]
+    image = ["plugins/Dockerfile", "docker-compose.override.yml"]
+    assert list(documented_files()) == [*package, *image, "test_tar_xz.py"]
+    assert len(documented_files()["tar_xz.py"].splitlines()) < 70

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.backends.broken import content, facts, lifecycle
+from tests.backends.broken import content, facts, lifecycle, memory
 from tests.backends.plain import Plain, PlainArchive
 from tests.backends.test_conformance import bsdtar
 from tornado_archiver.backend import Backend, BackendOptions
-from tornado_archiver.errors import BackendUnavailableError
+from tornado_archiver.errors import BackendLoadError, BackendUnavailableError
 from tornado_archiver.testing import BackendConformance, faults
 
 
@@ -60,6 +60,7 @@ EMPTY = "test_aborts_when_empty_file_changes"
 EMPTY_DURING_PACKING = "test_aborts_when_empty_file_changes_during_packing"
 RANGE = "test_range_aborts_when_source_changes"
 RANGE_OF_EMPTY = "test_range_aborts_when_empty_file_changes"
+MEMORY = "test_memory_is_independent_of_file_size"
 DATED = "test_last_modified_is_not_before_last_change"
 
 
@@ -121,12 +122,25 @@ CASES = [
     case(facts.BadName, "test_metadata"),
     case(facts.BadMediaType, "test_metadata"),
     case(facts.BadSuffix, "test_metadata"),
+    case(facts.ForAnotherInterface, "test_interface_version_is_that_of_the_service"),
+    case(facts.WithAVariableOfTheService, "test_options_can_be_loaded", raises=BackendLoadError),
+    case(facts.WithOtherOptions, "test_options_can_be_loaded"),
     case(facts.CannotWork, "test_check_passes", raises=BackendUnavailableError),
     case(lifecycle.StartsAProgramInOpen, OPEN),
     case(lifecycle.RunsAProgramInOpen, OPEN),
     case(lifecycle.OpensFilesInOpen, OPEN),
     case(lifecycle.ReadsEverythingInOpen, OPEN),
     case(lifecycle.ReadsEverythingFirst, "test_backpressure"),
+    case(memory.BuffersWithoutALimit, "test_backpressure"),
+    case(memory.ReadsWholeFiles, MEMORY),
+    case(memory.ReadsTheWholeFileForEachChunk, MEMORY),
+    case(memory.ReadsWholeFilesInRanges, MEMORY),
+    case(memory.CollectsTheArchive, MEMORY),
+    case(memory.KeepsAllChunks, MEMORY),
+    case(memory.KeepsAllChunks, "test_sent_chunks_are_released"),
+    case(memory.BuffersWithoutALimit, MEMORY),
+    case(memory.BuffersMappedFiles, MEMORY),
+    case(memory.ReadsWholeFilesInAProgram, MEMORY),
     case(lifecycle.BlocksTheEventLoop, "test_event_loop_is_not_blocked"),
     case(lifecycle.ReadsInTheEventLoop, "test_reads_in_worker_threads"),
     case(lifecycle.LeaksADescriptor, CLOSED, chunk_count=1),

@@ -86,6 +86,100 @@ def test_unconfigured_plugin_is_not_imported(plugins: Path, imported: Path, phot
     assert not imported.exists()
 
 
+# Settings of the plugin
+
+KEY = "0123456789abcdef"
+SECTION = "formats = tar.xz\n[backend.tar.xz]\npreset = 0\n[server]\nadmin-port = 0\n"
+_DICTIONARY_SIZE_AT = (
+    16  # in the first block header, after the stream header of 12 bytes (xz file format 3.1)
+)
+_DICTIONARY_SIZES = {12: 0, 22: 6}  # preset by encoded size: 256 KiB and 8 MiB
+
+
+def run(*args: str, cwd: Path, **env: str | Path) -> "subprocess.CompletedProcess[str]":
+    environment = plain_environment({name: str(value) for name, value in env.items()})
+    command = [sys.executable, f"{PROJECT}/server.py", *args]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize(("env", "preset"), [({}, 6), ({"ARCHIVER_TAR_XZ_PRESET": "0"}, 0)])
+def test_variable_of_plugin_reaches_its_archives(
+    plugins: Path, photos: Path, env: dict[str, str], preset: int
+) -> None:
+    with running_server(photos, "--backend", "tar.xz", env={"PYTHONPATH": str(plugins), **env}) as server:
+        data = fetch(server.port, "/archive/abc/")
+        assert _DICTIONARY_SIZES[data[_DICTIONARY_SIZE_AT]] == preset
+        assert "WARNING" not in server.log()
+
+
+def test_section_of_plugin_is_shown_with_its_origin(plugins: Path, tmp_path: Path) -> None:
+    (tmp_path / "archiver.conf").write_text(SECTION)
+    ended = run("--print-config", "--config", "archiver.conf", cwd=tmp_path, PYTHONPATH=plugins)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.splitlines()[-1].split() == [
+        *("[backend.tar.xz]", "preset", "0"),
+        *("preset", "in", "archiver.conf"),
+    ]
+
+
+@pytest.mark.parametrize("flags", [[], ["--print-config"]])
+def test_invalid_value_of_plugin_is_one_error_line(plugins: Path, tmp_path: Path, flags: list[str]) -> None:
+    env = {"PYTHONPATH": str(plugins), "ARCHIVER_TAR_XZ_PRESET": "9"}
+    ended = run("--backend", "tar.xz", *flags, cwd=tmp_path, **env)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        "server.py: [backend.tar.xz] preset: '9' (environment variable ARCHIVER_TAR_XZ_PRESET) is not"
+        " allowed: a whole number from 0 to 6\n"
+    )
+
+
+def test_unknown_variable_of_plugin_is_a_warning(plugins: Path, photos: Path) -> None:
+    env = {"PYTHONPATH": str(plugins), "ARCHIVER_TAR_XZ_PRESETS": "3"}
+    with running_server(photos, "--backend", "tar.xz", env=env) as server:
+        warnings = [line for line in server.log().splitlines() if "WARNING" in line]
+    assert len(warnings) == 1
+    assert warnings[0].endswith(
+        "environment variable ARCHIVER_TAR_XZ_PRESETS is not a setting of backend 'tar.xz', did you mean"
+        " ARCHIVER_TAR_XZ_PRESET?"
+    )
+
+
+@pytest.mark.parametrize("config", [[], ["--config", "archiver.conf"]])
+def test_sign_link_ignores_settings_of_plugin(
+    plugins: Path, imported: Path, tmp_path: Path, config: list[str]
+) -> None:
+    """Also invalid ones, and those of a plugin that a flag of the service enables."""
+    (tmp_path / "archiver.conf").write_text(SECTION.replace("preset = 0", "presets ="))
+    env = {"PYTHONPATH": str(plugins), "ARCHIVER_TAR_XZ_PRESET": "9", "ARCHIVER_LINK_SECRET": KEY}
+    ended = run("sign-link", "album", "--expires", "1h", *config, cwd=tmp_path, **env)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("/archive/album/?expires=")
+    assert not imported.exists()
+
+
+def test_healthcheck_ignores_settings_of_plugin(
+    plugins: Path, imported: Path, photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "archiver.conf").write_text(SECTION.replace("preset = 0", "presets ="))
+    with running_server(photos) as server:
+        args = ("healthcheck", "--config", "archiver.conf", "--port", str(server.port))
+        ended = run(*args, cwd=tmp_path, PYTHONPATH=plugins, ARCHIVER_TAR_XZ_PRESET="9")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert not imported.exists()
+
+
+def test_plugin_for_another_interface_prevents_start(plugins: Path, tmp_path: Path) -> None:
+    text = (plugins / "tar_xz.py").read_text().replace("interface_version = 1", "interface_version = 2")
+    (tmp_path / "tar_xz.py").write_text(text)
+    ended = run("--formats", "tar.xz", cwd=tmp_path, PYTHONPATH=f"{tmp_path}:{plugins}")
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        "server.py: formats: 'tar.xz' (flag --formats): backend tar_xz:TarXz of package archiver-tar-xz is"
+        " for interface version 2, this service has version 1; install a release of archiver-tar-xz for"
+        " version 1, or a newer service\n"
+    )
+
+
 def test_missing_plugin_prevents_start(photos: Path) -> None:
     command = [sys.executable, f"{PROJECT}/server.py", "-P", "0", "--backend", "tar.xz"]
     command += ["--photos-dir", str(photos)]

@@ -19,7 +19,7 @@ from tornado_archiver.backend import Archive, ArchiveInfo, Backend
 
 
 class Odd(Backend):
-    media_type, extension = "application/x-odd", ".odd"
+    media_type, extension, interface_version = "application/x-odd", ".odd", 1
 
     async def open(self, manifest):
         return OddArchive(self.piece, self.length)

@@ -277,7 +277,7 @@ from tornado_archiver.errors import BackendError
 from tornado_archiver.source import Manifest
 
 class Broken(Backend):
-    name, media_type, extension = "broken", "application/x-broken", ".broken"
+    name, media_type, extension, interface_version = "broken", "application/x-broken", ".broken", 1
 
     async def open(self, manifest: Manifest) -> Archive:
         raise BackendError("the plugin is broken")

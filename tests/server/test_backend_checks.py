@@ -11,7 +11,7 @@ from tests.helpers.plugin_packages import packaged
 from tornado_archiver.backend import Archive, Backend
 from tornado_archiver.errors import ArchiverError, BackendError, BackendLoadError, BackendUnavailableError
 from tornado_archiver.registry import GROUP
-from tornado_archiver.server import bootstrap
+from tornado_archiver.server import backends
 from tornado_archiver.server.bootstrap import create_services
 from tornado_archiver.settings.options import DEFAULT, Settings
 from tornado_archiver.source import Manifest
@@ -23,6 +23,7 @@ class Checked(Backend):
     name = "checked"
     media_type = "application/x-checked"
     extension = ".checked"
+    interface_version = 1
     check_error: ClassVar[BaseException | None] = None
 
     async def check(self) -> None:
@@ -45,7 +46,7 @@ async def never_return(backend: Backend) -> None:
 @pytest.fixture(autouse=True)
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[EntryPoint]:
     points = packaged(tmp_path, checked=f"{__name__}:Checked")
-    monkeypatch.setattr(bootstrap, "installed_entry_points", lambda: points)
+    monkeypatch.setattr(backends, "installed_entry_points", lambda: points)
     return points
 
 
@@ -86,7 +87,7 @@ def test_failed_check_stops_start_and_names_package(
 
 def test_hanging_check_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Checked, "check", never_return)
-    monkeypatch.setattr(bootstrap, "_CHECK_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(backends, "_CHECK_TIMEOUT_S", 0.01)
     problem = "the check did not end within 0.01 s"
     assert startup_error(backend="checked") == f"backend: 'checked' ({DEFAULT}): {ORIGIN}: {problem}"
 
@@ -95,7 +96,7 @@ def test_error_of_built_in_backend_names_no_package(
     installed: list[EntryPoint], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Checked, "check_error", BackendUnavailableError("install rar"))
-    monkeypatch.setattr(bootstrap, "builtin", lambda: [EntryPoint("checked", f"{__name__}:Checked", GROUP)])
+    monkeypatch.setattr(backends, "builtin", lambda: [EntryPoint("checked", f"{__name__}:Checked", GROUP)])
     installed.clear()
     assert startup_error(backend="checked") == f"backend: 'checked' ({DEFAULT}): install rar"
 

@@ -173,6 +173,21 @@ def test_log_has_one_warning_for_several_workers(tmp_path: Path) -> None:
         assert KEY not in server.log()
 
 
+@pytest.mark.parametrize("name", ["ARCHIVER_ZIP_LEVEL", "ARCHIVER_STORED_ZIP_LEVEL", "ARCHIVER_RAR_LEVEL"])
+def test_variable_that_resembles_one_of_a_backend_is_reported_once(tmp_path: Path, name: str) -> None:
+    """Of a built-in backend that is not enabled, one that is enabled, and one that is not installed."""
+    (line,) = run("--print-config", cwd=tmp_path, env={name: "3"}).stderr.splitlines()
+    assert line.startswith(f"server.py: environment variable {name} is not a setting")
+
+
+def test_print_config_of_missing_backend_shows_the_others(tmp_path: Path) -> None:
+    ended = run("--print-config", "--formats", "rar", cwd=tmp_path)
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("server.py: formats: 'rar' (flag --formats): there is no backend 'rar'")
+    assert "port " in ended.stdout
+    assert ended.returncode == 0
+
+
 def test_print_config_writes_the_warning_to_stderr(tmp_path: Path) -> None:
     ended = run("--print-config", cwd=tmp_path, env={"ARCHIVER_LINK_SECRETS": KEY})
     assert (ended.returncode, ended.stderr) == (0, f"server.py: {WARNING}\n")

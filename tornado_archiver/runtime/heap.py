@@ -24,8 +24,13 @@ _scheduled: set[asyncio.AbstractEventLoop] = set()
 
 def _trim(loop: asyncio.AbstractEventLoop) -> None:
     _scheduled.discard(loop)
+    loop.run_in_executor(None, trim)
+
+
+def trim() -> None:
+    """Make the C library return its free memory to the kernel. Blocking."""
     if hasattr(_c_library(), "malloc_trim"):  # glibc only; musl keeps less
-        loop.run_in_executor(None, _c_library().malloc_trim, 0)
+        _c_library().malloc_trim(0)
 
 
 @cache

@@ -1,15 +1,12 @@
 """Application factory: creates services, backends and the web application from the settings."""
 
-import asyncio
 import os
 
-from tornado_archiver.backend import Backend, BackendOptions
-from tornado_archiver.errors import BackendLoadError, BackendUnavailableError
 from tornado_archiver.limits.admission import AdmissionControl
 from tornado_archiver.limits.rate import RateLimiter
 from tornado_archiver.limits.scoreboard import Limits, Scoreboard
 from tornado_archiver.links.keys import load_link_keys
-from tornado_archiver.registry import Registry, builtin, installed_entry_points
+from tornado_archiver.server.backends import create_backends
 from tornado_archiver.settings.options import DEFAULT, Settings
 from tornado_archiver.sources.filter import SourceFilter, is_never_served
 from tornado_archiver.sources.local.storage import LocalStorage, fail_if_unreadable
@@ -21,7 +18,6 @@ from tornado_archiver.web.pages import upstream_url
 from tornado_archiver.web.services import Services
 
 _ON_UNREADABLE = {"abort": fail_if_unreadable, "report": skip_unreadable}
-_CHECK_TIMEOUT_S = 10  # because the supervisor handles no signals while it waits for a backend
 
 
 async def create_services(settings: Settings, scoreboard: Scoreboard | None = None) -> Services:
@@ -45,7 +41,7 @@ async def create_services(settings: Settings, scoreboard: Scoreboard | None = No
                 settings.settle_time,
             )
         ),
-        backends=await _load_backends(settings),
+        backends=await create_backends(settings),
         admission=AdmissionControl(scoreboard, settings.queue_timeout),
         rate_limiter=_create_rate_limiter(settings, scoreboard),
         link_keys=load_link_keys(settings),
@@ -78,42 +74,6 @@ def _create_rate_limiter(settings: Settings, scoreboard: Scoreboard) -> RateLimi
         delay_s=settings.response_delay if settings.enable_response_delay else 0,
         chunk_timeout_s=settings.stall_timeout,
     )
-
-
-async def _load_backends(settings: Settings) -> list[Backend]:
-    registry = Registry([*builtin(), *installed_entry_points()])
-    options = BackendOptions(
-        compress_level=settings.compression_level, stored_threshold=settings.stored_threshold
-    )
-    checked_backends = []
-    for name in dict.fromkeys((settings.backend, *settings.formats)):
-        setting = "backend" if name == settings.backend else "formats"
-        try:
-            backend = registry.create(name, options)
-            await _check_backend(backend, registry.origin(name))
-        except (BackendLoadError, BackendUnavailableError) as error:
-            raise type(error)(f"{setting}: {name!r} ({settings.origins[setting]}): {error}") from error
-        checked_backends.append(backend)
-    return checked_backends
-
-
-async def _check_backend(backend: Backend, origin: str) -> None:
-    """Raise BackendUnavailableError for any error, because a plugin may raise any type."""
-    timeout = asyncio.timeout(_CHECK_TIMEOUT_S)
-    try:
-        async with timeout:
-            await backend.check()
-    except (Exception, SystemExit) as error:
-        problem = _describe_failure(error, is_late=timeout.expired())
-        raise BackendUnavailableError(f"{origin}: {problem}" if origin else problem) from error
-
-
-def _describe_failure(error: BaseException, *, is_late: bool) -> str:
-    if isinstance(error, BackendUnavailableError):
-        return str(error) or "the backend is unavailable and gives no reason"
-    if isinstance(error, TimeoutError) and is_late:
-        return f"the check did not end within {_CHECK_TIMEOUT_S:g} s"
-    return f"the check failed: {error!r}"
 
 
 def _demo_url(settings: Settings) -> str | None:

@@ -21,6 +21,7 @@ from tornado_archiver.limits.workers import ConnectionCount, connection_counts
 from tornado_archiver.links.signing import LinkSigner
 from tornado_archiver.runtime.signals import WorkerSignals
 from tornado_archiver.runtime.tempdir import remove_tempdirs_of
+from tornado_archiver.server.backends import describe_options
 from tornado_archiver.server.bootstrap import create_app, create_services
 from tornado_archiver.server.check import check
 from tornado_archiver.server.logging import configure_logging
@@ -58,8 +59,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         settings = read()
         if settings.print_config:
-            sys.stderr.writelines(f"{program_name()}: {warning}\n" for warning in settings.warnings)
-            sys.stdout.write(format_settings(settings) + "\n")
+            _print_config(settings)
             return 0
         if settings.check:
             return check(settings)
@@ -68,6 +68,13 @@ def main(argv: Sequence[str]) -> int:
         sys.stderr.writelines(f"{program_name()}: {line}\n" for line in str(error).splitlines())
         return EXIT_CONFIG_ERROR
     return 0
+
+
+def _print_config(settings: Settings) -> None:
+    of_backends, warnings = describe_options(settings)
+    for warning in [*settings.warnings, *warnings]:
+        sys.stderr.write(f"{program_name()}: {warning}\n")
+    sys.stdout.write(format_settings(settings, of_backends) + "\n")
 
 
 def _run(settings: Settings, read: Callable[[], Settings]) -> None:

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from dotenv.parser import parse_stream
@@ -11,13 +11,17 @@ from dotenv.variables import parse_variables
 from tornado_archiver.errors import SettingsError
 from tornado_archiver.settings.files import read_text
 from tornado_archiver.settings.option import Value
-from tornado_archiver.settings.options import CONFIG, OPTIONS, VARIABLE_PREFIX
+from tornado_archiver.settings.options import (
+    CONFIG,
+    KUBERNETES_VARIABLES,
+    OPTIONS,
+    VARIABLE_PREFIX,
+    owner_of_variable,
+)
 from tornado_archiver.settings.similar import SETTING_SYNONYMS, closest, hint, similar
 from tornado_archiver.settings.types import printable
 
 _SINGLE_QUOTED = re.compile(r"=[ \t]*'")
-# Kubernetes sets these in every container if there is a service named "archiver"
-_KUBERNETES_VARIABLES = re.compile(rf"{VARIABLE_PREFIX}(SERVICE|PORT_[0-9]+)_\w+")
 _KNOWN = [option.env for option in (CONFIG, *OPTIONS)]
 # Those that config/compose.service.yml substitutes and, with --check-environment, passes to the service
 COMPOSE_VARIABLES = [
@@ -41,21 +45,35 @@ def read_environment(environ: Mapping[str, str], dotenv: Path | None) -> dict[st
     return {name: value for name, value in env.items() if value.text}
 
 
+def prefixed_variables(env: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the variables with our prefix that are not settings of the service."""
+    return {
+        name: value
+        for name, value in env.items()
+        if _is_ours(name) and name not in _KNOWN and not KUBERNETES_VARIABLES.fullmatch(name)
+    }
+
+
 def unknown_variables(
-    env: Mapping[str, Value], environ: Mapping[str, str], check_environment: bool
+    env: Mapping[str, Value],
+    environ: Mapping[str, str],
+    check_environment: bool,
+    backends: Collection[str] = (),
 ) -> tuple[str, ...]:
     """Return a warning for each variable that resembles a setting and is none.
 
     A misspelt ARCHIVER_LINK_SECRET would leave all links open. It is not an error, because the variable may
     belong to another program. In the process environment, `environ`, nearly all others do, so a name without
-    our prefix is compared with all settings only in the .env file, or if `check_environment` is true.
+    our prefix is compared with all settings only in the .env file, or if `check_environment` is true. The
+    variables of `backends` are left out, because they are checked when a backend is loaded.
     """
     known = [*_KNOWN, *(COMPOSE_VARIABLES if check_environment else [])]
     return tuple(
         f"{printable(value.origin)} is not a setting, {hint(names)}"
         for name, value in env.items()
         if name not in known
-        and not _KUBERNETES_VARIABLES.fullmatch(name)
+        and not KUBERNETES_VARIABLES.fullmatch(name)
+        and not owner_of_variable(name, backends)
         and ((names := _resembled(name, known, check_environment or not environ.get(name))) or _is_ours(name))
     )
 

@@ -9,22 +9,24 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from importlib.metadata import entry_points
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
 import configargparse
 
-from tornado_archiver import __version__, program_name
+from tornado_archiver import ENTRY_POINT_GROUP, __version__, program_name
 from tornado_archiver.errors import SettingsError
 from tornado_archiver.settings.config_file import ConfigFile
-from tornado_archiver.settings.environment import read_environment, unknown_variables
+from tornado_archiver.settings.environment import prefixed_variables, read_environment, unknown_variables
 from tornado_archiver.settings.files import read_text
 from tornado_archiver.settings.help import help_text
 from tornado_archiver.settings.option import Option, Value
 from tornado_archiver.settings.options import CONFIG, DEFAULT, OPTIONS, Settings
+from tornado_archiver.settings.sections import BackendSources, split_sections
 from tornado_archiver.settings.similar import SETTING_SYNONYMS, did_you_mean
-from tornado_archiver.settings.types import BOOL
+from tornado_archiver.settings.types import BOOL, printable
 
 _ALL = (CONFIG, *OPTIONS)
 _SWITCHES = {flag for option in OPTIONS if option.type is BOOL for flag in option.flags}
@@ -40,16 +42,32 @@ def load_settings(argv: Sequence[str], environ: Mapping[str, str], dotenv: Path 
     Raise SettingsError with one line of text; with `--check`, with one line for each invalid value. `--help`
     prints the help and raises SystemExit(0).
     """
-    flags = _collect(argv, {}, None)
+    flags = _collect(argv, {})
     env = read_environment(environ, dotenv)
-    given = _collect(argv, env, flags.get(CONFIG.name) or env.get(CONFIG.env))
+    path, text = _read_config(flags.get(CONFIG.name) or env.get(CONFIG.env))
+    text, sections = split_sections(text)
+    given = _collect(argv, env, path, text)
+    other_variables = prefixed_variables(env)
     settings = Settings(
         **_parse(given),
         print_config=given["print_config"],
         check=given["check"],
         origins={o.name: given[o.name].origin if o.name in given else DEFAULT for o in OPTIONS},
+        backend_sources=BackendSources(other_variables, sections, printable(str(path))),
     )
-    return replace(settings, warnings=unknown_variables(env, environ, settings.check_environment))
+    backends = _backend_names(settings) if other_variables else ()
+    return replace(settings, warnings=unknown_variables(env, environ, settings.check_environment, backends))
+
+
+def _backend_names(settings: Settings) -> set[str]:
+    """Return the names of all backends, whose variables are checked when they are loaded."""
+    return {settings.backend, *settings.formats, *entry_points(group=ENTRY_POINT_GROUP).names}
+
+
+def _read_config(config: Value | None) -> tuple[Path, str]:
+    """Return path and text of the config file, an empty text if there is none."""
+    path = CONFIG.parse(*config) if config else Path()
+    return path, read_text(path, f"{CONFIG.key}: {str(path)!r} ({config.origin})") if config else ""
 
 
 def _parse(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,10 +84,10 @@ def _parse(given: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _collect(argv: Sequence[str], env: Mapping[str, Value], config: Value | None) -> dict[str, Any]:
-    """Return the value of each given setting, from the source that wins."""
-    path = CONFIG.parse(*config) if config else Path()
-    text = read_text(path, f"{CONFIG.key}: {str(path)!r} ({config.origin})") if config else ""
+def _collect(
+    argv: Sequence[str], env: Mapping[str, Value], path: Path = Path(), text: str = ""
+) -> dict[str, Any]:
+    """Return the value of each given setting, from the source that wins. `text` is the config file."""
     flags, rest = _split(argv)
     try:
         namespace, unknown = _Parser(path).parse_known_args(

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from tornado_archiver.errors import SettingsError
-from tornado_archiver.settings.types import Type, printable
+from tornado_archiver.settings.types import BOOL, Type, printable
 
 
 class Value(NamedTuple):
@@ -57,6 +57,15 @@ class Option:
             raise SettingsError(
                 f"{self.key}: {invalid} ({origin}) is not allowed: {self.type.expected}"
             ) from None
+
+    def text_of_line(self, text: str | None, origin: str) -> str:
+        """Return the text of a line of the config file. A key alone, None, means yes.
+
+        Raise SettingsError for a key alone if the setting has another type.
+        """
+        if text is None and self.type is not BOOL:
+            raise SettingsError(f"{self.key}: no value ({origin}), allowed: {self.type.expected}")
+        return "yes" if text is None else text
 
     def format(self, value: Any) -> str:
         """Return `value` as one line, close to the text that a source would hold."""

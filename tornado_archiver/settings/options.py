@@ -4,15 +4,19 @@ A new setting is one field here. Its flag, environment variable and config file 
 name. `python -m tornado_archiver.settings.output` then updates the config file and the documentation.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from tornado_archiver.settings import types
 from tornado_archiver.settings.option import Option, option
+from tornado_archiver.settings.sections import BackendSources
 
 DEMO_PHOTOS = Path(__file__).resolve().parents[1] / "demo" / "photos"
 VARIABLE_PREFIX = "ARCHIVER_"
+# Kubernetes sets these in every container if there is a service named "archiver"
+KUBERNETES_VARIABLES = re.compile(rf"{VARIABLE_PREFIX}(SERVICE|PORT_[0-9]+)_\w+")
 DEFAULT = "default"  # the origin of a setting that no source gives
 
 
@@ -22,6 +26,7 @@ class Settings:
 
     `origins` names the source of each value. `warnings` are lines about variables that resemble a setting.
     `print_config` and `check` are requests to print or check the settings instead of serving.
+    `backend_sources` has the texts for the settings of backends.
     """
 
     host: tuple[str, ...] = option(
@@ -237,6 +242,9 @@ class Settings:
         default_factory=lambda: {each.name: DEFAULT for each in OPTIONS}, compare=False
     )
     warnings: tuple[str, ...] = field(default=(), compare=False)
+    backend_sources: BackendSources = field(
+        default=BackendSources(), compare=False, repr=False
+    )  # has secrets
 
 
 OPTIONS: tuple[Option, ...] = tuple(
@@ -247,3 +255,14 @@ OPTIONS: tuple[Option, ...] = tuple(
 CONFIG = Option(
     "config", "", types.PATH, "Config file with settings.", env="ARCHIVER_CONFIG", short_flag="-c"
 )
+
+
+def variable_prefix(backend: str) -> str:
+    """Return the beginning of the environment variables of a backend: ARCHIVER_TAR_XZ_ for tar.xz."""
+    return VARIABLE_PREFIX + re.sub(r"[^A-Z0-9]", "_", backend.upper()) + "_"
+
+
+def owner_of_variable(variable: str, backends: Iterable[str]) -> str | None:
+    """Return the backend whose prefix the variable has; the longest one, because tar.xz is not tar."""
+    owners = [name for name in backends if variable.startswith(variable_prefix(name))]
+    return max(owners, key=len, default=None)

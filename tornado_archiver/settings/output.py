@@ -4,6 +4,7 @@
 """
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from tornado_archiver.settings.option import Option
@@ -28,8 +29,11 @@ _TABLE_HEAD = """
 """
 
 
-def format_settings(settings: Settings) -> str:
-    """Return the output of --print-config: name, value and origin of each setting, in columns."""
+def format_settings(settings: Settings, of_backends: Iterable[tuple[str, str, str]] = ()) -> str:
+    """Return the output of --print-config: name, value and origin of each setting, in columns.
+
+    `of_backends` are the rows of the settings of backends.
+    """
     rows = [
         (
             option.key,
@@ -38,6 +42,7 @@ def format_settings(settings: Settings) -> str:
         )
         for option in OPTIONS
     ]
+    rows += of_backends
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     return "\n".join(f"{key:{widths[0]}}  {value:{widths[1]}}  {origin}" for key, value, origin in rows)
 

@@ -21,9 +21,10 @@ from tornado_archiver.testing.changes import Fault, SourceChangeTests
 from tornado_archiver.testing.content import ContentTests
 from tornado_archiver.testing.facts import Change, FactTests
 from tornado_archiver.testing.lifecycle import LifecycleTests
+from tornado_archiver.testing.memory import MemoryTests
 
 __all__ = ["BackendConformance", "Change", "Fault"]
 
 
-class BackendConformance(FactTests, ContentTests, LifecycleTests, SourceChangeTests):
+class BackendConformance(FactTests, ContentTests, LifecycleTests, MemoryTests, SourceChangeTests):
     """The base class of a conformance test: name the subclass `Test…` and define the two methods."""

@@ -20,10 +20,12 @@ class ConformanceBase:
 
     `keeps_directory_times`: whether the format and its reader restore the times of directories.
     `time_limit_s`: the time after which a backend counts as hanging, in seconds for one archive.
+    `memory_limit_bytes`: how much more memory a file of 128 MiB takes than one of 8 MiB, at most.
     """
 
     keeps_directory_times = True
     time_limit_s: float = 300
+    memory_limit_bytes = 48 * 1024 * 1024
 
     def make_backend(self) -> Backend:
         """Return a new instance, created like in the service."""

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tornado_archiver.backend import Archive, ArchiveInfo, ByteRange
+from tornado_archiver.backend import INTERFACE_VERSION, Archive, ArchiveInfo, ByteRange
 from tornado_archiver.registry import METADATA_PATTERNS
+from tornado_archiver.settings.backend_options import load_backend_options
+from tornado_archiver.settings.sections import BackendSources
 from tornado_archiver.source import FileSlice, Manifest
 from tornado_archiver.testing import faults, trees
 from tornado_archiver.testing.base import ConformanceBase, chunks_of, whole
@@ -29,6 +31,20 @@ class FactTests(ConformanceBase):
         backend = self.make_backend()
         for attribute, allowed in METADATA_PATTERNS.items():
             assert allowed.fullmatch(getattr(backend, attribute)), attribute
+
+    def test_interface_version_is_that_of_the_service(self) -> None:
+        backend = type(self.make_backend())
+        version = getattr(backend, "interface_version", None)
+        assert version == INTERFACE_VERSION, f"{backend.__name__} must define interface_version"
+
+    def test_options_can_be_loaded(self) -> None:
+        """Without an environment: the defaults are allowed, and no other setting has the same variable."""
+        backend = self.make_backend()
+        defaults = type(backend).options
+        assert (
+            load_backend_options({backend.name: defaults}, BackendSources()).options[backend.name] == defaults
+        )
+        assert isinstance(backend.options, type(defaults)), "make_backend passes options of another class"
 
     def test_check_passes(self) -> None:
         self.run_async(self.make_backend().check())

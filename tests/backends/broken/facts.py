@@ -4,11 +4,13 @@ import hashlib
 import tarfile
 from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any
 
 from tests.backends.plain import Plain, PlainArchive
-from tornado_archiver.backend import ArchiveInfo, ByteRange
+from tornado_archiver.backend import ArchiveInfo, BackendOptions, ByteRange
 from tornado_archiver.errors import BackendUnavailableError
+from tornado_archiver.options import TEXT, option
 from tornado_archiver.source import Entry, Manifest
 
 # Facts of the archive
@@ -160,6 +162,31 @@ class BadMediaType(Plain):
 
 class BadSuffix(Plain):
     extension = "tar"
+
+
+class ForAnotherInterface(Plain):
+    interface_version = 2
+
+
+@dataclass(frozen=True)
+class _SecretOptions(BackendOptions):
+    secret: str = option("", TEXT, "A password.", secret=True)
+
+
+class WithAVariableOfTheService(Plain):
+    """ARCHIVER_LINK_SECRET."""
+
+    name = "link"
+    options = _SecretOptions()
+
+
+class WithOtherOptions(Plain):
+    """It does not pass its options on, so it gets the defaults of the base class."""
+
+    options = _SecretOptions()
+
+    def __init__(self, options: BackendOptions) -> None:
+        super().__init__(BackendOptions(options.compress_level))
 
 
 class CannotWork(Plain):

@@ -33,6 +33,7 @@ class Concatenation(Backend):
     name: ClassVar[str] = "concatenation"
     media_type: ClassVar[str] = "application/octet-stream"
     extension: ClassVar[str] = ".bin"
+    interface_version: ClassVar[int] = 1
 
     async def open(self, manifest: Manifest) -> Archive:
         return Contents(manifest)
