@@ -1,7 +1,6 @@
 """Application factory: creates services, backends and the web application from the settings."""
 
 import asyncio
-import os
 
 from tornado_archiver.backend import Backend, BackendOptions
 from tornado_archiver.errors import BackendLoadError, BackendUnavailableError
@@ -10,14 +9,16 @@ from tornado_archiver.limits.rate import RateLimiter
 from tornado_archiver.limits.scoreboard import Limits, Scoreboard
 from tornado_archiver.links.keys import load_link_keys
 from tornado_archiver.registry import Registry, builtin, installed_entry_points
-from tornado_archiver.settings.options import DEFAULT, Settings
-from tornado_archiver.sources.filter import SourceFilter, is_never_served
+from tornado_archiver.settings.options import Settings
+from tornado_archiver.sources.filter import SourceFilter
 from tornado_archiver.sources.local.storage import LocalStorage, fail_if_unreadable
 from tornado_archiver.sources.local.unreadable import skip_unreadable
 from tornado_archiver.sources.shared_scan import SharedScanStorage
 from tornado_archiver.telemetry.metrics import Metrics
+from tornado_archiver.telemetry.photos import PhotosProbe
 from tornado_archiver.web.app import ArchiverApplication
 from tornado_archiver.web.pages import upstream_url
+from tornado_archiver.web.rendering.own_templates import create_renderer
 from tornado_archiver.web.services import Services
 
 _ON_UNREADABLE = {"abort": fail_if_unreadable, "report": skip_unreadable}
@@ -47,6 +48,7 @@ async def create_services(settings: Settings, scoreboard: Scoreboard | None = No
         link_keys=load_link_keys(settings),
         download_name=settings.download_name,
         scan_timeout_s=settings.stall_timeout,
+        renderer=create_renderer(settings),
     )
     scoreboard.limits = Limits(settings.max_downloads, settings.max_downloads_per_client)
     return services
@@ -57,7 +59,7 @@ def create_app(settings: Settings, services: Services, metrics: Metrics) -> Arch
     return ArchiverApplication(
         services,
         metrics=metrics,
-        demo_url=_demo_url(settings),
+        photos=PhotosProbe(settings.photos_dir),
         upstream=upstream_url(settings.host, settings.port),
         trusted_proxies=settings.trusted_proxies,
         stall_timeout_s=settings.stall_timeout,
@@ -107,19 +109,3 @@ def _describe_failure(error: BaseException, *, is_late: bool) -> str:
     if isinstance(error, TimeoutError) and is_late:
         return f"the check did not end within {_CHECK_TIMEOUT_S:g} s"
     return f"the check failed: {error!r}"
-
-
-def _demo_url(settings: Settings) -> str | None:
-    """Return the link to the bundled album, or None if other photos are served.
-
-    The hash of a real album is secret, so it must not appear on the home page.
-    """
-    if (
-        settings.origins["photos_dir"] != DEFAULT
-        or not settings.photos_dir.is_dir()
-        or load_link_keys(settings)
-    ):
-        return None
-    names = (path.name for path in settings.photos_dir.iterdir() if path.is_dir())
-    albums = sorted(name for name in names if not is_never_served(os.fsencode(name)))
-    return f"archive/{albums[0]}/" if albums else None

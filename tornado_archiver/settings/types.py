@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -23,6 +24,7 @@ _MIN_HEADER_SIZE = 1024  # Tornado reads 0 as its own limit, and browsers need a
 _MAPPED_PREFIX = 96  # of an IPv4-mapped IPv6 address (RFC 4291 2.5.5.2)
 _BIDIRECTIONAL_CONTROLS = "LRE RLE LRO RLO PDF LRI RLI FSI PDI".split()
 _MIN_SECRET_CHARACTERS = 16
+_MAX_LINE = 100
 # The start of a line for .env or the config file. Base64 has a = at its end only.
 _ASSIGNMENT = re.compile(r"[A-Za-z_][\w-]{2,}=[^=]|ARCHIVER_\w+=")
 
@@ -133,6 +135,15 @@ def _is_file_name(text: str) -> bool:
     )
 
 
+def _is_site_url(text: str) -> bool:
+    if not text.isprintable() or any(char in ' "<>\\' for char in text):
+        return False
+    url = urlsplit(text)  # raises ValueError for an invalid host
+    # not //host, because it is rarely meant; not javascript:, because the URL is a link on a page
+    is_path = not (url.scheme or url.netloc) and text.startswith("/") and not text.startswith("//")
+    return is_path or (url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0)
+
+
 def _is_control(char: str) -> bool:
     # Cc and Cs are control characters and undecodable bytes. Zl and Zp end a line. A bidirectional control
     # can disguise the suffix (UAX 9, 2).
@@ -174,6 +185,14 @@ NAMES = Type("names of letters, digits and . : + - _, separated by commas", _eac
 FILE_NAME = Type(
     "text without / \\ and control characters; {hash} is the only placeholder ({{ is a literal {)",
     accepts=_is_file_name,
+)
+LINE = Type(
+    f"text of at most {_MAX_LINE} characters without control characters",
+    accepts=lambda text: len(text) <= _MAX_LINE and not any(map(_is_control, text)),
+)
+SITE_URL = Type(
+    "a URL such as https://example.com/ or a path that begins with /",
+    accepts=lambda text: not text or _is_site_url(text),
 )
 SIZE = Type("a size, such as 65536, 64KiB, 64MiB or 2GB", _bytes)
 HEADER_SIZE = Type(

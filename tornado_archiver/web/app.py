@@ -10,6 +10,7 @@ from tornado.web import Application
 
 from tornado_archiver.settings.types import Network
 from tornado_archiver.telemetry.metrics import Metrics
+from tornado_archiver.telemetry.photos import PhotosProbe
 from tornado_archiver.web.archive_handler import PREFIX, ArchiveHandler
 from tornado_archiver.web.base_handler import BaseHandler, HealthHandler, HomeHandler, NotFoundHandler
 from tornado_archiver.web.client import ProxyHeaders
@@ -23,7 +24,7 @@ _ABSOLUTE_FORM = re.compile(r"https?://[^/?]*", re.IGNORECASE)
 class ArchiverApplication(Application):
     """The routes and settings of the public server.
 
-    `demo_url`: link to the bundled album, None if it is not served. `upstream`: URL of the service for a
+    `photos`: reports whether the photos directory can be read. `upstream`: URL of the service for a
     proxy on the same host. `trusted_proxies`: networks whose `X-Forwarded-For` is used. `stall_timeout_s`:
     seconds after which a download whose client reads nothing is aborted, 0 for no limit.
     """
@@ -33,7 +34,7 @@ class ArchiverApplication(Application):
         services: Services,
         *,
         metrics: Metrics | None = None,
-        demo_url: str | None,
+        photos: PhotosProbe,
         upstream: str,
         trusted_proxies: Sequence[Network] = (),
         stall_timeout_s: float = 0,
@@ -44,7 +45,7 @@ class ArchiverApplication(Application):
         self._stall_timer = PeriodicCallback(self._stall_monitor.check, CHECK_INTERVAL_S * 1000)
         super().__init__(
             [
-                ("/", HomeHandler, {"services": services, "demo_url": demo_url, "upstream": upstream}),
+                ("/", HomeHandler, {"services": services, "photos": photos, "upstream": upstream}),
                 ("/healthz", HealthHandler),
                 # `parse_hash` validates the undecoded rest, so that each invalid path gets the same 404
                 (
@@ -57,6 +58,7 @@ class ArchiverApplication(Application):
             log_function=BaseHandler.log_access,
             proxies=ProxyHeaders(trusted_proxies),
             metrics=metrics,
+            renderer=services.renderer,
         )
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:

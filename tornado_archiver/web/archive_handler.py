@@ -137,7 +137,8 @@ class ArchiveHandler(BaseHandler):
     def _backend(self) -> Backend:
         backend = self._services.get_backend(self.get_query_argument("format", None))
         if backend is None:
-            raise ResponseError(pages.unknown_format([each.name for each in self._services.backends]))
+            formats = [(each.name, each.extension) for each in self._services.backends]
+            raise ResponseError(pages.unknown_format(formats))
         self.transfer.backend = backend.name
         return backend
 
@@ -165,12 +166,12 @@ class ArchiveHandler(BaseHandler):
     async def _refuse_old_protocol(self, manifest: Manifest) -> None:
         """Raise ResponseError if the client could not detect an abort of a body of unknown length."""
         if not shows_aborts(self.request.headers.get("Via", "")):
-            names = [
-                backend.name
+            formats = [
+                (backend.name, backend.extension)
                 for backend in self._services.backends
                 if (await backend.open(manifest)).info.length is not None
             ]
-            raise ResponseError(pages.old_protocol(names), reason=OLD_PROTOCOL)
+            raise ResponseError(pages.old_protocol(formats), reason=OLD_PROTOCOL)
 
     def _slot_labels(self, source_hash: str) -> dict[str, str]:
         """Return the labels for the status page; the hash is shortened, because it gives access."""

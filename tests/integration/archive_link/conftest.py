@@ -12,6 +12,7 @@ from tests.integration.archive_link.responses import ALBUM, MEDIA_TYPES
 from tornado_archiver.server.bootstrap import create_services
 from tornado_archiver.settings.options import Settings
 from tornado_archiver.source import Storage
+from tornado_archiver.telemetry.photos import PhotosProbe
 from tornado_archiver.web.app import ArchiverApplication
 
 
@@ -65,4 +66,4 @@ def app(
     service = io_loop.run_sync(lambda: create_services(wanted))
     if storage is not None:
         service = dataclasses.replace(service, storage=storage)
-    return ArchiverApplication(service, demo_url=None, upstream="http://127.0.0.1:7777")
+    return ArchiverApplication(service, photos=PhotosProbe(photos), upstream="http://127.0.0.1:7777")
