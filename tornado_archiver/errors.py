@@ -18,6 +18,11 @@ class ArchiverError(Exception):
     reason: ClassVar[str] = "error"
     retry_after_s: int | None = None
 
+    def __init__(self, *args: object, retry_after_s: int | None = None) -> None:
+        super().__init__(*args)
+        if retry_after_s is not None:
+            self.retry_after_s = retry_after_s
+
 
 class SettingsError(ArchiverError):
     """A setting has an invalid value. The text names the setting, the origin of its value and the allowed
@@ -44,13 +49,16 @@ class LinkExpiredError(ArchiverError):
 
 
 class StorageUnavailableError(ArchiverError):
-    """The photos root is unreadable, so whether a directory in it exists is unknown."""
+    """The photos root is unreadable, so whether a directory in it exists is unknown.
+
+    Without `retry_after_s` only the operator can change that, as with missing permissions.
+    """
 
     reason = "storage unavailable"
 
 
 class SourceUnreadableError(ArchiverError):
-    """A file or directory in the source exists, and reading it fails."""
+    """A file or directory in the source exists, and reading it fails. `retry_after_s` as above."""
 
     reason = "source unreadable"
 
@@ -72,8 +80,7 @@ class UploadInProgressError(ArchiverError):
     reason = "upload in progress"
 
     def __init__(self, message: str, retry_after_s: int) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
+        super().__init__(message, retry_after_s=retry_after_s)
 
 
 class TooManyDownloadsError(ArchiverError):

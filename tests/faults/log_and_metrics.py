@@ -20,7 +20,8 @@ def request_lines(log: str, key: str) -> list[str]:
 
 def error_lines(log: str) -> list[str]:
     """Return the error messages without the numbers that differ between runs."""
-    lines = [re.sub(r"(?<=\(pid )\d+|(?<=')\d+(?=\.jpg')", "N", line) for line in _ERROR.findall(log)]
+    lines = [re.sub(r" \(reference \S+\)$", "", line) for line in _ERROR.findall(log)]
+    lines = [re.sub(r"(?<=\(pid )\d+|(?<=for user )\d+|(?<=')\d+(?=\.jpg')", "N", line) for line in lines]
     lines = list(dict.fromkeys(lines))  # some are repeated until the fault ends
     return [f"{line[:_SHOWN_CHARACTERS]}…" if len(line) > _SHOWN_CHARACTERS else line for line in lines]
 

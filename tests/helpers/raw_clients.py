@@ -21,11 +21,15 @@ from tests.helpers.servers import Server, name_of, tool
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 # https://curl.se/libcurl/c/libcurl-errors.html: partial file, receive error
 BROKEN_OFF = (18, 56)
+REFERENCE = b"REFERENCE"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`headers` in their order, without what no two answers share; `body` as it came, not unchunked."""
+    """`headers` in their order, without what no two answers share; `body` as it came, not unchunked.
+
+    In an error page, REFERENCE replaces the id of the request.
+    """
 
     status: int
     headers: tuple[str, ...]
@@ -58,6 +62,9 @@ async def ask(base_url: str, asked: bytes) -> Answer:
 def parsed(data: bytes) -> Answer:
     head, _, body = data.partition(b"\r\n\r\n")
     status_line, *headers = head.decode("latin-1").split("\r\n")
+    for name, _, value in (header.partition(": ") for header in headers):
+        if name == "X-Request-Id":
+            body = body.replace(value.encode(), REFERENCE)
     return Answer(
         int(status_line.split()[1]),
         tuple(header for header in headers if not header.startswith(("Date:", "X-Request-Id:"))),

@@ -93,8 +93,8 @@ def test_every_problem_is_one_line(problems: Problems) -> None:
     assert "did you mean tar.gz?" in backend
     assert rar.startswith("formats: 'rar' (flag --formats): ")
     assert photos_dir == (
-        "photos-dir: '/missing' (flag --photos-dir): cannot be read by user "
-        f"{os.geteuid()}: No such file or directory"
+        "photos directory '/missing' (flag --photos-dir): cannot be read by user "
+        f"{os.geteuid()}: No such file or directory; every link returns 503 until then"
     )
     assert keys.startswith("link-secret-file: '/missing/keys' (flag --link-secret-file) cannot be read")
     assert address.startswith("cannot listen on unix:/missing/a.sock (host: flag --host")

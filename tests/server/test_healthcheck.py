@@ -1,20 +1,25 @@
 """The command `healthcheck`: one line and exit status 0 or 1, which is all that Docker understands."""
 
+import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from subprocess import CompletedProcess, run
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
 from tests.helpers.servers import PROJECT, free_port, plain_environment, running_server
+from tests.helpers.unprivileged import unprivileged_command
+from tornado_archiver.server import healthcheck as healthcheck_command
 
 
-def healthcheck(*flags: str, cwd: Path, env: Mapping[str, str] | None = None) -> "CompletedProcess[str]":
-    command = [sys.executable, f"{PROJECT}/server.py", "healthcheck", *flags]
+def healthcheck(
+    *flags: str, cwd: Path, env: Mapping[str, str] | None = None, launcher: Sequence[str] = ()
+) -> "CompletedProcess[str]":
+    command = [*launcher, sys.executable, f"{PROJECT}/server.py", "healthcheck", *flags]
     return run(command, cwd=cwd, env=plain_environment(env), capture_output=True, text=True, timeout=60)
 
 
@@ -73,3 +78,36 @@ def test_healthcheck_with_a_bad_setting_fails_in_one_line(tmp_path: Path) -> Non
     assert (ended.returncode, ended.stdout) == (1, "")
     (line,) = ended.stderr.splitlines()
     assert line.startswith("server.py healthcheck: port: 'many' (flag --port) is not allowed")
+
+
+@pytest.mark.parametrize(
+    ("photos", "problem"),
+    [
+        ("none", "No such file or directory; every link returns 503 until then"),
+        ("denied", "Permission denied; every link returns 503 until then; give it read permission (chmod"),
+    ],
+)
+def test_healthcheck_with_unreadable_photos_fails_in_one_line_with_user_and_remedy(
+    tmp_path: Path, photos: str, problem: str
+) -> None:
+    (tmp_path / "denied").mkdir(mode=0)
+    command = unprivileged_command()
+    with running_server(tmp_path / photos, launcher=command) as server:
+        flags = ("--port", str(server.port), "--photos-dir", str(tmp_path / photos))
+        ended = healthcheck(*flags, cwd=tmp_path, launcher=command)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    (line,) = ended.stderr.splitlines()
+    assert f"(flag --photos-dir): cannot be read by user {os.geteuid()}: {problem}" in line
+
+
+def test_healthcheck_with_a_disk_that_hangs_fails_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gate = Event()
+    monkeypatch.setattr(healthcheck_command, "photos_problem", lambda _: gate.wait() and "")
+    monkeypatch.setattr(healthcheck_command, "_DISK_TIMEOUT_S", 0.1)
+    monkeypatch.chdir(tmp_path)
+    with running_server(tmp_path) as server:
+        assert healthcheck_command.main(["--port", str(server.port)]) == 1
+    gate.set()
+    assert capsys.readouterr().err.endswith("the photos directory does not respond within 0.1 s\n")

@@ -64,6 +64,11 @@ def test_unreadable_photos_are_logged_with_reason(tmp_path: Path, kind: str, pro
     assert line == (
         f"WARNING photos directory '{photos}' (flag --photos-dir): cannot be read by user "
         f"{os.geteuid()}: {problem}; every link returns 503 until then"
+        + (
+            "; give it read permission (chmod -R o+rX), or run the service as the owner of the files (with"
+            " Docker: ARCHIVER_USER)"
+        )
+        * (problem == "Permission denied")
     )
 
 

@@ -107,6 +107,27 @@ EXAMPLES = {
     "admin_host": Example(
         ("127.0.0.1",), "::1,unix:/run/a.sock", ("::1", "unix:/run/a.sock"), "0.0.0.0", ["a b", "unix:a"]
     ),
+    "site_name": Example(
+        "", "Anna & Ben: Fotos", "Anna & Ben: Fotos", "[a]", ["x" * 101, "a\nb", "a\u2028b"]
+    ),
+    "site_url": Example(
+        "",
+        "https://example.com/fotos?a=1",
+        "https://example.com/fotos?a=1",
+        "/",
+        [
+            *(
+                "example.com",
+                "javascript:alert(1)",
+                "//example.com/",
+                "ftp://example.com/",
+                "https://",
+                "https:/x",
+            ),
+            *("https://a b/", "https://a.test:x/", 'https://a.test/"', "/a<b", "https://[::1/", "/\\a"),
+        ],
+    ),
+    "templates_dir": Example(None, "/srv/pages", Path("/srv/pages"), "pages", ["a\0b"]),
     "admin_port": Example(0, "7778", 7778, "0", ["65536", "-1"]),
     "enable_logging": Example(False, "1", True, "0", ["[yes]", " yes", "yes\n"]),
     "log_format": Example("text", "json", "json", "text", ["xml", "JSON"]),

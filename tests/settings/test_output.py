@@ -65,4 +65,7 @@ def test_config_file_uncommented_gives_the_defaults(sources: Sources) -> None:
         "cors_origin",
         "link_secret",
         "link_secret_file",
+        "site_name",
+        "site_url",
+        "templates_dir",
     }

@@ -2,41 +2,26 @@
 
 import os
 import re
-from html import escape
 
 import pytest
 
+from tornado_archiver.errors import (
+    ArchiverError,
+    SourceNotFoundError,
+    SourceUnreadableError,
+    StorageUnavailableError,
+    TooManyDownloadsError,
+    UploadInProgressError,
+)
 from tornado_archiver.web import pages
+from tornado_archiver.web.error_pages import retry_after_s, to_http_error
 from tornado_archiver.web.pages import ErrorPage
 
 TEMPLATES = os.path.join(os.path.dirname(pages.__file__), "templates")
-NOTICES = [
-    pages.BAD_REQUEST,
-    pages.NOT_FOUND,
-    pages.METHOD_NOT_ALLOWED,
-    pages.EXPIRED,
-    pages.PRECONDITION_FAILED,
-    pages.TOO_LARGE,
-    pages.RANGE_NOT_SATISFIABLE,
-    pages.BUSY,
-    pages.FAILED,
-    pages.UNAVAILABLE,
-    pages.unknown_format(["zip", "tar.gz"]),
-    pages.old_protocol(["stored-zip", "tar"]),
-    pages.old_protocol([]),
-]
 CHROMIUM = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 EXAMPLE = "http://photos.test:7777/archive/<hash>/"
-DEMO = "archive/3bea29ccabbbf64bdebcc055319c5745/"
 ZIP = ("zip", ".zip")
 TAR_GZ = ("tar.gz", ".tar.gz")
-
-
-def home(demo_url: str | None = DEMO, formats: tuple[tuple[str, str], ...] = (ZIP,)) -> str:
-    page = pages.home_page(
-        example_url=EXAMPLE, demo_url=demo_url, formats=formats, upstream="http://127.0.0.1:7777"
-    )
-    return page.decode()
 
 
 @pytest.mark.parametrize(
@@ -71,44 +56,64 @@ def test_prefers_html_follows_the_accept_header(accept: str, expected: bool) -> 
     assert pages.prefers_html(accept) is expected
 
 
-@pytest.mark.parametrize("notice", NOTICES, ids=lambda notice: notice.title)
-def test_error_page_as_html(notice: ErrorPage) -> None:
-    page = pages.render_html(notice).decode()
-    assert f"<title>{escape(notice.title)}</title>" in page
-    assert f"<h1>{escape(notice.title)}</h1>" in page
-    assert f"<p>{escape(notice.message)}</p>" in page
-    assert str(notice.status) in page
-
-
-@pytest.mark.parametrize("notice", NOTICES, ids=lambda notice: notice.title)
-def test_error_page_as_text(notice: ErrorPage) -> None:
-    text = pages.render_text(notice)
-    assert text == f"{notice.title}\n{notice.message}\n"
-    assert text.count("\n") == 2
-    assert len(text) < 250
+def test_error_pages_have_the_keys_that_templates_are_named_by() -> None:
+    defined = {page.key: page for page in vars(pages).values() if isinstance(page, ErrorPage)}
+    functions = {page.key for page in (pages.unknown_format([ZIP]), pages.old_protocol([]))}
+    assert set(pages.ERROR_PAGES) == {*defined, *functions}
 
 
 def test_error_pages_have_the_status_of_their_name() -> None:
-    statuses = [notice.status for notice in NOTICES]
-    assert statuses == [400, 404, 405, 410, 412, 413, 416, 503, 500, 503, 400, 505, 505]
+    statuses = {key: page.status for key, page in pages.ERROR_PAGES.items()}
+    assert statuses == {
+        "bad-request": 400,
+        "not-found": 404,
+        "method-not-allowed": 405,
+        "expired": 410,
+        "too-large": 413,
+        "busy": 503,
+        "uploading": 503,
+        "changed": 412,
+        "no-such-range": 416,
+        "failed": 500,
+        "unavailable": 503,
+        "unreadable": 503,
+        "unknown-format": 400,
+        "old-protocol": 505,
+    }
 
 
-def test_error_page_escapes_markup() -> None:
-    page = pages.render_html(ErrorPage(400, "<b>bold</b>", "<script>alert('&')</script>")).decode()
-    assert "<script" not in page
-    assert "<b>" not in page
-    assert "&lt;script&gt;alert(&#x27;&amp;&#x27;)&lt;/script&gt;" in page.replace("&#39;", "&#x27;")
+@pytest.mark.parametrize("page", pages.ERROR_PAGES.values(), ids=lambda page: page.key)
+def test_error_page_promises_no_time_and_names_no_backend(page: ErrorPage) -> None:
+    assert not re.search(r"minute|second|stored-zip|tar\.gz\b(?<!\.tar\.gz)", page.title + page.message)
 
 
-def test_unknown_format_page_lists_the_formats_and_the_default() -> None:
-    message = pages.unknown_format(["zip", "tar.gz"]).message
-    assert "zip, tar.gz" in message
-    assert message.endswith("gives zip.")
+def test_unknown_format_page_lists_the_suffixes_and_the_default() -> None:
+    page = pages.unknown_format([("stored-zip", ".zip"), TAR_GZ, ZIP])
+    assert page.message == ('Available formats: .zip, .tar.gz. A link without "?format=" gives a .zip file.')
+    assert page.formats == (("stored-zip", ".zip"), TAR_GZ, ZIP)
 
 
-def test_old_protocol_page_lists_working_formats() -> None:
-    assert 'stored-zip, tar ("?format=stored-zip"' in pages.old_protocol(["stored-zip", "tar"]).message
-    assert "format" not in pages.old_protocol([]).message
+def test_old_protocol_page_lists_the_suffixes_of_working_formats() -> None:
+    message = pages.old_protocol([("stored-zip", ".zip"), ("tar", ".tar")]).message
+    assert message.endswith("Formats that work: .zip, .tar.")
+    assert "ormat" not in pages.old_protocol([]).message
+
+
+@pytest.mark.parametrize(
+    ("error", "key", "seconds"),
+    [
+        (StorageUnavailableError("no rights"), "unreadable", None),
+        (StorageUnavailableError("away", retry_after_s=60), "unavailable", 60),
+        (SourceUnreadableError("no rights"), "failed", None),
+        (SourceUnreadableError("EIO", retry_after_s=60), "failed", 60),
+        (TooManyDownloadsError("busy"), "busy", 30),
+        (UploadInProgressError("1.jpg", 7), "uploading", 7),
+        (SourceNotFoundError("none"), "not-found", None),
+    ],
+)
+def test_error_has_a_page_and_the_time_to_retry(error: ArchiverError, key: str, seconds: int | None) -> None:
+    response = to_http_error(error)
+    assert (response.page.key, retry_after_s(response)) == (key, seconds)
 
 
 @pytest.mark.parametrize("name", sorted(os.listdir(TEMPLATES)))
@@ -116,49 +121,12 @@ def test_templates_load_no_external_resources(name: str) -> None:
     with open(os.path.join(TEMPLATES, name), encoding="utf-8") as file:
         source = file.read()
     assert set(re.findall(r"https?://[\w./:-]*", source)) <= {"http://www.w3.org/2000/svg"}
-    # a link leads to what the page was given, or is the icon that is part of the page
-    assert not [link for link in re.findall(r'href="([^"]*)', source) if not link.startswith(("{{", "data:"))]
+    # a link leads to the page itself, to a given URL, or is the icon that is part of the page
+    assert not [
+        link for link in re.findall(r'href="([^"]*)', source) if link and not link.startswith(("{{", "data:"))
+    ]
     ways = r"<script(?!>)|<iframe|\bsrc=|@import|url\(|\bon\w+=|\{% (?:raw|autoescape)"
     assert not re.findall(ways, source)
-
-
-def test_home_page_shows_a_link_and_the_nginx_configuration() -> None:
-    page = home()
-    assert "http://photos.test:7777/archive/&lt;hash&gt;/" in page
-    assert "&lt;photos-dir&gt;/&lt;hash&gt;" in page
-    assert "location /archive/ {\n    proxy_pass http://127.0.0.1:7777;\n" in page  # indented, to be copied
-    assert "proxy_buffering off;" in page
-    assert 'proxy_set_header Via "$server_protocol nginx";' in page
-
-
-def test_home_page_with_demo_album_links_to_it() -> None:
-    assert f'href="{DEMO}"' in home()
-
-
-def test_home_page_without_demo_album_has_no_album_link() -> None:
-    page = home(demo_url=None)
-    assert "demo" not in page
-    assert not re.search(r"\b[0-9a-f]{32}\b", page)
-
-
-def test_home_page_with_one_format_has_no_format_table() -> None:
-    page = home()
-    assert "?format=" not in page
-    assert "<code>.zip</code>" in page
-
-
-def test_home_page_with_several_formats_lists_them_and_the_default() -> None:
-    page = home(formats=(TAR_GZ, ZIP))
-    assert "<strong>tar.gz</strong>" in page
-    assert page.index("?format=tar.gz") < page.index("?format=zip")
-    assert "<code>.tar.gz</code>" in page
-    assert "<code>.zip</code>" in page
-
-
-def test_home_page_escapes_the_host() -> None:
-    url = pages.example_url("http", '"><script>alert(1)</script>')
-    page = pages.home_page(example_url=url, demo_url=None, formats=[ZIP], upstream="http://127.0.0.1:7777")
-    assert b"<script" not in page
 
 
 def test_example_url_keeps_host_and_port() -> None:

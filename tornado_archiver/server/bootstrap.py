@@ -1,20 +1,20 @@
 """Application factory: creates services, backends and the web application from the settings."""
 
-import os
-
 from tornado_archiver.limits.admission import AdmissionControl
 from tornado_archiver.limits.rate import RateLimiter
 from tornado_archiver.limits.scoreboard import Limits, Scoreboard
 from tornado_archiver.links.keys import load_link_keys
 from tornado_archiver.server.backends import create_backends
-from tornado_archiver.settings.options import DEFAULT, Settings
-from tornado_archiver.sources.filter import SourceFilter, is_never_served
+from tornado_archiver.settings.options import Settings
+from tornado_archiver.sources.filter import SourceFilter
 from tornado_archiver.sources.local.storage import LocalStorage, fail_if_unreadable
 from tornado_archiver.sources.local.unreadable import skip_unreadable
 from tornado_archiver.sources.shared_scan import SharedScanStorage
 from tornado_archiver.telemetry.metrics import Metrics
+from tornado_archiver.telemetry.photos import PhotosProbe
 from tornado_archiver.web.app import ArchiverApplication
 from tornado_archiver.web.pages import upstream_url
+from tornado_archiver.web.rendering.own_templates import create_renderer
 from tornado_archiver.web.services import Services
 
 _ON_UNREADABLE = {"abort": fail_if_unreadable, "report": skip_unreadable}
@@ -49,6 +49,7 @@ async def create_services(settings: Settings, scoreboard: Scoreboard | None = No
         top_folder=settings.top_folder,
         max_bytes=settings.max_bytes,
         scan_timeout_s=settings.stall_timeout,
+        renderer=create_renderer(settings),
     )
     scoreboard.limits = Limits(settings.max_downloads, settings.max_downloads_per_client)
     return services
@@ -59,7 +60,7 @@ def create_app(settings: Settings, services: Services, metrics: Metrics) -> Arch
     return ArchiverApplication(
         services,
         metrics=metrics,
-        demo_url=_demo_url(settings),
+        photos=PhotosProbe(settings.photos_dir),
         upstream=upstream_url(settings.host[0], settings.port),
         trusted_proxies=settings.trusted_proxies,
         cors_origins=settings.cors_origin,
@@ -74,19 +75,3 @@ def _create_rate_limiter(settings: Settings, scoreboard: Scoreboard) -> RateLimi
         delay_s=settings.response_delay if settings.enable_response_delay else 0,
         chunk_timeout_s=settings.stall_timeout,
     )
-
-
-def _demo_url(settings: Settings) -> str | None:
-    """Return the link to the bundled album, or None if other photos are served.
-
-    The hash of a real album is secret, so it must not appear on the home page.
-    """
-    if (
-        settings.origins["photos_dir"] != DEFAULT
-        or not settings.photos_dir.is_dir()
-        or load_link_keys(settings)
-    ):
-        return None
-    names = (path.name for path in settings.photos_dir.iterdir() if path.is_dir())
-    albums = sorted(name for name in names if not is_never_served(os.fsencode(name)))
-    return f"archive/{albums[0]}/" if albums else None

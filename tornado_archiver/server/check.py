@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import os
 import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import ExitStack
@@ -16,7 +15,8 @@ from tornado_archiver.server.bootstrap import create_services
 from tornado_archiver.server.health_client import get_health
 from tornado_archiver.server.sockets import Address, admin_addresses, bind, public_addresses
 from tornado_archiver.settings.options import Settings
-from tornado_archiver.telemetry.readiness import SingleFlight, read_error
+from tornado_archiver.telemetry.photos import photos_problem
+from tornado_archiver.telemetry.readiness import SingleFlight
 
 EXIT_OK, EXIT_PROBLEM = 0, 2
 _READ_TIMEOUT_S = 5  # for a hanging mount
@@ -77,16 +77,13 @@ async def _problems(variants: Iterable[Settings]) -> AsyncIterator[Finding]:
 
 async def _photos_dir(settings: Settings) -> Finding:
     """Check that the directory can be read; the service itself starts with a warning if it cannot."""
-    reading = SingleFlight(lambda: read_error(settings.photos_dir))
+    reading = SingleFlight(lambda: photos_problem(settings))
+    directory = repr(str(settings.photos_dir))
     try:
         problem = await asyncio.wait_for(reading.call(), _READ_TIMEOUT_S)
     except TimeoutError:
-        problem = f"no response within {_READ_TIMEOUT_S} s"
-    directory, origin = repr(str(settings.photos_dir)), settings.origins["photos_dir"]
-    if not problem:
-        return Finding(f"photos-dir: {directory}: ok")
-    text = f"photos-dir: {directory} ({origin}): cannot be read by user {os.geteuid()}: {problem}"
-    return Finding(text, is_problem=True)
+        problem = f"photos directory {directory}: no response within {_READ_TIMEOUT_S} s; check its mount"
+    return Finding(problem or f"photos-dir: {directory}: ok", is_problem=bool(problem))
 
 
 def _link_keys(settings: Settings) -> Finding:

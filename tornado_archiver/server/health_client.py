@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 from tornado_archiver.settings.types import unix_path
 from tornado_archiver.web.pages import upstream_url
 
-_TIMEOUT_S = 2  # below the three seconds of the Dockerfile, so that the reason is printed
+# with the time limit of `healthcheck` for the disk, below the three seconds of the Dockerfile, so that the
+# reason is printed
+_TIMEOUT_S = 1.5
 # Responses of this service have both headers (web.base_handler), and hardly any other program sends them
 _OUR_HEADERS = ("X-Request-ID", "X-Robots-Tag")
 

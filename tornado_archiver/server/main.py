@@ -32,7 +32,8 @@ from tornado_archiver.settings.options import Settings
 from tornado_archiver.settings.output import format_settings
 from tornado_archiver.source import MIN_CHUNK_BYTES
 from tornado_archiver.telemetry.metrics import Metrics
-from tornado_archiver.telemetry.readiness import Readiness, read_error
+from tornado_archiver.telemetry.photos import photos_problem
+from tornado_archiver.telemetry.readiness import Readiness
 from tornado_archiver.web import access_log
 from tornado_archiver.web.admin.app import AdminApplication, serve_admin
 from tornado_archiver.web.net.http_server import ConnectionLimits, serve
@@ -177,14 +178,8 @@ def _log_startup(settings: Settings, services: Services) -> None:
     log.info("serving %s as %s", settings.photos_dir, services.backends[0].name)
     log.info("%s", _signing_status(services.link_keys))
     _warn_response_delay(settings, services.rate_limiter.delay_s)
-    if problem := read_error(settings.photos_dir):
-        log.warning(
-            "photos directory %r (%s): cannot be read by user %d: %s; every link returns 503 until then",
-            str(settings.photos_dir),
-            settings.origins["photos_dir"],
-            os.geteuid(),
-            problem,
-        )
+    if problem := photos_problem(settings):
+        log.warning("%s", problem)
 
 
 def _warn_response_delay(settings: Settings, delay_s: float) -> None:

@@ -197,6 +197,24 @@ class Settings:
         "", types.OPTIONAL_PATH, "File with keys for signed links, one key per line."
     )
 
+    site_name: str = option(
+        "",
+        types.LINE,
+        "Name of the site at the top of error pages.",
+        section="Pages",
+    )
+    site_url: str = option(
+        "",
+        types.SITE_URL,
+        "Address that the name of the site links to. Without a name its host is shown.",
+    )
+    templates_dir: Path | None = option(
+        "",
+        types.OPTIONAL_PATH,
+        "Directory with templates that replace the built-in pages, such as error.html and busy.html. "
+        "They are checked at the start.",
+    )
+
     admin_host: tuple[str, ...] = option(
         "127.0.0.1",
         types.HOSTS,

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tornado_archiver.runtime.unix_socket import MAX_PATH_BYTES
 
@@ -27,6 +28,7 @@ _MAPPED_PREFIX = 96  # of an IPv4-mapped IPv6 address (RFC 4291 2.5.5.2)
 _BIDIRECTIONAL_CONTROLS = "LRE RLE LRO RLO PDF LRI RLI FSI PDI".split()
 _MIN_SECRET_CHARACTERS = 16
 _UNIX = "unix:"
+_MAX_LINE = 100
 # The start of a line for .env or the config file. Base64 has a = at its end only.
 _ASSIGNMENT = re.compile(r"[A-Za-z_][\w-]{2,}=[^=]|ARCHIVER_\w+=")
 
@@ -157,6 +159,15 @@ def _is_name_template(text: str) -> bool:
     )
 
 
+def _is_site_url(text: str) -> bool:
+    if not text.isprintable() or any(char in ' "<>\\' for char in text):
+        return False
+    url = urlsplit(text)  # raises ValueError for an invalid host
+    # not //host, because it is rarely meant; not javascript:, because the URL is a link on a page
+    is_path = not (url.scheme or url.netloc) and text.startswith("/") and not text.startswith("//")
+    return is_path or (url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0)
+
+
 def is_control(char: str) -> bool:
     """Return whether a character must not be in a file name.
 
@@ -203,6 +214,14 @@ FILE_NAME = Type(_TEMPLATE, accepts=_is_file_name)
 OPTIONAL_FILE_NAME = Type(_TEMPLATE, accepts=_is_name_template)
 _ORIGIN = Type("an origin", accepts=re.compile(r"\*|https?://[a-z0-9.-]+(:[0-9]{1,5})?").fullmatch)
 ORIGINS = Type("* or origins such as https://www.example.com, separated by commas", _each(_ORIGIN.parse))
+LINE = Type(
+    f"text of at most {_MAX_LINE} characters without control characters",
+    accepts=lambda text: len(text) <= _MAX_LINE and not any(map(is_control, text)),
+)
+SITE_URL = Type(
+    "a URL such as https://example.com/ or a path that begins with /",
+    accepts=lambda text: not text or _is_site_url(text),
+)
 SIZE = Type("a size, such as 65536, 64KiB, 64MiB or 2GB", _bytes)
 HEADER_SIZE = Type(
     "a size of at least 1KiB, such as 16KiB", _bytes, lambda text: _bytes(text) >= _MIN_HEADER_SIZE

@@ -6,12 +6,15 @@ import threading
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from tornado_archiver.backend import Backend
 from tornado_archiver.errors import ArchiverError
 from tornado_archiver.limits.scoreboard import Scoreboard
+from tornado_archiver.sources.local.access import describe
 
 TIMEOUT_S = 2
+T = TypeVar("T")
 
 
 class Readiness:
@@ -36,33 +39,33 @@ class Readiness:
         return problems + [problem for problem in await asyncio.gather(*checks) if problem]
 
 
-class SingleFlight:
+class SingleFlight(Generic[T]):
     """A blocking function that runs in a separate thread, at most once at a time.
 
     While it hangs in a dead mount, all callers wait for the same call, so that threads do not accumulate. It
     is a daemon thread, so that the process can exit.
     """
 
-    def __init__(self, function: Callable[[], str]) -> None:
+    def __init__(self, function: Callable[[], T]) -> None:
         self._function = function
-        self._pending: Future[str] | None = None
+        self._pending: Future[T] | None = None
 
-    async def call(self) -> str:
+    async def call(self) -> T:
         """Return the result of the function, or raise its error."""
         if self._pending is None or self._pending.done():
             self._pending = Future()
             threading.Thread(target=self._run, args=(self._pending,), daemon=True).start()
         return await asyncio.shield(asyncio.wrap_future(self._pending))
 
-    def _run(self, pending: "Future[str]") -> None:
+    def _run(self, pending: "Future[T]") -> None:
         try:
             pending.set_result(self._function())
         except Exception as error:  # noqa: BLE001 - the callers handle any error
             pending.set_exception(error)
 
 
-def read_error(photos_dir: Path) -> str:
-    """Return the system's message if the directory cannot be listed and entered, else "".
+def read_error(photos_dir: Path) -> OSError | None:
+    """Return the error of the system if the directory cannot be listed and entered.
 
     It is opened and read as in a scan, because the permissions of a mount can be misleading. The "." also
     requires the permission to enter it.
@@ -71,13 +74,13 @@ def read_error(photos_dir: Path) -> str:
         with os.scandir(os.path.join(photos_dir, ".")) as entries:
             next(entries, None)
     except OSError as error:
-        return error.strerror or str(error)
-    return ""
+        return error
+    return None
 
 
 def _root_problem(photos_dir: Path) -> str:
-    problem = read_error(photos_dir)
-    return f"the photos directory {photos_dir} cannot be read: {problem}" if problem else ""
+    error = read_error(photos_dir)
+    return f"the photos directory {photos_dir} cannot be read: {describe(error)}" if error else ""
 
 
 async def _backend_problem(backend: Backend) -> str:

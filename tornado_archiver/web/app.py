@@ -11,6 +11,7 @@ from tornado.web import Application
 
 from tornado_archiver.settings.types import Network
 from tornado_archiver.telemetry.metrics import Metrics
+from tornado_archiver.telemetry.photos import PhotosProbe
 from tornado_archiver.web.archive_handler import ArchiveHandler
 from tornado_archiver.web.base_handler import BaseHandler, HealthHandler, HomeHandler, NotFoundHandler
 from tornado_archiver.web.client import ProxyHeaders
@@ -33,7 +34,7 @@ class _InfoMatches(PathMatches):
 class ArchiverApplication(Application):
     """The routes and settings of the public server.
 
-    `demo_url`: link to the bundled album, None if it is not served. `upstream`: URL of the service for a
+    `photos`: reports whether the photos directory can be read. `upstream`: URL of the service for a
     proxy on the same host. `trusted_proxies`: networks whose `X-Forwarded-For` is used. `cors_origins`: web
     sites whose scripts are allowed to read `?info`. `stall_timeout_s`: seconds after which a download whose
     client reads nothing is aborted, 0 for no limit.
@@ -44,7 +45,7 @@ class ArchiverApplication(Application):
         services: Services,
         *,
         metrics: Metrics | None = None,
-        demo_url: str | None,
+        photos: PhotosProbe,
         upstream: str,
         trusted_proxies: Sequence[Network] = (),
         cors_origins: Sequence[str] = (),
@@ -56,7 +57,7 @@ class ArchiverApplication(Application):
         self._stall_timer = PeriodicCallback(self._stall_monitor.check, CHECK_INTERVAL_S * 1000)
         super().__init__(
             [
-                ("/", HomeHandler, {"services": services, "demo_url": demo_url, "upstream": upstream}),
+                ("/", HomeHandler, {"services": services, "photos": photos, "upstream": upstream}),
                 ("/healthz", HealthHandler),
                 # `parse_hash` validates the undecoded rest, so that each invalid path gets the same 404
                 Rule(_InfoMatches(f"{PREFIX}.*"), InfoHandler, {"services": services}),
@@ -68,6 +69,7 @@ class ArchiverApplication(Application):
             stall_monitor=self._stall_monitor,
             cors_origins=cors_origins,
             metrics=metrics,
+            renderer=services.renderer,
         )
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:

@@ -9,10 +9,12 @@ from typing import Any, cast
 from tornado.web import HTTPError, RequestHandler
 
 from tornado_archiver.telemetry.metrics import Metrics
+from tornado_archiver.telemetry.photos import DEMO_ALBUM, PhotosProbe
 from tornado_archiver.telemetry.transfer import Outcome, Transfer
 from tornado_archiver.web import access_log, pages
 from tornado_archiver.web.client import ProxyHeaders
-from tornado_archiver.web.error_pages import ResponseError, page_for
+from tornado_archiver.web.error_pages import ResponseError, page_for, retry_after_s
+from tornado_archiver.web.rendering.renderer import PageRenderer, Request
 from tornado_archiver.web.services import Services
 
 log = logging.getLogger(__name__)
@@ -34,6 +36,10 @@ class BaseHandler(RequestHandler):
     @property
     def metrics(self) -> Metrics:
         return cast(Metrics, self.settings["metrics"])
+
+    @property
+    def renderer(self) -> PageRenderer:
+        return cast(PageRenderer, self.settings["renderer"])
 
     def set_default_headers(self) -> None:
         self.set_header("X-Request-ID", self.transfer.request_id)
@@ -61,10 +67,10 @@ class BaseHandler(RequestHandler):
                 self.set_header(name, value)
         if status_code == pages.METHOD_NOT_ALLOWED.status:
             self.set_header("Allow", ", ".join(METHODS))  # RFC 9110 15.5.6
-        if pages.prefers_html(self.request.headers.get("Accept", "")):
-            self.send_text("text/html", pages.render_html(page))
-        else:
-            self.send_text("text/plain", pages.render_text(page).encode())
+        is_html = pages.prefers_html(self.request.headers.get("Accept", ""))
+        request = Request(self.transfer.request_id, self.request.host, is_html)
+        body = self.renderer.error_page(page, request, retry_after_s(error))
+        self.send_text("text/html" if is_html else "text/plain", body)
 
     def send_text(self, media_type: str, body: bytes) -> None:
         """Finish the response with `body`, a text in UTF-8."""
@@ -87,12 +93,21 @@ class BaseHandler(RequestHandler):
 
         Tornado's own method would log the link, and so the hash.
         """
-        request_line = access_log.request_line(self.request)
         if isinstance(value, ResponseError) and value.log_text:
-            log.error("%s: %s", request_line, value.log_text)
+            self.log_error(value.log_text)
         elif not isinstance(value, HTTPError):
             text = "".join(traceback.format_exception(typ, value, tb))
-            log.error("%s: %s", request_line, access_log.redact(text, self.request))
+            self.log_error(access_log.redact(text, self.request))
+
+    def log_error(self, text: str) -> None:
+        """Log an error with the reference that its page shows."""
+        log.error(
+            "%s: %s (reference %s)",
+            access_log.request_line(self.request),
+            text.rstrip("\n"),
+            self.transfer.request_id,
+            extra={"fields": {"request_id": self.transfer.request_id}},
+        )
 
 
 class NotFoundHandler(BaseHandler):
@@ -117,20 +132,27 @@ class HealthHandler(BaseHandler):
 class HomeHandler(BaseHandler):
     """Handler of `/`, the home page."""
 
-    def initialize(self, services: Services, demo_url: str | None, upstream: str) -> None:
+    def initialize(self, services: Services, photos: PhotosProbe, upstream: str) -> None:
         self._services = services
-        self._demo_url = demo_url
+        self._photos = photos
         self._upstream = upstream
 
-    def get(self) -> None:
+    async def get(self) -> None:
+        state = await self._photos.state()
+        if state.problem:
+            # like each link; so a proxy or a monitor that asks for "/" detects it
+            self.set_status(503)
+        has_demo = state.has_demo and self._services.link_keys is None
         self.set_header("Cache-Control", "no-cache")
         self.send_text(
             "text/html",
-            pages.home_page(
+            self.renderer.home_page(
                 example_url=pages.example_url(self.request.protocol, self.request.host),
-                demo_url=self._demo_url,
+                demo_url=f"archive/{DEMO_ALBUM}/" if has_demo else None,
                 formats=[(backend.name, backend.extension) for backend in self._services.backends],
                 upstream=self._upstream,
+                problem=state.problem,
+                remedy=state.remedy,
             ),
         )
 

@@ -69,10 +69,18 @@ class ResponseError(HTTPError):
 def to_http_error(error: ArchiverError) -> ResponseError:
     """Return the error response for an error before the first byte of the body."""
     page = next((page for kind, page in _PAGES_BY_ERROR.items() if isinstance(error, kind)), pages.FAILED)
+    if page is pages.UNAVAILABLE and error.retry_after_s is None:
+        page = pages.UNREADABLE
     log_text = None if isinstance(error, _CLIENT_ERRORS) else str(error)
     # RFC 9110 10.2.3
     headers = None if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
     return ResponseError(page, log_text, headers, error.reason)
+
+
+def retry_after_s(error: BaseException | None) -> int | None:
+    """Return the seconds of the response's Retry-After, None without one."""
+    text = error.headers.get("Retry-After", "") if isinstance(error, ResponseError) else ""
+    return int(text) if text.isdecimal() else None
 
 
 def page_for(error: BaseException | None, status: int) -> ErrorPage:

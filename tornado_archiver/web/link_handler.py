@@ -1,7 +1,6 @@
 """Base class of the handlers of archive links: from a link to an archive that can be sent."""
 
 import asyncio
-import logging
 import time
 from abc import abstractmethod
 from typing import NamedTuple
@@ -23,8 +22,6 @@ from tornado_archiver.web.body_writer import stream_of
 from tornado_archiver.web.error_pages import PAGES_WITH_FACTS, ResponseError, to_http_error
 from tornado_archiver.web.net.sendfile import abort, hides_abort
 from tornado_archiver.web.services import Services
-
-log = logging.getLogger(__name__)
 
 PREFIX = "/archive/"
 
@@ -81,12 +78,7 @@ class LinkHandler(BaseHandler):
     def abort_with_error(self, error: ArchiverError) -> None:
         """Abort because of `error`, and log it once."""
         if self.transfer.outcome is Outcome.RESPONDED:
-            log.error(
-                "%s: aborted after %d bytes: %s",
-                access_log.request_line(self.request),
-                self.transfer.bytes_sent,
-                error,
-            )
+            self.log_error(f"aborted after {self.transfer.bytes_sent} bytes: {error}")
         self.abort(Outcome.FAILED, error.reason)
 
     def abort(self, outcome: Outcome, reason: str = "") -> None:
@@ -125,7 +117,7 @@ class LinkHandler(BaseHandler):
         name = self.get_query_argument("format", backends[0].name)
         backend = next((each for each in backends if each.name == name), None)
         if backend is None:
-            raise ResponseError(pages.unknown_format([each.name for each in backends]))
+            raise ResponseError(pages.unknown_format([(each.name, each.extension) for each in backends]))
         self.transfer.backend = backend.name
         return backend
 
@@ -159,9 +151,9 @@ class LinkHandler(BaseHandler):
         """Raise ResponseError if the client could not detect an abort of a body of unknown length."""
         is_hidden = hides_abort(stream_of(self), self.request.version)
         if is_hidden or not shows_aborts(self.request.headers.get("Via", "")):
-            names = [
-                backend.name
+            formats = [
+                (backend.name, backend.extension)
                 for backend in self.services.backends
                 if (await backend.open(manifest)).info.length is not None
             ]
-            raise ResponseError(pages.old_protocol(names), reason=OLD_PROTOCOL)
+            raise ResponseError(pages.old_protocol(formats), reason=OLD_PROTOCOL)

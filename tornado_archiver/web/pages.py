@@ -1,6 +1,7 @@
-"""The HTML and text pages: error pages, home page and status page.
+"""The texts of the error pages, and the status page.
 
-Rule: no function here is given an exception or a local path, so neither can appear on a page.
+`web.rendering` renders error pages and the home page. Rule: no function here is given an exception or a local
+path, so neither can appear on a page.
 """
 
 import os
@@ -15,7 +16,9 @@ from tornado_archiver.settings.types import unix_path
 from tornado_archiver.telemetry.client_groups import group_by_client
 from tornado_archiver.telemetry.status import Status, format_bytes, format_duration, format_time
 
-_TEMPLATES = Loader(os.path.join(os.path.dirname(os.path.abspath(__file__)), "templates"))
+_TEMPLATES = Loader(
+    os.path.join(os.path.dirname(os.path.abspath(__file__)), "templates"), namespace={"retry_after_s": None}
+)
 
 MAX_CARDS = 10  # of downloads on the status page
 
@@ -27,97 +30,148 @@ _WEIGHT = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?", re.ASCII)
 class ErrorPage:
     """An error page for the user who opened a link.
 
-    `title`: one short sentence without a full stop. `message`: one or two sentences. Both are plain text.
+    `key`: the name of the page for templates, which never changes. `title`: one short sentence without a full
+    stop. `message`: one or two sentences. Both are plain text. `formats`: name and suffix of each format that
+    the page names.
     """
 
+    key: str
     status: int
     title: str
     message: str
+    formats: tuple[tuple[str, str], ...] = ()
 
 
 BAD_REQUEST = ErrorPage(
+    "bad-request",
     400,
     "This link is not complete",
     "Part of the address is missing or wrong. Open the link again exactly as you received it.",
 )
 NOT_FOUND = ErrorPage(
+    "not-found",
     404,
     "This archive does not exist or was removed",
     "Check that you opened the whole link. If you did, ask the person who sent it for a new one.",
 )
 METHOD_NOT_ALLOWED = ErrorPage(
+    "method-not-allowed",
     405,
     "An archive can only be downloaded",
     "This address accepts downloads only. Open the link in a browser to download the archive.",
 )
 EXPIRED = ErrorPage(
+    "expired",
     410,
     "This link has expired",
     "It was valid for a limited time. Ask the person who sent it for a new one.",
 )
 TOO_LARGE = ErrorPage(
+    "too-large",
     413,
     "This directory is too large for one archive",
     "It exceeds the size limit of this site. Ask the person who sent you the link for the files in smaller "
     "parts.",
 )
 BUSY = ErrorPage(
+    "busy",
     503,
     "Too many downloads are running right now",
-    "Your link is fine. Wait half a minute, then open it again.",
+    "Your link is fine. The download can begin as soon as another one has ended.",
 )
 UPLOADING = ErrorPage(
+    "uploading",
     503,
     "Files are being uploaded to this archive",
     "Your link is fine. The download will be possible as soon as the upload has ended.",
 )
 PRECONDITION_FAILED = ErrorPage(
+    "changed",
     412,
     "This archive has changed",
     "It changed after your download started. Please start the download again.",
 )
 RANGE_NOT_SATISFIABLE = ErrorPage(
+    "no-such-range",
     416,
     "This part of the archive does not exist",
     "Your download may be complete already. If not, please start it again.",
 )
 FAILED = ErrorPage(
+    "failed",
     500,
     "This archive could not be packed",
     "Something went wrong on our side. The owner of this site can find the reason in the log.",
 )
 UNAVAILABLE = ErrorPage(
+    "unavailable",
     503,
     "Archives are not available right now",
-    "Try again in a few minutes. If this continues, contact the person who sent you the link.",
+    "If this continues, contact the person who sent you the link.",
+)
+UNREADABLE = ErrorPage(
+    "unreadable",
+    503,
+    "Archives are not available",
+    "Only the owner of this site can solve this, and can find the reason in the log. Contact the person who "
+    "sent you the link.",
 )
 
 
-def unknown_format(offered: Sequence[str]) -> ErrorPage:
-    """Return the page for an unknown `?format=`. `offered` has at least one name.
+def unknown_format(offered: Sequence[tuple[str, str]]) -> ErrorPage:
+    """Return the page for an unknown `?format=`. `offered`: name and suffix of each format, at least one.
 
     The page does not repeat the requested name, because anyone can write a link.
     """
-    names = ", ".join(offered)
     return ErrorPage(
+        "unknown-format",
         400,
         "This format is not available",
-        f'Available formats: {names}. A link without "?format=" gives {offered[0]}.',
+        f'Available formats: {_suffixes(offered)}. A link without "?format=" gives a {offered[0][1]} file.',
+        tuple(offered),
     )
 
 
-def old_protocol(formats: Sequence[str]) -> ErrorPage:
+def old_protocol(formats: Sequence[tuple[str, str]]) -> ErrorPage:
     """Return the page for a client to which an aborted archive of unknown length would look complete.
 
-    `formats`: the offered formats with known length, possibly none.
+    `formats`: name and suffix of the offered formats with known length, possibly none.
     """
     message = (
         "An interrupted download would look complete. Use a current browser. If you do, this site's proxy "
         "uses HTTP/1.0 or hides errors."
     )
     if formats:
-        message += f' Formats that work: {", ".join(formats)} ("?format={formats[0]}" in the link).'
-    return ErrorPage(505, "This archive cannot be sent this way", message)
+        message += f" Formats that work: {_suffixes(formats)}."
+    return ErrorPage("old-protocol", 505, "This archive cannot be sent this way", message, tuple(formats))
+
+
+def _suffixes(formats: Sequence[tuple[str, str]]) -> str:
+    """Return the suffixes without duplicates, because stored-zip and zip are both .zip."""
+    return ", ".join(dict.fromkeys(suffix for _, suffix in formats))
+
+
+_EXAMPLE_FORMATS = (("stored-zip", ".zip"), ("tar", ".tar"))
+# Every page, with example formats: the keys are the names that templates can have
+ERROR_PAGES = {
+    page.key: page
+    for page in (
+        BAD_REQUEST,
+        NOT_FOUND,
+        METHOD_NOT_ALLOWED,
+        EXPIRED,
+        TOO_LARGE,
+        BUSY,
+        UPLOADING,
+        PRECONDITION_FAILED,
+        RANGE_NOT_SATISFIABLE,
+        FAILED,
+        UNAVAILABLE,
+        UNREADABLE,
+        unknown_format(_EXAMPLE_FORMATS),
+        old_protocol(_EXAMPLE_FORMATS),
+    )
+}
 
 
 def prefers_html(accept_header: str) -> bool:
@@ -139,30 +193,6 @@ def _quality(accept_header: str, *media_types: str) -> float:
             text = next((each[2:] for each in parameters if each.startswith("q=")), "1")
             weights.append(float(text) if _WEIGHT.fullmatch(text) else 0)
     return max(weights)
-
-
-def render_text(page: ErrorPage) -> str:
-    """Return `page` as text for a terminal."""
-    return f"{page.title}\n{page.message}\n"
-
-
-def render_html(page: ErrorPage) -> bytes:
-    """Return `page` as an HTML document in UTF-8."""
-    return _TEMPLATES.load("error.html").generate(status=page.status, title=page.title, message=page.message)
-
-
-def home_page(
-    *, example_url: str, demo_url: str | None, formats: Sequence[tuple[str, str]], upstream: str
-) -> bytes:
-    """Return the home page in UTF-8.
-
-    `example_url`: archive link with a placeholder for the hash. `demo_url`: link to the bundled album, None
-    if it is not served. `formats`: name and suffix of each format, the default first. `upstream`: URL of
-    this service for nginx.
-    """
-    return _TEMPLATES.load("home.html").generate(
-        example_url=example_url, demo_url=demo_url, formats=formats, upstream=upstream
-    )
 
 
 def status_page(status: Status) -> bytes:

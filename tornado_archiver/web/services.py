@@ -16,8 +16,10 @@ from tornado_archiver.links.names import download_file_name, has_extension, top_
 from tornado_archiver.links.signing import LinkSigner
 from tornado_archiver.runtime.threads import run_in_thread
 from tornado_archiver.source import Manifest, Storage
+from tornado_archiver.sources.local.access import PASSING_RETRY_S
 from tornado_archiver.sources.manifest_pool import ManifestPool
 from tornado_archiver.sources.selection import beneath_folder, select
+from tornado_archiver.web.rendering.renderer import PageRenderer
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,8 @@ class Services:
     `backends`: those of all offered formats, the default first. `link_keys`: if set, links must be signed.
     `download_name` and `top_folder`: templates of the file name without suffix and of the folder in the
     archive ("" for none), see `links.names`. `max_bytes`: limit of the files in one archive, 0 for no limit.
-    `scan_timeout_s`: time limit of a directory scan in seconds, 0 for no limit.
+    `scan_timeout_s`: time limit of a directory scan in seconds, 0 for no limit. `renderer`: renders pages
+    with the owner's templates.
     """
 
     storage: Storage
@@ -40,6 +43,7 @@ class Services:
     max_bytes: int = 0
     scan_timeout_s: float = 0
     _manifests: ManifestPool = field(default_factory=ManifestPool)
+    renderer: PageRenderer = field(default_factory=PageRenderer)
 
     async def scan(self, link: ArchiveLink) -> Manifest:
         """Return the manifest of what the link opens, without the top folder.
@@ -52,7 +56,8 @@ class Services:
                 manifest = await self.storage.scan(link.source_hash)
         except TimeoutError:
             raise StorageUnavailableError(
-                f"the directory scan did not end within {self.scan_timeout_s:g} s"
+                f"the directory scan did not end within {self.scan_timeout_s:g} s",
+                retry_after_s=PASSING_RETRY_S,
             ) from None
         if link.files:
             manifest = await run_in_thread(self._select, manifest, link.files)

@@ -130,7 +130,7 @@ async def test_unknown_format_returns_400_with_the_offered_formats(
 ) -> None:
     answer = await get(http_client, f"{base_url}/archive/{ALBUM}/?format={wanted}")
     assert answer.code == 400
-    assert b"Available formats: tar.gz. " in answer.body
+    assert b"Available formats: .tar.gz. " in answer.body
     for echoed in (b"zip", b"rar", b"TAR", b"script"):
         assert echoed not in answer.body
 

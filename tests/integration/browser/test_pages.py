@@ -104,6 +104,7 @@ def test_browser_shows_an_error_page_for_a_missing_archive(page: Page) -> None:
     assert answer.status == 404
     assert page.get_by_role("heading").inner_text() == "This archive does not exist or was removed"
     assert page.get_by_text("ask the person who sent it for a new one").is_visible()
+    assert page.get_by_text(f"Reference {answer.headers['x-request-id']}").is_visible()
 
 
 @pytest.mark.parametrize("path", ["/", "/archive/nothing-here/"], ids=["home", "missing"])

@@ -13,6 +13,7 @@ from tests.integration.ranges.album import ALBUM, PLANNED
 from tornado_archiver.server.bootstrap import create_services
 from tornado_archiver.settings.options import Settings
 from tornado_archiver.source import read_chunk
+from tornado_archiver.telemetry.photos import PhotosProbe
 from tornado_archiver.testing import trees
 from tornado_archiver.web.app import ArchiverApplication
 from tornado_archiver.web.net.sendfile import SendfileServer
@@ -48,8 +49,8 @@ def service(io_loop: IOLoop, photos: Path, backend: str) -> Services:
 
 
 @pytest.fixture
-def app(service: Services) -> ArchiverApplication:
-    return ArchiverApplication(service, demo_url=None, upstream="")
+def app(service: Services, photos: Path) -> ArchiverApplication:
+    return ArchiverApplication(service, photos=PhotosProbe(photos), upstream="")
 
 
 @pytest.fixture(params=WAYS, ids=WAY_NAMES)

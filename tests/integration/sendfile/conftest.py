@@ -13,6 +13,7 @@ from tests.integration.sendfile.stalling import BACKENDS, LINK, MIB
 from tornado_archiver.backend import Backend
 from tornado_archiver.server.bootstrap import create_services
 from tornado_archiver.settings.options import Settings
+from tornado_archiver.telemetry.photos import PhotosProbe
 from tornado_archiver.testing import trees
 from tornado_archiver.web.app import ArchiverApplication
 from tornado_archiver.web.net.sendfile import SendfileServer
@@ -54,7 +55,7 @@ def app(io_loop: IOLoop, photos: Path, maker: Backend | None) -> ArchiverApplica
     service = io_loop.run_sync(lambda: create_services(Settings(photos_dir=photos, settle_time=0)))
     if maker is not None:
         service = dataclasses.replace(service, backends=[maker])
-    return ArchiverApplication(service, demo_url=None, upstream="")
+    return ArchiverApplication(service, photos=PhotosProbe(photos), upstream="")
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from tests.helpers.unprivileged_storage import (
 from tornado_archiver.errors import BackendError, SourceUnreadableError, StorageUnavailableError
 from tornado_archiver.source import Entry
 from tornado_archiver.sources.filter import SourceFilter
+from tornado_archiver.sources.local.access import GIVE_RIGHTS
 from tornado_archiver.sources.local.openat import to_source_error
 from tornado_archiver.sources.local.storage import LocalReader, fail_if_unreadable
 from tornado_archiver.sources.local.unreadable import REPORT_NAME
@@ -101,8 +102,9 @@ def test_manifest_without_any_readable_file_raises(photos: Path, kept: tuple[str
     trees.write(photos / HASH / "1.jpg", b"one", mode=0)
     for name in kept:
         (photos / HASH / name).mkdir()
-    with pytest.raises(SourceUnreadableError, match=r"no file can be read: '1\.jpg'"):
+    with pytest.raises(SourceUnreadableError, match=r"no file can be read: '1\.jpg'") as caught:
         manifest(photos / HASH)
+    assert caught.value.retry_after_s is None
 
 
 def test_manifest_of_an_unreadable_source_raises(album: Path) -> None:
@@ -144,7 +146,10 @@ def test_log_names_unreadable_files_once_and_not_the_whole_hash(
     # not asyncio's, which in development mode complains of a machine that has no time for its loop
     (record,) = (record for record in caplog.records if record.name.startswith("tornado_archiver"))
     assert record.levelno == logging.WARNING
-    assert record.getMessage() == ("'5ecre7…': skipped (unreadable): 'x0', 'x1', 'x2', 'x3', 'x4' and 4 more")
+    assert record.getMessage() == (
+        "'5ecre7…': skipped (unreadable): 'x0', 'x1', 'x2', 'x3', 'x4' and 4 more;"
+        f" 'x0' cannot be read: Permission denied for user {os.geteuid()}; {GIVE_RIGHTS}"
+    )
 
 
 # Without a report
@@ -158,8 +163,9 @@ def test_unreadable_file_without_a_report_raises(album: Path) -> None:
 
 def test_unreadable_directory_without_a_report_raises(album: Path) -> None:
     (album / "b").chmod(0)
-    with pytest.raises(SourceUnreadableError, match="'b/' cannot be read: Permission denied"):
+    with pytest.raises(SourceUnreadableError, match="'b/' cannot be read: Permission denied") as caught:
         manifest(album, fail_if_unreadable)
+    assert caught.value.retry_after_s is None
     (album / "b").chmod(0o755)
 
 

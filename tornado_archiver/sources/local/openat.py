@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Self
 
 from tornado_archiver.errors import ArchiverError, BackendError, SourceGoneError, SourceUnreadableError
+from tornado_archiver.sources.local.access import describe, retry_after_s
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK, because opening a pipe that replaces a file would block the thread until a process writes to it
@@ -167,5 +168,7 @@ def to_source_error(member_name: str, error: OSError) -> ArchiverError:
     if error.errno in CHANGED_ERRNOS:
         return SourceGoneError(f"{member_name!r} is gone or was replaced: {reason}")
     if error.errno in RESOURCE_ERRNOS:
-        return BackendError(f"{member_name!r} could not be opened: {reason} (raise the limit, or serve less)")
-    return SourceUnreadableError(f"{member_name!r} cannot be read: {reason}")
+        text = f"{member_name!r} could not be opened: {reason} (raise the limit, or serve less)"
+        return BackendError(text, retry_after_s=retry_after_s(error))
+    text = f"{member_name!r} cannot be read: {describe(error)}"
+    return SourceUnreadableError(text, retry_after_s=retry_after_s(error))

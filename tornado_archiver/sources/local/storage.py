@@ -22,6 +22,7 @@ from tornado_archiver.runtime.cancellation import check_cancelled
 from tornado_archiver.runtime.threads import run_in_thread
 from tornado_archiver.source import Entry, Manifest, Reader, Source, Storage, with_owner_access
 from tornado_archiver.sources.filter import SourceFilter, is_never_served
+from tornado_archiver.sources.local.access import unavailable
 from tornado_archiver.sources.local.file import (
     LocalFile,
     check_end,
@@ -104,8 +105,8 @@ def fail_if_unreadable(source: "LocalSource", walked: WalkResult) -> Manifest:
     World-readable files are not opened, because that takes too long for thousands of files. If one is
     unreadable nevertheless, the download is aborted at that file.
     """
-    for reason in walked.unreadable_dirs.values():
-        raise SourceUnreadableError(reason)
+    for unreadable in walked.unreadable_dirs.values():
+        raise unreadable
     gone = set()
     private = (entry for entry in walked.entries if entry.mode & _WORLD_READABLE != _WORLD_READABLE)
     for name, error in unopenable(source, private):
@@ -175,7 +176,7 @@ def _root_fd(path: bytes) -> Iterator[int]:
     try:
         root_fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
-        raise StorageUnavailableError(f"the photos directory cannot be read: {error.strerror}") from error
+        raise unavailable("the photos directory", error) from error
     try:
         yield root_fd
     finally:
@@ -185,7 +186,7 @@ def _root_fd(path: bytes) -> Iterator[int]:
 def _directory_error(error: OSError) -> SourceNotFoundError | StorageUnavailableError:
     if error.errno in _NO_SUCH_DIRECTORY:
         return SourceNotFoundError("there is no such directory in the photos directory")
-    return StorageUnavailableError(f"a directory in the photos directory cannot be read: {error.strerror}")
+    return unavailable("a directory in the photos directory", error)
 
 
 class LocalReader(Reader):

@@ -7,10 +7,10 @@ unreadable later aborts the download.
 import hashlib
 import logging
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from tornado_archiver.errors import SourceGoneError, SourceUnreadableError
+from tornado_archiver.errors import ArchiverError, SourceGoneError, SourceUnreadableError
 from tornado_archiver.source import Entry, Manifest
 from tornado_archiver.sources.local.file import LocalFile
 from tornado_archiver.sources.local.openat import translate_errors
@@ -30,20 +30,27 @@ _SHOWN_CHARACTERS = 6  # of the directory's name, because it gives access to it
 
 def skip_unreadable(source: LocalSource, walked: WalkResult) -> Manifest:
     """Return the manifest without unreadable files and with a report of them: a policy of `LocalStorage`."""
-    failed = {name: isinstance(error, SourceGoneError) for name, error in unopenable(source, walked.entries)}
-    left_out = {*walked.unreadable_dirs, *(name for name, is_gone in failed.items() if not is_gone)}
+    failed = dict(unopenable(source, walked.entries))
+    errors = {name: error for name, error in failed.items() if not isinstance(error, SourceGoneError)}
+    left_out = {**walked.unreadable_dirs, **errors}
     kept = without({*left_out, *failed}, walked.entries)
     if not left_out:
         return Manifest(kept, source, walked.changed_ns)
     if all(entry.is_directory for entry in kept):
-        raise SourceUnreadableError(f"no file can be read: {_abbreviate(left_out)}")
-    log.warning("%r: skipped (unreadable): %s", _shorten(source.name), _abbreviate(left_out))
+        raise _nothing_readable(left_out)
+    log.warning("%r: skipped (unreadable): %s", _shorten(source.name), _describe(left_out))
     text = "\n".join((_EXPLANATION, *sorted(left_out), "")).encode()
     report = _report_entry(walked.entries, text)
     reported = SourceWithReport(source.root, source.name, report, text)
     # without a date, because the permissions of this process can change too, and no timestamp shows that
     entries = tuple(sorted([*kept, report]))
     return Manifest(entries, reported, ctime_ns=None, report_name=report.member_name)
+
+
+def _nothing_readable(left_out: Mapping[str, ArchiverError]) -> SourceUnreadableError:
+    retries = [error.retry_after_s for error in left_out.values()]
+    retry_after_s = None if None in retries else max(filter(None, retries))
+    return SourceUnreadableError(f"no file can be read: {_describe(left_out)}", retry_after_s=retry_after_s)
 
 
 def _report_entry(entries: Collection[Entry], text: bytes) -> Entry:
@@ -58,10 +65,11 @@ def _report_entry(entries: Collection[Entry], text: bytes) -> Entry:
     return Entry(name, _SOURCE_NAME, len(text), newest_s * _NS_PER_S + fraction, 0o644)
 
 
-def _abbreviate(names: Collection[str]) -> str:
-    """Return the first names, for the log."""
-    shown = ", ".join(map(repr, sorted(names)[:_SHOWN_NAMES]))
-    return shown if len(names) <= _SHOWN_NAMES else f"{shown} and {len(names) - _SHOWN_NAMES} more"
+def _describe(left_out: Mapping[str, ArchiverError]) -> str:
+    """Return the first names, for the log, and the error of the first."""
+    names = sorted(left_out)
+    more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
+    return f"{', '.join(map(repr, names[:_SHOWN_NAMES]))}{more}; {left_out[names[0]]}"
 
 
 def _shorten(name: bytes) -> str:

@@ -13,6 +13,7 @@ from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from tornado_archiver.errors import (
+    ArchiverError,
     ArchiveTooLargeError,
     SourceGoneError,
     SourceUnreadableError,
@@ -59,14 +60,14 @@ class WalkResult(NamedTuple):
 
     `changed_ns`: the newest ctime, in nanoseconds since the epoch. Programs cannot set it back, and that of a
     directory advances when a name is added or removed. `unreadable_dirs`: the directories that cannot be
-    listed and the symlinks whose targets cannot be examined, by member name, with the reason.
+    listed and the symlinks whose targets cannot be examined, by member name, with the error.
     `follows_links`: whether an entry is the target of a symlink. `fresh`: the files that changed since the
     time that was passed to `walk`, each with its ctime before it.
     """
 
     entries: tuple[Entry, ...]
     changed_ns: int
-    unreadable_dirs: Mapping[str, str]
+    unreadable_dirs: Mapping[str, ArchiverError]
     follows_links: bool
     fresh: Collection[tuple[int, Entry]]
 
@@ -90,7 +91,7 @@ class _WalkState:
     changed_ns: int = 0
     ancestors: list[bytes] = field(default_factory=list)
     gone: set[str] = field(default_factory=set)
-    unreadable_dirs: dict[str, str] = field(default_factory=dict)
+    unreadable_dirs: dict[str, ArchiverError] = field(default_factory=dict)
     follows_links: bool = False
     fresh: list[tuple[int, Entry]] = field(default_factory=list)
 
@@ -179,8 +180,10 @@ def _list_or_record(state: _WalkState, folder: _Folder) -> list[_Child]:
     except SourceUnreadableError as error:
         if not folder.member_name:
             raise
-        # as text, because the exception would keep the frames of the scan alive
-        state.unreadable_dirs[folder.member_name] = str(error)
+        # a new one, because the traceback of this one would keep the frames of the scan alive
+        state.unreadable_dirs[folder.member_name] = SourceUnreadableError(
+            *error.args, retry_after_s=error.retry_after_s
+        )
     return []
 
 
@@ -235,7 +238,7 @@ def _resolve_link_or_record(
         if error.errno in RESOURCE_ERRNOS:
             raise
         name = folder.member_name + portable_name(link)
-        state.unreadable_dirs[name] = str(to_source_error(name, error))
+        state.unreadable_dirs[name] = to_source_error(name, error)
         return None
     state.follows_links |= target is not None
     return target

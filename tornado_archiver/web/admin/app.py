@@ -23,6 +23,7 @@ from tornado_archiver.web.admin.handlers import (
 )
 from tornado_archiver.web.base_handler import HealthHandler, NotFoundHandler
 from tornado_archiver.web.client import ProxyHeaders
+from tornado_archiver.web.rendering.renderer import PageRenderer
 
 
 async def serve_admin(
@@ -53,4 +54,5 @@ class AdminApplication(Application):
             log_function=lambda handler: None,  # because the status page requests data every second
             proxies=ProxyHeaders((), warns=False),
             metrics=metrics,
+            renderer=PageRenderer(),
         )
