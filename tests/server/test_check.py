@@ -199,4 +199,4 @@ def test_command_exits_with_2_for_a_problem(tmp_path: Path) -> None:
     ended = run("--check", "--port=0", "--photos-dir=/missing", cwd=tmp_path)
     assert ended.returncode == 2
     (line,) = ended.stderr.splitlines()
-    assert line.startswith("server.py: photos-dir: '/missing'")
+    assert line.startswith("server.py: photos directory '/missing'")
