@@ -10,7 +10,7 @@ from tests.helpers.servers import Server, eventually, fetch, running_server
 from tornado_archiver.backend import Archive
 from tornado_archiver.errors import BackendError
 from tornado_archiver.source import Chunk
-from tornado_archiver.web.body_writer import chunks_of
+from tornado_archiver.web.archive.body_writer import chunks_of
 
 ALBUM = "5f2c1e0b9a7d4c3e8f6a1b2c3d4e5f60"
 

@@ -104,9 +104,6 @@ EXAMPLES = {
         ["short", "0123456789abcdef,", "0123456789abcde\n", "# keys of the links"],
     ),
     "link_secret_file": Example(None, "/run/secrets/links", Path("/run/secrets/links"), "keys", ["a\0b"]),
-    "admin_host": Example(
-        ("127.0.0.1",), "::1,unix:/run/a.sock", ("::1", "unix:/run/a.sock"), "0.0.0.0", ["a b", "unix:a"]
-    ),
     "site_name": Example(
         "", "Anna & Ben: Fotos", "Anna & Ben: Fotos", "[a]", ["x" * 101, "a\nb", "a\u2028b"]
     ),
@@ -128,6 +125,9 @@ EXAMPLES = {
         ],
     ),
     "templates_dir": Example(None, "/srv/pages", Path("/srv/pages"), "pages", ["a\0b"]),
+    "admin_host": Example(
+        ("127.0.0.1",), "::1,unix:/run/a.sock", ("::1", "unix:/run/a.sock"), "0.0.0.0", ["a b", "unix:a"]
+    ),
     "admin_port": Example(0, "7778", 7778, "0", ["65536", "-1"]),
     "enable_logging": Example(False, "1", True, "0", ["[yes]", " yes", "yes\n"]),
     "log_format": Example("text", "json", "json", "text", ["xml", "JSON"]),

@@ -9,8 +9,8 @@ import pytest
 from tests.helpers.servers import PROJECT, eventually, running_server
 from tests.server.test_main import run
 from tests.settings.sources import Sources
-from tornado_archiver.settings.environment import COMPOSE_VARIABLES
 from tornado_archiver.settings.options import Settings
+from tornado_archiver.settings.readers.environment import COMPOSE_VARIABLES
 
 LINES = [
     ("ARCHIVER_LINK_SECRETS", "did you mean ARCHIVER_LINK_SECRET?"),

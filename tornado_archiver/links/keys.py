@@ -4,8 +4,8 @@ from pathlib import Path
 
 from tornado_archiver.errors import SettingsError
 from tornado_archiver.links.signing import LinkSigner
-from tornado_archiver.settings.files import read_text
 from tornado_archiver.settings.options import DEFAULT, Settings
+from tornado_archiver.settings.readers.files import read_text
 from tornado_archiver.settings.types import key_problem
 
 _KEY_HINT = "write one key a line and nothing else; create a key with openssl rand -hex 32"

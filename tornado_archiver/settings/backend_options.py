@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from tornado_archiver.errors import BackendLoadError, SettingsError
-from tornado_archiver.settings.option import Option
+from tornado_archiver.settings.option import BackendSources, Option
 from tornado_archiver.settings.options import (
     CONFIG,
     DEFAULT,
@@ -17,7 +17,7 @@ from tornado_archiver.settings.options import (
     owner_of_variable,
     variable_prefix,
 )
-from tornado_archiver.settings.sections import BackendSources, split_line
+from tornado_archiver.settings.readers.sections import split_line
 from tornado_archiver.settings.similar import hint, similar
 from tornado_archiver.settings.types import Type, printable
 

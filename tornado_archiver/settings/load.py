@@ -18,13 +18,17 @@ import configargparse
 
 from tornado_archiver import ENTRY_POINT_GROUP, __version__, program_name
 from tornado_archiver.errors import SettingsError
-from tornado_archiver.settings.config_file import ConfigFile
-from tornado_archiver.settings.environment import prefixed_variables, read_environment, unknown_variables
-from tornado_archiver.settings.files import read_text
 from tornado_archiver.settings.help import help_text
-from tornado_archiver.settings.option import Option, Value
+from tornado_archiver.settings.option import BackendSources, Option, Value
 from tornado_archiver.settings.options import CONFIG, DEFAULT, OPTIONS, Settings
-from tornado_archiver.settings.sections import BackendSources, split_sections
+from tornado_archiver.settings.readers.config_file import ConfigFile
+from tornado_archiver.settings.readers.environment import (
+    prefixed_variables,
+    read_environment,
+    unknown_variables,
+)
+from tornado_archiver.settings.readers.files import read_text
+from tornado_archiver.settings.readers.sections import split_sections
 from tornado_archiver.settings.similar import SETTING_SYNONYMS, did_you_mean
 from tornado_archiver.settings.types import BOOL, printable
 

@@ -1,5 +1,6 @@
 """Describes one setting: its names, default, type and help text, as the metadata of a dataclass field."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -78,6 +79,20 @@ class Option:
         if isinstance(value, tuple):
             value = ",".join(map(str, value))
         return printable("" if value is None else str(value)) or "(none)"
+
+
+@dataclass(frozen=True)
+class BackendSources:
+    """The texts that the sources give to backends, which are parsed when the backends are loaded.
+
+    `variables` maps each variable with our prefix that is not a setting of the service to its text and its
+    origin. `sections` maps the name of a backend to its lines, each with its number. `path` is the config
+    file, as in messages.
+    """
+
+    variables: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    sections: Mapping[str, list[tuple[int, str]]] = field(default_factory=dict)
+    path: str = ""
 
 
 def option(default: str, value_type: Type, help_text: str, value: Any = None, **further: Any) -> Any:

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from tornado_archiver.settings import types
-from tornado_archiver.settings.option import Option, option
-from tornado_archiver.settings.sections import BackendSources
+from tornado_archiver.settings.option import BackendSources, Option, option
 
 DEMO_PHOTOS = Path(__file__).resolve().parents[1] / "demo" / "photos"
 VARIABLE_PREFIX = "ARCHIVER_"

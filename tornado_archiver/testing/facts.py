@@ -13,7 +13,7 @@ import pytest
 from tornado_archiver.backend import INTERFACE_VERSION, Archive, ArchiveInfo, ByteRange
 from tornado_archiver.registry import METADATA_PATTERNS
 from tornado_archiver.settings.backend_options import load_backend_options
-from tornado_archiver.settings.sections import BackendSources
+from tornado_archiver.settings.option import BackendSources
 from tornado_archiver.source import FileSlice, Manifest
 from tornado_archiver.testing import faults, trees
 from tornado_archiver.testing.base import ConformanceBase, chunks_of, whole

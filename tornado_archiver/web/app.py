@@ -12,11 +12,11 @@ from tornado.web import Application
 from tornado_archiver.settings.types import Network
 from tornado_archiver.telemetry.metrics import Metrics
 from tornado_archiver.telemetry.photos import PhotosProbe
-from tornado_archiver.web.archive_handler import ArchiveHandler
+from tornado_archiver.web.archive.archive_handler import ArchiveHandler
+from tornado_archiver.web.archive.info_handler import InfoHandler
+from tornado_archiver.web.archive.link_handler import PREFIX
 from tornado_archiver.web.base_handler import BaseHandler, HealthHandler, HomeHandler, NotFoundHandler
 from tornado_archiver.web.client import ProxyHeaders
-from tornado_archiver.web.info_handler import InfoHandler
-from tornado_archiver.web.link_handler import PREFIX
 from tornado_archiver.web.net.stall_monitor import CHECK_INTERVAL_S, StallMonitor
 from tornado_archiver.web.services import Services
 

@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 
 from tornado_archiver.errors import SettingsError
-from tornado_archiver.settings.files import read_text
 from tornado_archiver.settings.options import Settings
+from tornado_archiver.settings.readers.files import read_text
 from tornado_archiver.sources.filter import is_never_served
 from tornado_archiver.web.pages import ERROR_PAGES
 from tornado_archiver.web.rendering.loader import TemplateError, TemplateLoader

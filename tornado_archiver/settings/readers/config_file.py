@@ -8,7 +8,7 @@ import configargparse
 from tornado_archiver.errors import SettingsError
 from tornado_archiver.settings.option import Option, Value
 from tornado_archiver.settings.options import OPTIONS
-from tornado_archiver.settings.sections import is_blank, split_line
+from tornado_archiver.settings.readers.sections import is_blank, split_line
 from tornado_archiver.settings.similar import SEE_HELP, SETTING_SYNONYMS, did_you_mean
 from tornado_archiver.settings.types import printable
 

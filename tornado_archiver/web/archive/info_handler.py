@@ -8,7 +8,7 @@ from tornado_archiver.http.info import (
     info_of_document,
 )
 from tornado_archiver.links.names import newest_mtime_s
-from tornado_archiver.web.link_handler import LinkHandler
+from tornado_archiver.web.archive.link_handler import LinkHandler
 
 
 class InfoHandler(LinkHandler):

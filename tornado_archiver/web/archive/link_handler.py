@@ -17,8 +17,8 @@ from tornado_archiver.source import Manifest
 from tornado_archiver.telemetry.metrics import OLD_PROTOCOL
 from tornado_archiver.telemetry.transfer import Outcome
 from tornado_archiver.web import access_log, pages
+from tornado_archiver.web.archive.body_writer import stream_of
 from tornado_archiver.web.base_handler import BaseHandler
-from tornado_archiver.web.body_writer import stream_of
 from tornado_archiver.web.error_pages import PAGES_WITH_FACTS, ResponseError, to_http_error
 from tornado_archiver.web.net.sendfile import abort, hides_abort
 from tornado_archiver.web.services import Services

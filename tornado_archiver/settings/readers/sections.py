@@ -4,8 +4,6 @@ Other section headers are headings without a meaning: the lines below them are s
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import configargparse
 
@@ -15,20 +13,6 @@ _BACKEND_PREFIX = "backend."
 _BLANK = re.compile(r"(\[[^\]]*\]|-{3,})?\s*([#;].*)?")
 # A comment right after the key or its separator: the library takes it for the value
 _COMMENT_AS_VALUE = re.compile(r"([^:=;#\s]+\s*[:=]?)\s+[;#].*")
-
-
-@dataclass(frozen=True)
-class BackendSources:
-    """The texts that the sources give to backends, which are parsed when the backends are loaded.
-
-    `variables` maps each variable with our prefix that is not a setting of the service to its text and its
-    origin. `sections` maps the name of a backend to its lines, each with its number. `path` is the config
-    file, as in messages.
-    """
-
-    variables: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    sections: Mapping[str, list[tuple[int, str]]] = field(default_factory=dict)
-    path: str = ""
 
 
 def is_blank(line: str) -> bool:

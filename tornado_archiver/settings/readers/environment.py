@@ -9,7 +9,6 @@ from dotenv.parser import parse_stream
 from dotenv.variables import parse_variables
 
 from tornado_archiver.errors import SettingsError
-from tornado_archiver.settings.files import read_text
 from tornado_archiver.settings.option import Value
 from tornado_archiver.settings.options import (
     CONFIG,
@@ -18,6 +17,7 @@ from tornado_archiver.settings.options import (
     VARIABLE_PREFIX,
     owner_of_variable,
 )
+from tornado_archiver.settings.readers.files import read_text
 from tornado_archiver.settings.similar import SETTING_SYNONYMS, closest, hint, similar
 from tornado_archiver.settings.types import printable
 

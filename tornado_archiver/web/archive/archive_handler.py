@@ -14,8 +14,8 @@ from tornado_archiver.http.forwarded import client_key
 from tornado_archiver.http.response import Response
 from tornado_archiver.runtime import heap
 from tornado_archiver.telemetry.transfer import Outcome
-from tornado_archiver.web.body_writer import BodyWriter, chunks_of, stream_of
-from tornado_archiver.web.link_handler import LinkHandler, PreparedArchive
+from tornado_archiver.web.archive.body_writer import BodyWriter, chunks_of, stream_of
+from tornado_archiver.web.archive.link_handler import LinkHandler, PreparedArchive
 from tornado_archiver.web.net.chunk_size import ChunkSize
 from tornado_archiver.web.net.sendfile import SendfileStream
 from tornado_archiver.web.net.stall_monitor import StallMonitor, TrackedDownload

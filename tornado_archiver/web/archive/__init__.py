@@ -1,0 +1,1 @@
+"""Handlers of archive links: from the link to the last byte of the body."""
