@@ -30,7 +30,7 @@ CLEAN = (
 # Lines that may contain an idiom, as "path: line without indentation", with the reason
 ALLOWED: Mapping[str, str] = {
     "tests/seekable/test_very_large.py: def tell(self) -> int:": "a method of io.IOBase",
-    "tests/integration/behind_proxies/configurations.py: User nobody": "a directive of Apache",
+    "tests/helpers/proxies.py: User nobody": "a directive of Apache",
 }
 
 # (pattern, replacement, example); a space in a pattern is any white space, case is ignored
