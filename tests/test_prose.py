@@ -14,7 +14,8 @@ from tests.helpers.servers import PROJECT
 
 # Files and directories without idioms: all
 CLEAN = (
-    *("README.md", "CHANGELOG.md", "Makefile", "Dockerfile", "docker-compose.yml", ".ci", ".env.example"),
+    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "Makefile", "Dockerfile"),
+    *("docker-compose.yml", ".ci", ".env.example"),
     *(
         ".docker_env.example",
         "config",

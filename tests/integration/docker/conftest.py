@@ -10,7 +10,7 @@ import pytest
 
 from tests.helpers.checkout import copy_project
 from tests.helpers.servers import free_port, missing
-from tests.integration.docker.project import ALBUM, Project
+from tests.integration.docker.project import ALBUM, Project, write_photo
 
 
 @pytest.fixture(scope="session")
@@ -37,8 +37,8 @@ def project(built: Project) -> Iterator[Project]:
     """The built project, stopped, with ./photos for its PHOTOS_DIR and an album in there."""
     album = built.directory / "photos" / ALBUM
     (album / "night").mkdir(parents=True)
-    (album / "1.jpg").write_bytes(os.urandom(200_000))
-    (album / "night" / "Сумерки.jpg").write_bytes(os.urandom(3_000_000))
+    write_photo(album / "1.jpg", os.urandom(200_000))
+    write_photo(album / "night" / "Сумерки.jpg", os.urandom(3_000_000))
     built.configure(PHOTOS_DIR="./photos")
     yield built
     built.configure(PHOTOS_DIR="./photos")

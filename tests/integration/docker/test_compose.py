@@ -8,7 +8,7 @@ import tarfile
 import pytest
 
 from tests.helpers.servers import PROJECT, contents, contents_of_zip, eventually, fetch, wait_until_answering
-from tests.integration.docker.project import ALBUM, Project, archive
+from tests.integration.docker.project import ALBUM, Project, archive, write_photo
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
@@ -33,7 +33,7 @@ def test_a_photo_that_comes_later_is_served(project: Project) -> None:
     project.up()
     archive(project.port)
     album = project.directory / "photos" / ALBUM
-    (album / "later.jpg").write_bytes(b"later")
+    write_photo(album / "later.jpg", b"later")
     assert contents_of_zip(archive(project.port)) == contents(album)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.resume_clients import etag_of
-from tests.integration.docker.project import ALBUM, Project, archive
+from tests.integration.docker.project import ALBUM, Project, archive, write_photo
 from tests.integration.restart.downloads import attempts_of, many_downloads
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
@@ -24,7 +24,7 @@ def test_an_idle_service_stops_at_once(project: Project) -> None:
 @pytest.fixture
 def large(project: Project) -> Project:
     """With an album of 32 MB, so that a download of it is in its middle for a while."""
-    (project.directory / "photos" / ALBUM / "2.jpg").write_bytes(os.urandom(29_000_000))
+    write_photo(project.directory / "photos" / ALBUM / "2.jpg", os.urandom(29_000_000))
     return project
 
 
