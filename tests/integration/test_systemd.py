@@ -4,11 +4,12 @@ import configparser
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.servers import PROJECT, tool
+from tests.helpers.servers import PROJECT, plain_environment, tool
 from tornado_archiver.settings.load import load_settings
 from tornado_archiver.settings.options import DEFAULT, OPTIONS, Settings
 
@@ -16,7 +17,8 @@ UNITS = [PROJECT / "config" / f"tornado-archiver.{kind}" for kind in ("service",
 
 
 def parse(unit: Path) -> configparser.ConfigParser:
-    parser = configparser.ConfigParser(interpolation=None)
+    # not strict, because a unit can have several lines of a name; the last one is returned
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     parser.read(unit)
     return parser
@@ -68,6 +70,28 @@ def test_unit_has_no_setting_that_overrides_the_config_file() -> None:
 def test_unit_starts_with_photos_in_any_directory() -> None:
     """A path of the unit that does not exist would stop the start (systemd.exec(5), ReadOnlyPaths=)."""
     assert not {"ReadOnlyPaths", "ReadWritePaths", "BindReadOnlyPaths"} & set(parse(UNITS[0])["Service"])
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "message"),
+    [("workers = 2", 0, ""), ("workers = many", 2, "workers: 'many'"), ("photo-dir = /srv", 2, "photos-dir")],
+)
+def test_start_and_reload_check_the_config_file(tmp_path: Path, line: str, status: int, message: str) -> None:
+    config = tmp_path / "archiver.conf"
+    config.write_text(f"{line}\n")
+    unit = UNITS[0].read_text()
+    (start,) = re.findall(r"^ExecStartPre=\S+/python (.*)$", unit, re.MULTILINE)
+    assert f"python {start}\nExecReload=kill " in unit
+    done = subprocess.run(
+        [sys.executable, *start.split()],
+        cwd=PROJECT,
+        env=plain_environment({"ARCHIVER_CONFIG": str(config)}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == status, done.stderr
+    assert message in done.stderr
 
 
 def test_installation_step_sets_the_photos_directory(tmp_path: Path) -> None:
