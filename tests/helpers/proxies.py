@@ -69,7 +69,7 @@ def nginx(ports: Sequence[int], directory: Path, http: str = "") -> Iterator[int
     log = {"/var/log/nginx/access.log": "access.log"}
     # nginx before 1.25 speaks HTTP/2 without TLS only on an address that speaks nothing else
     lines = {"listen 8080;": f"listen 127.0.0.1:{port}; listen 127.0.0.2:{port} http2;", **log}
-    (directory / "snippets").mkdir()
+    (directory / "snippets").mkdir(exist_ok=True)
     (directory / "snippets" / "tornado-archiver.conf").write_text(_configuration("nginx-location.conf", log))
     if len(ports) == 1:
         lines["    server 127.0.0.1:7777;"] = f"    server 127.0.0.1:{ports[0]};"
