@@ -24,9 +24,16 @@ ENV ARCHIVER_HOST=0.0.0.0
 EXPOSE 7777
 USER 10001:10001
 
-# Reads the settings of the environment, but not a --port flag.
-HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
-    CMD ["python", "-m", "tornado_archiver", "healthcheck"]
+# Reads the settings of the environment, but not a --port flag. Without --start-interval, because engines before 25
+# (Debian 12 has 20.10) reject it: the container is healthy after the first ten seconds.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 CMD ["config/docker-healthcheck"]
 
 # No shell, so that SIGTERM reaches python. Arguments of `docker run` are appended as flags.
 ENTRYPOINT ["python", "server.py"]
+
+# The last layer, so that another revision reuses the others. tests/test_versions.py compares the version.
+ARG REVISION=""
+LABEL org.opencontainers.image.title="Tornado Archiver" \
+      org.opencontainers.image.description="Streams a directory of files as an archive that is packed while it is sent" \
+      org.opencontainers.image.version="1.0.0" \
+      org.opencontainers.image.revision="$REVISION"

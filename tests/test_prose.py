@@ -14,7 +14,8 @@ from tests.helpers.servers import PROJECT
 
 # Files and directories without idioms: all
 CLEAN = (
-    *("README.md", "CHANGELOG.md", "Makefile", "Dockerfile", "docker-compose.yml", ".ci", ".env.example"),
+    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "Makefile", "Dockerfile"),
+    *("docker-compose.yml", ".ci", ".env.example"),
     *(
         ".docker_env.example",
         "config",
@@ -30,7 +31,7 @@ CLEAN = (
 # Lines that may contain an idiom, as "path: line without indentation", with the reason
 ALLOWED: Mapping[str, str] = {
     "tests/seekable/test_very_large.py: def tell(self) -> int:": "a method of io.IOBase",
-    "tests/integration/behind_proxies/configurations.py: User nobody": "a directive of Apache",
+    "tests/helpers/proxies.py: User nobody": "a directive of Apache",
     "tests/integration/browser/test_links.py: serve = self._server.serve_forever": "a method of socketserver",
 }
 

@@ -72,7 +72,7 @@ def download_under_way(server: Server, port: int, saved: Path) -> Iterator[subpr
 
 @pytest.mark.parametrize(
     ("port", "query"),
-    [*((proxy, "?format=stored-zip") for proxy in PROXIES), ("nginx", ""), ("haproxy", "")],
+    [*((proxy, "?format=stored-zip") for proxy in PROXIES), ("nginx", ""), ("apache", ""), ("haproxy", "")],
     indirect=["port"],
 )
 def test_a_whole_archive_comes_through(port: int, query: str, photos: Path, tmp_path: Path) -> None:
@@ -81,6 +81,12 @@ def test_a_whole_archive_comes_through(port: int, query: str, photos: Path, tmp_
     assert contents_of_zip(saved) == contents(photos / ALBUM)
     assert "content-disposition: attachment" in head.read_text().lower()
     assert "content-encoding" not in head.read_text().lower()
+
+
+def test_a_range_comes_through(port: int, tmp_path: Path) -> None:
+    path, saved = f"/archive/{ALBUM}/?format=stored-zip", tmp_path / "range"
+    status = subprocess.check_output(curl(port, path, "-r", "0-3", "-o", saved, "-w", "%{http_code}"))
+    assert (status, saved.read_bytes()) == (b"206", b"PK\x03\x04")
 
 
 def test_an_error_page_comes_through(port: int, archiver: Server, tmp_path: Path) -> None:
@@ -110,7 +116,7 @@ def test_nginx_that_sets_expires_elsewhere_leaves_cache_control_as_it_is(
 
 
 # not Caddy, whose address names a host here
-@pytest.mark.parametrize("port", ["nginx", "haproxy"], indirect=True)
+@pytest.mark.parametrize("port", ["nginx", "apache", "haproxy"], indirect=True)
 def test_request_without_host_is_served(port: int, tmp_path: Path) -> None:
     command = curl(port, f"/archive/{ALBUM}/?format=stored-zip", "--http1.0", "-H", "Host:", "--fail", "-I")
     assert subprocess.run([*command, "-o", tmp_path / "head"]).returncode == 0
@@ -142,14 +148,14 @@ def test_streaming_archive_with_undetectable_abort_returns_505(
     assert "Formats that work: stored-zip" in page.read_text()
 
 
-@pytest.mark.parametrize("port", ["nginx", "haproxy"], indirect=True)
+@pytest.mark.parametrize("port", ["nginx", "apache", "haproxy"], indirect=True)
 def test_a_proxy_further_out_counts_as_well(port: int, tmp_path: Path) -> None:
     command = curl(port, f"/archive/{ALBUM}/", "-H", "Via: 1.0 outer", "-o", tmp_path / "page")
     assert subprocess.check_output([*command, "-w", "%{http_code}"]) == b"505"
 
 
 # not Caddy 2.6, see config/Caddyfile
-@pytest.mark.parametrize("port", ["nginx", "haproxy"], indirect=True)
+@pytest.mark.parametrize("port", ["nginx", "apache", "haproxy"], indirect=True)
 def test_a_transfer_broken_in_the_middle_does_not_pass_for_a_whole_one(
     port: int, archiver: Server, tmp_path: Path
 ) -> None:
@@ -168,7 +174,7 @@ def test_nor_does_one_whose_length_was_known(port: int, archiver: Server, tmp_pa
         assert client.wait(timeout=60) in BROKEN
 
 
-@pytest.mark.parametrize("port", ["nginx", "haproxy"], indirect=True)
+@pytest.mark.parametrize("port", ["nginx", "apache", "haproxy"], indirect=True)
 def test_packing_stops_after_the_client_disconnects(port: int, archiver: Server, tmp_path: Path) -> None:
     with download_under_way(archiver, port, tmp_path / "saved.zip") as client:
         client.kill()

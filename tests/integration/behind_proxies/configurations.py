@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tests.helpers.proxies import Proxy, caddy, haproxy, nginx, nginx_with, running
+from tests.helpers.proxies import AROUND_APACHE, Proxy, apache, caddy, haproxy, nginx, nginx_with, running
 from tests.helpers.servers import PROJECT, free_port, tool
 
 PAGE = PROJECT / "docs" / "proxies.md"
@@ -60,22 +60,6 @@ _PLAIN_CADDY = """
 http://127.0.0.1:8080 {
     reverse_proxy 127.0.0.1:7777
 }
-"""
-_AROUND_APACHE = """
-ServerName localhost
-ServerRoot DIRECTORY
-DefaultRuntimeDir DIRECTORY
-PidFile DIRECTORY/apache2.pid
-ErrorLog DIRECTORY/error.log
-Listen 127.0.0.1:8080
-LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
-LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
-LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so
-LoadModule proxy_http_module /usr/lib/apache2/modules/mod_proxy_http.so
-LoadModule http2_module /usr/lib/apache2/modules/mod_http2.so
-Protocols h2c http/1.1
-User nobody
-Group nogroup
 """
 _PLAIN_APACHE = "ProxyPass /archive/ http://127.0.0.1:7777/archive/\n"
 _AROUND_LIGHTTPD = """
@@ -165,7 +149,7 @@ CONFIGURATIONS: Mapping[str, Start] = {
     "the same behind another nginx, `proxy_pass` alone": partial(behind_plain_nginx, partial(shipped, nginx)),
     "haproxy, config/haproxy.cfg": partial(shipped, haproxy),
     "Caddy, config/Caddyfile": partial(shipped, caddy),
-    "Apache, as below": Program(_APACHE, _AROUND_APACHE + _documented("apache")),
+    "Apache, config/apache.conf": partial(shipped, apache),
     "lighttpd, as below": Program(_LIGHTTPD, _AROUND_LIGHTTPD + _documented("lighttpd")),
     "Varnish, as below": Program(_VARNISH, _documented("vcl")),
     "nghttpx, `--backend` alone": Program(_NGHTTPX),
@@ -173,7 +157,7 @@ CONFIGURATIONS: Mapping[str, Start] = {
     "nginx, `slice` and `proxy_cache`": partial(other_nginx, _SLICED_NGINX),
     "haproxy, `server` alone": Program(_HAPROXY, _PLAIN_HAPROXY),
     "Caddy, `reverse_proxy` alone": Program(_CADDY, _PLAIN_CADDY),
-    "Apache, `ProxyPass` alone": Program(_APACHE, _AROUND_APACHE + _PLAIN_APACHE),
+    "Apache, `ProxyPass` alone": Program(_APACHE, AROUND_APACHE + _PLAIN_APACHE),
     "lighttpd, `server.stream-response-body = 2`": Program(
         _LIGHTTPD, _AROUND_LIGHTTPD + _PLAIN_LIGHTTPD + "server.stream-response-body = 2\n"
     ),

@@ -13,7 +13,7 @@ import pytest
 from tests.helpers.checkout import copy_project
 from tests.helpers.docs_backend import write_documented_image, write_documented_package
 from tests.helpers.servers import contents, fetch, free_port, missing, plain_environment
-from tests.integration.docker.test_compose import Project
+from tests.integration.docker.project import Project
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
