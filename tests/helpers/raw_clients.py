@@ -21,7 +21,7 @@ from tests.helpers.servers import Server, name_of, tool
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 # https://curl.se/libcurl/c/libcurl-errors.html: partial file, receive error
 BROKEN_OFF = (18, 56)
-REFERENCE = b"REFERENCE"
+REFERENCE = b"0123456789abcdef"  # as long as an id
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,9 @@ def test_an_error_page_comes_through(port: int, archiver: Server, tmp_path: Path
             capture_output=True,
             text=True,
         ).stdout
-        pages.append((status, page.read_bytes()))
+        text, reference, _ = page.read_text().partition("Reference: ")
+        assert reference
+        pages.append((status, text))
     assert pages[0] == pages[1]
     assert pages[0][0].startswith("404 ")
 
@@ -145,7 +147,7 @@ def test_streaming_archive_with_undetectable_abort_returns_505(
     page = tmp_path / "page"
     command = curl(port, f"/archive/{ALBUM}/", version, "-o", page, "-w", "%{http_code}")
     assert subprocess.check_output(command) == b"505"
-    assert "Formats that work: stored-zip" in page.read_text()
+    assert "Formats that work: .zip" in page.read_text()
 
 
 @pytest.mark.parametrize("port", ["nginx", "apache", "haproxy"], indirect=True)

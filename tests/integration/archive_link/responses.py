@@ -34,6 +34,11 @@ def head_of(answer: HTTPResponse) -> dict[str, str]:
     return head
 
 
+def page_of(answer: HTTPResponse) -> bytes:
+    """Return the body without the id of the request, which no two responses share."""
+    return answer.body.replace(answer.headers["X-Request-Id"].encode(), b"")
+
+
 def members(body: bytes, backend: str) -> dict[str, bytes]:
     if SUFFIXES[backend] == ".zip":
         return contents_of_zip(io.BytesIO(body))

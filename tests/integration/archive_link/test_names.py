@@ -15,6 +15,7 @@ from tests.integration.archive_link.responses import (
     get,
     head_of,
     members,
+    page_of,
 )
 
 pytestmark = [
@@ -93,7 +94,7 @@ async def test_suffix_of_a_format_that_is_not_offered_is_the_404_of_an_unknown_h
 ) -> None:
     answer = await get(http_client, f"{base_url}/archive/{ALBUM}/holiday.tar")
     unknown = await get(http_client, f"{base_url}/archive/unknown/")
-    assert (answer.code, answer.body, head_of(answer)) == (404, unknown.body, head_of(unknown))
+    assert (answer.code, page_of(answer), head_of(answer)) == (404, page_of(unknown), head_of(unknown))
 
 
 @pytest.mark.parametrize("settings", [{"top_folder": "{name} {date}"}], ids=["name"])
