@@ -64,7 +64,7 @@ def test_hanging_scan_returns_503(photos: Path, server: Server) -> None:
 
 
 def test_hanging_scan_takes_one_thread_however_often_it_is_requested(photos: Path, server: Server) -> None:
-    """A worker has 32 threads, and clients that are impatient request again."""
+    """A worker has 32 threads, and a client that gets no response requests again."""
     (photos / "hanging/0000.jpg").chmod(0o600)
     for _ in range(WORKER_THREADS):
         assert subprocess.call(curl(server, "--head", "--max-time", "0.1"), stderr=subprocess.DEVNULL)
