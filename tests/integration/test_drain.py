@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -287,3 +288,15 @@ def test_many_reloads_do_not_leak(reloading: Server) -> None:
         renew()
     # it may still have something open for a moment, to clean up after the last one
     assert eventually(lambda: supervisor.num_fds() <= first)
+
+
+def test_download_that_ends_while_draining_is_logged_as_complete(photos: Path) -> None:
+    """Its connection is closed before its last pause for the rate limit ends."""
+    with running_server(photos, "--rate-limit", "500KB", "--enable-logging", *DRAIN_OPTIONS) as server:
+        curl = [tool("curl"), "-sSN", "--noproxy", "*", f"{server.url(LINK)}?file=0000.jpg"]
+        with subprocess.Popen(curl, stdout=subprocess.PIPE) as client:
+            assert client.stdout is not None
+            client.stdout.read(1)
+            stop(server)
+            client.communicate()
+        assert eventually(lambda: re.search("GET /archive/album/ 200 .* complete\n", server.log()))

@@ -15,6 +15,7 @@ from tests.helpers.servers import Server, eventually, fetch, running_server, too
 
 HANGING, HEALTHY = "/archive/hanging/", "/archive/healthy/"
 THREADS_BY_DEFAULT = 6  # of a machine with two cores
+WORKER_THREADS = 32
 
 
 @pytest.fixture
@@ -59,6 +60,14 @@ def test_hanging_scan_returns_503(photos: Path, server: Server) -> None:
     status = subprocess.check_output(curl(server, "-o", "/dev/null", "-w", "%{http_code}"))
     assert status == b"503"
     assert "the directory scan did not end within 3 s" in server.log()
+    assert fetch(server.port, HEALTHY).startswith(b"PK")
+
+
+def test_hanging_scan_takes_one_thread_however_often_it_is_requested(photos: Path, server: Server) -> None:
+    """A worker has 32 threads, and a client that gets no response requests again."""
+    (photos / "hanging/0000.jpg").chmod(0o600)
+    for _ in range(WORKER_THREADS):
+        assert subprocess.call(curl(server, "--head", "--max-time", "0.1"), stderr=subprocess.DEVNULL)
     assert fetch(server.port, HEALTHY).startswith(b"PK")
 
 

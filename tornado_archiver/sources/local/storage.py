@@ -19,7 +19,7 @@ from tornado_archiver.errors import (
     StorageUnavailableError,
 )
 from tornado_archiver.runtime.cancellation import check_cancelled
-from tornado_archiver.runtime.threads import run_in_thread
+from tornado_archiver.runtime.threads import finish_in_thread
 from tornado_archiver.source import Entry, Manifest, Reader, Source, Storage, with_owner_access
 from tornado_archiver.sources.filter import SourceFilter, is_never_served
 from tornado_archiver.sources.local.access import unavailable
@@ -65,7 +65,9 @@ class LocalStorage(Storage):
         self._manifests = ManifestPool()
 
     async def scan(self, source_hash: str) -> Manifest:
-        return await run_in_thread(self._scan, _directory_name(source_hash))
+        # not before the thread ends, because a bound of scans in progress must count those that hang in a
+        # dead mount
+        return await finish_in_thread(self._scan, _directory_name(source_hash))
 
     def _scan(self, name: bytes) -> Manifest:
         source = LocalSource(self._root, self._resolve_symlink(name))

@@ -71,9 +71,10 @@ class StallMonitor:
                 download.abort(Outcome.SEND_TIMEOUT)
 
     def stop(self) -> None:
-        """Abort every download."""
+        """Abort every download, except one whose client has closed: it ends as complete or client_closed."""
         for download in list(self._downloads):
-            download.abort(Outcome.SHUTDOWN)
+            if not download.stream.closed():
+                download.abort(Outcome.SHUTDOWN)
 
     def _report(self, download: TrackedDownload) -> None:
         transfer = download.transfer
