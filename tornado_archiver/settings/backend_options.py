@@ -18,7 +18,7 @@ from tornado_archiver.settings.options import (
     variable_prefix,
 )
 from tornado_archiver.settings.readers.sections import split_line
-from tornado_archiver.settings.similar import hint, similar
+from tornado_archiver.settings.similar import did_you_mean
 from tornado_archiver.settings.types import Type, printable
 
 _Options = TypeVar("_Options")  # a frozen dataclass
@@ -102,7 +102,7 @@ class _Declaration(NamedTuple):
             raise SettingsError(f"{place} cannot be read: key = value is allowed") from None
         field, origin = key.replace("-", "_"), f"{key} in {path}"
         if field not in self.options or "_" in key:
-            hint = _similar(key, self._keys())
+            hint = did_you_mean(key, self._keys(), otherwise="")
             # a key that resembles no setting may be a secret on a separate line
             label = repr(key) + f" in {path}" if hint else place
             raise SettingsError(f"{label} is not a setting of backend {self.name!r}, {hint or self._all()}")
@@ -120,8 +120,9 @@ class _Declaration(NamedTuple):
 
     def unused_variable(self, variable: str) -> str:
         """Return the end of a warning about a variable that begins like those of this backend."""
-        hint = _similar(variable, [option.env for option in self.options.values()])
-        return f"is not a setting of backend {self.name!r}, {hint or self._all()}"
+        known = [option.env for option in self.options.values()]
+        hint = did_you_mean(variable, known, otherwise=self._all())
+        return f"is not a setting of backend {self.name!r}, {hint}"
 
     def _keys(self) -> list[str]:
         return [field.replace("_", "-") for field in self.options]
@@ -144,9 +145,10 @@ def _reject_collisions(declarations: Iterable[_Declaration]) -> None:
 
 
 def _unused_sections(enabled: Mapping[str, _Declaration], sources: BackendSources) -> list[str]:
+    names = f"they name {', '.join(enabled)}"
     return [
         f"section [backend.{printable(name)}] in {sources.path} is not used: backend and formats name no such"
-        f" backend, {_similar(name, enabled) or 'they name ' + ', '.join(enabled)}"
+        f" backend, {did_you_mean(name, enabled, otherwise=names)}"
         for name in sources.sections
         if name not in enabled
     ]
@@ -167,8 +169,3 @@ def _unused_variables(
             )
             warnings.append(f"{printable(origin)} {reason}")
     return warnings
-
-
-def _similar(word: str, known: Iterable[str]) -> str:
-    names = similar(word, known)
-    return hint(names) if names else ""
