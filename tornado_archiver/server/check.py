@@ -17,7 +17,6 @@ from tornado_archiver.server.sockets import Address, admin_addresses, bind, publ
 from tornado_archiver.settings.options import Settings
 from tornado_archiver.telemetry.photos import photos_problem_within
 
-EXIT_OK, EXIT_PROBLEM = 0, 2
 _READ_TIMEOUT_S = 5  # for a hanging mount
 _HELD = "if a systemd .socket unit holds it, add --port 0 to --check"
 
@@ -29,20 +28,19 @@ class Finding(NamedTuple):
     is_problem: bool = False
 
 
-def check(settings: Settings) -> int:
+def check(settings: Settings) -> bool:
     """Print one line for each check: problems and warnings to stderr, the rest to stdout.
 
-    Return the exit status: EXIT_PROBLEM if there is a problem. A warning is not one.
+    Return whether there is no problem. A warning is not one.
     """
     findings = asyncio.run(_all_findings(settings))
     problems = dict.fromkeys(finding.text for finding in findings if finding.is_problem)
     for line in (*settings.warnings, *problems):
         sys.stderr.write(f"{program_name()}: {line}\n")
     sys.stdout.writelines(f"{finding.text}\n" for finding in findings if not finding.is_problem)
-    if problems:
-        return EXIT_PROBLEM
-    sys.stdout.write("configuration ok\n")
-    return EXIT_OK
+    if not problems:
+        sys.stdout.write("configuration ok\n")
+    return not problems
 
 
 async def _all_findings(settings: Settings) -> list[Finding]:
