@@ -12,6 +12,9 @@ TESTS = Path(__file__).parent
 SLOW = ("faults", "fuzz", "integration", "interop", "backends/test_documented_backend.py")
 # The exceptions, so that `make test` takes one real path through each backend, the browser and a proxy
 EVERYDAY = ("integration/test_everyday.py", "integration/browser/test_pages.py")
+# In `make test` only the conformance of the built-in backends measures memory, which takes seconds each time
+MEMORY_TEST = "memory_is_independent_of_file_size"
+MEMORY_EVERYDAY = "backends/test_conformance.py"
 
 hypothesis.settings.register_profile("no deadline", hypothesis.settings.default, deadline=None)
 
@@ -24,5 +27,6 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
     for item in items:
         path = item.path.relative_to(TESTS).as_posix()
-        if path.startswith(SLOW) and path not in EVERYDAY:
+        measures_memory = MEMORY_TEST in item.name and path != MEMORY_EVERYDAY
+        if measures_memory or (path.startswith(SLOW) and path not in EVERYDAY):
             item.add_marker(pytest.mark.slow)

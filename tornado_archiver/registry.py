@@ -14,7 +14,7 @@ from pathlib import Path
 from tornado_archiver import ENTRY_POINT_GROUP
 from tornado_archiver.backend import INTERFACE_VERSION, Backend, BackendOptions
 from tornado_archiver.errors import BackendLoadError
-from tornado_archiver.settings.similar import similar
+from tornado_archiver.settings.similar import did_you_mean
 
 GROUP = ENTRY_POINT_GROUP
 _UNDECLARED = 1  # the interface version of a class without one: those before the first number were the same
@@ -90,8 +90,8 @@ class Registry:
         return _origin(point) if point.dist else ""
 
     def _hint(self, name: str) -> str:
-        meant = similar(name, self.names(), _SYNONYMS)
-        return f", did you mean {' or '.join(meant)}? There are" if meant else "; there are"
+        hint = did_you_mean(name, self.names(), _SYNONYMS, otherwise="")
+        return f", {hint} There are" if hint else "; there are"
 
     def _point(self, name: str) -> EntryPoint:
         if name not in self._entry_points:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from tests.fuzz import vocabulary
 from tornado_archiver.http.forwarded import client_host, client_key
-from tornado_archiver.links.path import MAX_PART_BYTES, parse_hash
+from tornado_archiver.links.path import parse_hash
+from tornado_archiver.sources.member_names import MAX_NAME_BYTES
 from tornado_archiver.web.pages import prefers_html
 
 PROXIES = [ip_network("127.0.0.0/8"), ip_network("::1"), ip_network("10.0.0.0/8")]
@@ -33,7 +34,7 @@ def test_parsed_path_is_a_plain_name_or_none(path: str) -> None:
 
 def is_plain(name: str) -> bool:
     harmless = name.isprintable() and not set(name) & set("/\\\0") and not name.startswith(".")
-    return harmless and 0 < len(name.encode()) <= MAX_PART_BYTES
+    return harmless and 0 < len(name.encode()) <= MAX_NAME_BYTES
 
 
 @given(st.text(min_size=1, max_size=60).filter(is_plain))

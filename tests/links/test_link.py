@@ -42,10 +42,8 @@ def test_parse_path_returns_hash_and_file_name(path: str, expected: LinkPath | N
 
 
 def test_parse_link_returns_decoded_arguments() -> None:
-    query = {"name": [b"Anna \xc3\xa9"], "file": [b"1.jpg", b"sub/", b"1.jpg", b"\xff"], "info": [b""]}
-    assert parse_link("abc/", query) == ArchiveLink(
-        "abc", name="Anna é", files=("1.jpg", "sub/", "\udcff"), wants_info=True
-    )
+    query = {"name": [b"Anna \xc3\xa9"], "file": [b"1.jpg", b"sub/", b"1.jpg", b"\xff"]}
+    assert parse_link("abc/", query) == ArchiveLink("abc", name="Anna é", files=("1.jpg", "sub/", "\udcff"))
 
 
 @pytest.mark.parametrize("values", [[], [b""], [b"a", b"b"]])

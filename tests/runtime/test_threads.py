@@ -1,4 +1,4 @@
-"""iterate_in_thread: chunks of a blocking generator, computed in worker threads on demand."""
+"""Blocking work in threads: the chunks of generators, computed on demand, and shared calls."""
 
 import asyncio
 import threading
@@ -10,7 +10,7 @@ import pytest
 
 from tests.helpers.servers import eventually
 from tests.runtime.test_shielded import run_without_loop_errors
-from tornado_archiver.runtime.threads import iterate_in_thread
+from tornado_archiver.runtime.threads import SingleFlight, iterate_in_thread
 
 
 class ChunkGenerator:
@@ -254,3 +254,13 @@ def test_close_waits_for_prefetched_chunk(error: type[BaseException] | None) -> 
         run_without_loop_errors(main)
     finally:
         generator.gate.set()
+
+
+def test_single_flight_raises_what_its_function_does() -> None:
+    async def ask_twice() -> None:
+        call = SingleFlight(lambda: str(1 // 0))
+        for _ in range(2):
+            with pytest.raises(ZeroDivisionError):
+                await call.call()
+
+    asyncio.run(ask_twice())

@@ -12,7 +12,7 @@ from tests.helpers.servers import free_port, plain_environment, running_server
 from tests.server.test_main import run
 from tornado_archiver.errors import SettingsError
 from tornado_archiver.server import check as checked
-from tornado_archiver.server import health_client
+from tornado_archiver.server import healthcheck
 from tornado_archiver.server.main import main
 from tornado_archiver.settings.options import Settings
 
@@ -36,7 +36,7 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(os, "environ", plain_environment({"http_proxy": "http://127.0.0.1:1"}))
     monkeypatch.setattr("sys.argv", ["server.py"])
-    monkeypatch.setattr(health_client, "_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(healthcheck, "_RESPONSE_TIMEOUT_S", 0.5)
 
     def run_check(*args: str) -> tuple[int, list[str], list[str]]:
         status, printed = main(["--check", *args]), capsys.readouterr()
@@ -107,7 +107,7 @@ def test_further_check_of_the_start_is_a_problem(
         raise SettingsError("templates-dir: broken")
 
     monkeypatch.setattr(checked, "create_services", fail)
-    assert checked.check(Settings(port=0)) == 2
+    assert not checked.check(Settings(port=0))
     assert capsys.readouterr().err.endswith(": templates-dir: broken\n")
 
 

@@ -14,6 +14,7 @@ import pytest
 from tests.helpers.servers import PROJECT, free_port, plain_environment, running_server
 from tests.helpers.unprivileged import unprivileged_command
 from tornado_archiver.server import healthcheck as healthcheck_command
+from tornado_archiver.telemetry import photos as photos_module
 
 
 def healthcheck(
@@ -104,10 +105,10 @@ def test_healthcheck_with_a_disk_that_hangs_fails_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gate = Event()
-    monkeypatch.setattr(healthcheck_command, "photos_problem", lambda _: gate.wait() and "")
+    monkeypatch.setattr(photos_module, "photos_problem", lambda _: gate.wait() and "")
     monkeypatch.setattr(healthcheck_command, "_DISK_TIMEOUT_S", 0.1)
     monkeypatch.chdir(tmp_path)
     with running_server(tmp_path) as server:
         assert healthcheck_command.main(["--port", str(server.port)]) == 1
     gate.set()
-    assert capsys.readouterr().err.endswith("the photos directory does not respond within 0.1 s\n")
+    assert "(default): no response within 0.1 s; check its mount" in capsys.readouterr().err

@@ -9,7 +9,7 @@ import pytest
 from tornado_archiver.errors import BackendError, BackendUnavailableError
 from tornado_archiver.limits.scoreboard import Scoreboard
 from tornado_archiver.telemetry import readiness
-from tornado_archiver.telemetry.readiness import Readiness, SingleFlight
+from tornado_archiver.telemetry.readiness import Readiness
 
 
 @pytest.mark.parametrize(
@@ -56,13 +56,3 @@ def test_problems_while_a_mount_hangs_come_in_time_from_one_thread(
     *hanging, last = asyncio.run(ask_often())
     assert hanging == [["the photos directory does not respond within 0.2 s"]] * 21
     assert last == []
-
-
-def test_single_flight_raises_what_its_function_does() -> None:
-    async def ask_twice() -> None:
-        call = SingleFlight(lambda: str(1 // 0))
-        for _ in range(2):
-            with pytest.raises(ZeroDivisionError):
-                await call.call()
-
-    asyncio.run(ask_twice())

@@ -14,7 +14,7 @@ from tornado_archiver.errors import (
     UploadInProgressError,
 )
 from tornado_archiver.web import pages
-from tornado_archiver.web.error_pages import retry_after_s, to_http_error
+from tornado_archiver.web.error_pages import to_http_error
 from tornado_archiver.web.pages import ErrorPage
 
 TEMPLATES = os.path.join(os.path.dirname(pages.__file__), "templates")
@@ -113,7 +113,7 @@ def test_old_protocol_page_lists_the_suffixes_of_working_formats() -> None:
 )
 def test_error_has_a_page_and_the_time_to_retry(error: ArchiverError, key: str, seconds: int | None) -> None:
     response = to_http_error(error)
-    assert (response.page.key, retry_after_s(response)) == (key, seconds)
+    assert (response.page.key, response.retry_after_s) == (key, seconds)
 
 
 @pytest.mark.parametrize("name", sorted(os.listdir(TEMPLATES)))

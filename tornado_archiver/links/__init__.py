@@ -1,1 +1,1 @@
-"""Links: the hash in a URL, signatures and their keys, and the command that prints signed links."""
+"""Links: their parts, names made from them, signatures and keys, and the command that prints signed links."""

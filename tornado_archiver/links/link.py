@@ -12,15 +12,14 @@ class ArchiveLink:
     """The parts of a link, decoded.
 
     `file_name` is the last part of the path, `name` is `?name=`; a link has at most one of them. `files` are
-    the selected members (`?file=`), none for the whole directory. `wants_info`: the link has `?info`. Bytes
-    that are not UTF-8 are surrogates (PEP 383).
+    the selected members (`?file=`), none for the whole directory. Bytes that are not UTF-8 are surrogates
+    (PEP 383).
     """
 
     source_hash: str
     file_name: str = ""
     name: str = ""
     files: tuple[str, ...] = ()
-    wants_info: bool = False
     expires: str = ""
     signature: str = ""
 
@@ -46,7 +45,6 @@ def parse_link(path: str, query: Mapping[str, Sequence[bytes]]) -> ArchiveLink |
         *parts,
         name=name,
         files=tuple(dict.fromkeys(_decode(value) for value in query.get("file", ()))),
-        wants_info="info" in query,
         expires=_single(query, "expires"),
         signature=_single(query, "signature"),
     )

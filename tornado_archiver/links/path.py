@@ -4,8 +4,7 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from tornado_archiver.sources.filter import is_never_served
-
-MAX_PART_BYTES = 255  # NAME_MAX of Linux file systems: limits.h
+from tornado_archiver.sources.member_names import MAX_NAME_BYTES
 
 
 class LinkPath(NamedTuple):
@@ -51,4 +50,4 @@ def _parse_part(encoded: str) -> str | None:
     except UnicodeError:
         return None
     is_name = bool(name) and "/" not in name and "\\" not in name and name.isprintable()
-    return name if is_name and len(name.encode()) <= MAX_PART_BYTES else None
+    return name if is_name and len(name.encode()) <= MAX_NAME_BYTES else None

@@ -1,10 +1,11 @@
-"""Blocking work in worker threads: cancellable functions, and generators iterated from an event loop."""
+"""Blocking work in threads: cancellable functions, generators iterated from an event loop, shared calls."""
 
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Sized
+from concurrent.futures import Future
 from contextvars import copy_context
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any, Generic, TypeVar, TypeVarTuple
 
 from tornado_archiver.runtime.cancellation import cancel_event, check_cancelled, shielded
 
@@ -88,3 +89,28 @@ async def _close(chunks: Generator[_Chunk, None, None], next_chunk: "asyncio.Fut
         # retrieved, because asyncio logs an exception that was never retrieved
         next_chunk.cancelled() or next_chunk.exception()
     await asyncio.get_running_loop().run_in_executor(None, chunks.close)
+
+
+class SingleFlight(Generic[_Result]):
+    """A blocking function that runs in a separate thread, at most once at a time.
+
+    While it hangs in a dead mount, all callers wait for the same call, so that threads do not accumulate. It
+    is a daemon thread, so that the process can exit.
+    """
+
+    def __init__(self, function: Callable[[], _Result]) -> None:
+        self._function = function
+        self._pending: Future[_Result] | None = None
+
+    async def call(self) -> _Result:
+        """Return the result of the function, or raise its error."""
+        if self._pending is None or self._pending.done():
+            self._pending = Future()
+            threading.Thread(target=self._run, args=(self._pending,), daemon=True).start()
+        return await asyncio.shield(asyncio.wrap_future(self._pending))
+
+    def _run(self, pending: "Future[_Result]") -> None:
+        try:
+            pending.set_result(self._function())
+        except Exception as error:  # noqa: BLE001 - the callers handle any error
+            pending.set_exception(error)

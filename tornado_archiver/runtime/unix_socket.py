@@ -10,7 +10,7 @@ import stat
 _MODE = 0o666
 # A full queue is an error for clients, not a wait (EAGAIN); the kernel lowers it to net.core.somaxconn
 _BACKLOG = 4096
-MAX_PATH_BYTES = 107  # sun_path in unix(7), without the NUL
+MAX_SOCKET_PATH_BYTES = 107  # sun_path in unix(7), without the NUL
 
 
 class UnixListener(socket.socket):

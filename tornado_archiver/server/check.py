@@ -12,13 +12,11 @@ from tornado_archiver import program_name
 from tornado_archiver.errors import ArchiverError, SettingsError
 from tornado_archiver.links.keys import load_link_keys
 from tornado_archiver.server.bootstrap import create_services
-from tornado_archiver.server.health_client import get_health
+from tornado_archiver.server.healthcheck import get_health
 from tornado_archiver.server.sockets import Address, admin_addresses, bind, public_addresses
 from tornado_archiver.settings.options import Settings
-from tornado_archiver.telemetry.photos import photos_problem
-from tornado_archiver.telemetry.readiness import SingleFlight
+from tornado_archiver.telemetry.photos import photos_problem_within
 
-EXIT_OK, EXIT_PROBLEM = 0, 2
 _READ_TIMEOUT_S = 5  # for a hanging mount
 _HELD = "if a systemd .socket unit holds it, add --port 0 to --check"
 
@@ -30,20 +28,19 @@ class Finding(NamedTuple):
     is_problem: bool = False
 
 
-def check(settings: Settings) -> int:
+def check(settings: Settings) -> bool:
     """Print one line for each check: problems and warnings to stderr, the rest to stdout.
 
-    Return the exit status: EXIT_PROBLEM if there is a problem. A warning is not one.
+    Return whether there is no problem. A warning is not one.
     """
     findings = asyncio.run(_all_findings(settings))
     problems = dict.fromkeys(finding.text for finding in findings if finding.is_problem)
     for line in (*settings.warnings, *problems):
         sys.stderr.write(f"{program_name()}: {line}\n")
     sys.stdout.writelines(f"{finding.text}\n" for finding in findings if not finding.is_problem)
-    if problems:
-        return EXIT_PROBLEM
-    sys.stdout.write("configuration ok\n")
-    return EXIT_OK
+    if not problems:
+        sys.stdout.write("configuration ok\n")
+    return not problems
 
 
 async def _all_findings(settings: Settings) -> list[Finding]:
@@ -77,13 +74,8 @@ async def _problems(variants: Iterable[Settings]) -> AsyncIterator[Finding]:
 
 async def _photos_dir(settings: Settings) -> Finding:
     """Check that the directory can be read; the service itself starts with a warning if it cannot."""
-    reading = SingleFlight(lambda: photos_problem(settings))
-    directory = repr(str(settings.photos_dir))
-    try:
-        problem = await asyncio.wait_for(reading.call(), _READ_TIMEOUT_S)
-    except TimeoutError:
-        problem = f"photos directory {directory}: no response within {_READ_TIMEOUT_S} s; check its mount"
-    return Finding(problem or f"photos-dir: {directory}: ok", is_problem=bool(problem))
+    problem = await photos_problem_within(settings, _READ_TIMEOUT_S)
+    return Finding(problem or f"photos-dir: {str(settings.photos_dir)!r}: ok", is_problem=bool(problem))
 
 
 def _link_keys(settings: Settings) -> Finding:

@@ -63,7 +63,7 @@ def main(argv: Sequence[str]) -> int:
             _print_config(settings)
             return 0
         if settings.check:
-            return check(settings)
+            return 0 if check(settings) else EXIT_CONFIG_ERROR
         _run(settings, read)
     except ArchiverError as error:
         sys.stderr.writelines(f"{program_name()}: {line}\n" for line in str(error).splitlines())

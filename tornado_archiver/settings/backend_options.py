@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from tornado_archiver.errors import BackendLoadError, SettingsError
-from tornado_archiver.settings.option import BackendSources, Option
+from tornado_archiver.settings.option import BackendSources, Option, Value
 from tornado_archiver.settings.options import (
     CONFIG,
     DEFAULT,
@@ -18,11 +18,10 @@ from tornado_archiver.settings.options import (
     variable_prefix,
 )
 from tornado_archiver.settings.readers.sections import split_line
-from tornado_archiver.settings.similar import hint, similar
+from tornado_archiver.settings.similar import did_you_mean
 from tornado_archiver.settings.types import Type, printable
 
 _Options = TypeVar("_Options")  # a frozen dataclass
-_Given = Mapping[str, tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def load_backend_options(
     loaded, rows = {}, []
     for name, declaration in enabled.items():
         given = declaration.given(sources)
-        values = {field: declaration.options[field].parse(*text) for field, text in given.items()}
+        values = {field: declaration.options[field].parse(*value) for field, value in given.items()}
         loaded[name] = _replace(name, defaults[name], values)
         rows += declaration.rows(loaded[name], given)
     warnings = [*_unused_sections(enabled, sources), *_unused_variables(enabled, sources, installed)]
@@ -86,15 +85,15 @@ class _Declaration(NamedTuple):
             },
         )
 
-    def given(self, sources: BackendSources) -> dict[str, tuple[str, str]]:
-        """Return text and origin of each given setting, by field. A variable overrides the config file."""
+    def given(self, sources: BackendSources) -> dict[str, Value]:
+        """Return each given setting, by field. A variable overrides the config file."""
         given = dict(self._given_by_line(*line, sources.path) for line in sources.sections.get(self.name, ()))
         for field, option in self.options.items():
             if option.env in sources.variables:
                 given[field] = sources.variables[option.env]
-        return {field: value for field, value in given.items() if value[0]}  # empty text counts as unset
+        return {field: value for field, value in given.items() if value.text}  # empty text counts as unset
 
-    def _given_by_line(self, number: int, line: str, path: str) -> tuple[str, tuple[str, str]]:
+    def _given_by_line(self, number: int, line: str, path: str) -> tuple[str, Value]:
         place = f"line {number} of {path}"
         try:
             key, text = split_line(line)
@@ -102,26 +101,27 @@ class _Declaration(NamedTuple):
             raise SettingsError(f"{place} cannot be read: key = value is allowed") from None
         field, origin = key.replace("-", "_"), f"{key} in {path}"
         if field not in self.options or "_" in key:
-            hint = _similar(key, self._keys())
+            hint = did_you_mean(key, self._keys(), otherwise="")
             # a key that resembles no setting may be a secret on a separate line
             label = repr(key) + f" in {path}" if hint else place
             raise SettingsError(f"{label} is not a setting of backend {self.name!r}, {hint or self._all()}")
-        return field, (self.options[field].text_of_line(text, origin), origin)
+        return field, Value(self.options[field].text_of_line(text, origin), origin)
 
-    def rows(self, options: object, given: _Given) -> list[tuple[str, str, str]]:
+    def rows(self, options: object, given: Mapping[str, Value]) -> list[tuple[str, str, str]]:
         return [
             (
                 option.key,
                 option.format(getattr(options, field)),
-                given[field][1] if field in given else DEFAULT,
+                given[field].origin if field in given else DEFAULT,
             )
             for field, option in self.options.items()
         ]
 
     def unused_variable(self, variable: str) -> str:
         """Return the end of a warning about a variable that begins like those of this backend."""
-        hint = _similar(variable, [option.env for option in self.options.values()])
-        return f"is not a setting of backend {self.name!r}, {hint or self._all()}"
+        known = [option.env for option in self.options.values()]
+        hint = did_you_mean(variable, known, otherwise=self._all())
+        return f"is not a setting of backend {self.name!r}, {hint}"
 
     def _keys(self) -> list[str]:
         return [field.replace("_", "-") for field in self.options]
@@ -144,9 +144,10 @@ def _reject_collisions(declarations: Iterable[_Declaration]) -> None:
 
 
 def _unused_sections(enabled: Mapping[str, _Declaration], sources: BackendSources) -> list[str]:
+    names = f"they name {', '.join(enabled)}"
     return [
         f"section [backend.{printable(name)}] in {sources.path} is not used: backend and formats name no such"
-        f" backend, {_similar(name, enabled) or 'they name ' + ', '.join(enabled)}"
+        f" backend, {did_you_mean(name, enabled, otherwise=names)}"
         for name in sources.sections
         if name not in enabled
     ]
@@ -167,8 +168,3 @@ def _unused_variables(
             )
             warnings.append(f"{printable(origin)} {reason}")
     return warnings
-
-
-def _similar(word: str, known: Iterable[str]) -> str:
-    names = similar(word, known)
-    return hint(names) if names else ""

@@ -85,12 +85,12 @@ class Option:
 class BackendSources:
     """The texts that the sources give to backends, which are parsed when the backends are loaded.
 
-    `variables` maps each variable with our prefix that is not a setting of the service to its text and its
+    `variables` maps each variable with our prefix that is not a setting of the service to its text and
     origin. `sections` maps the name of a backend to its lines, each with its number. `path` is the config
     file, as in messages.
     """
 
-    variables: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    variables: Mapping[str, Value] = field(default_factory=dict)
     sections: Mapping[str, list[tuple[int, str]]] = field(default_factory=dict)
     path: str = ""
 

@@ -1,4 +1,4 @@
-"""Similar names for messages such as "did you mean --port?", for flags, variables, keys and formats."""
+"""Similar names for messages such as "did you mean --port?": flags, variables, keys, backends, templates."""
 
 import difflib
 import re
@@ -48,14 +48,23 @@ def closest(word: str, known: Iterable[str], min_ratio: float = _MIN_RATIO) -> l
     return [names[name] for name in found[:1]]
 
 
-def did_you_mean(word: str, known: Iterable[str], synonyms: Mapping[str, str] = _NO_SYNONYMS) -> str:
-    """Return the end of a message about `word`, with the names of `known` that resemble it."""
-    return hint(similar(word, known, synonyms))
+def did_you_mean(
+    word: str,
+    known: Iterable[str],
+    synonyms: Mapping[str, str] = _NO_SYNONYMS,
+    *,
+    otherwise: str = SEE_HELP,
+) -> str:
+    """Return the end of a message about `word`, with the names of `known` that resemble it.
+
+    Return `otherwise` if no name does, or too many.
+    """
+    return hint(similar(word, known, synonyms), otherwise)
 
 
-def hint(names: list[str]) -> str:
-    """Return "did you mean …?" with the names, or a reference to the help if they are none or too many."""
-    return f"did you mean {' or '.join(names)}?" if 0 < len(names) <= _MAX_HINTS else SEE_HELP
+def hint(names: list[str], otherwise: str = SEE_HELP) -> str:
+    """Return "did you mean …?" with the names, or `otherwise` if they are none or too many."""
+    return f"did you mean {' or '.join(names)}?" if 0 < len(names) <= _MAX_HINTS else otherwise
 
 
 def _words(name: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tornado_archiver.runtime.unix_socket import MAX_PATH_BYTES
+from tornado_archiver.runtime.unix_socket import MAX_SOCKET_PATH_BYTES
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -103,7 +103,7 @@ def _host(text: str) -> str:
     if path is None:
         is_valid = text and " " not in text
     else:
-        is_valid = path.startswith("/") and len(os.fsencode(path)) <= MAX_PATH_BYTES
+        is_valid = path.startswith("/") and len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES
     if not is_valid or not text.isprintable():
         raise ValueError(text)
     return _strip_brackets(text)
@@ -191,7 +191,7 @@ BOOL = Type(
     lambda text: text.lower() in BOOL_WORDS,
 )
 HOSTS = Type(
-    f"IP addresses, host names or unix:/path (at most {MAX_PATH_BYTES} bytes), separated by commas",
+    f"IP addresses, host names or unix:/path (at most {MAX_SOCKET_PATH_BYTES} bytes), separated by commas",
     _each(_host),
     lambda text: text,  # an empty list would be a service that nothing can reach
 )

@@ -1,34 +1,21 @@
 """Downloads grouped by client, for a status page with many of them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tornado_archiver.telemetry.status import DownloadStatus
+from tornado_archiver.telemetry.status import Downloads, DownloadStatus
 
 
 @dataclass(frozen=True, slots=True)
-class ClientGroup:
-    """All downloads of one client, the oldest first. `client`: its address, "" while unknown."""
+class ClientGroup(Downloads):
+    """All downloads of one client. `client`: its address, "" while unknown."""
 
     client: str
-    downloads: Sequence[DownloadStatus]
-
-    @property
-    def running(self) -> int:
-        return sum(download.slot.is_running for download in self.downloads)
-
-    @property
-    def queued(self) -> int:
-        return len(self.downloads) - self.running
 
     @property
     def bytes_sent(self) -> int:
         return sum(download.slot.bytes_sent for download in self.downloads)
-
-    @property
-    def bytes_per_s(self) -> float:
-        return sum(download.bytes_per_s for download in self.downloads)
 
     @property
     def slowest_bytes_per_s(self) -> float | None:
@@ -48,4 +35,4 @@ def group_by_client(downloads: Iterable[DownloadStatus]) -> list[ClientGroup]:
     for download in downloads:
         groups[download.slot.labels.get("client", "")].append(download)
     ordered = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
-    return [ClientGroup(client, of_client) for client, of_client in ordered]
+    return [ClientGroup(of_client, client) for client, of_client in ordered]

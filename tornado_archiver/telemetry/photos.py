@@ -1,4 +1,4 @@
-"""State of the photos directory for the home page: can it be read, and does it have the demo album."""
+"""State of the photos directory for the home page and the operator: is it readable, has it the demo album."""
 
 import asyncio
 import errno
@@ -6,9 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from tornado_archiver.runtime.threads import SingleFlight
 from tornado_archiver.settings.options import DEMO_PHOTOS, Settings
-from tornado_archiver.sources.local.access import GIVE_RIGHTS, lacks_rights
-from tornado_archiver.telemetry.readiness import SingleFlight, read_error
+from tornado_archiver.sources.local.access import GIVE_RIGHTS, READ_PERMISSION, lacks_rights
 
 # The bundled album. The home page links to no other album, because their names are secret.
 DEMO_ALBUM = "3bea29ccabbbf64bdebcc055319c5745"
@@ -54,10 +54,7 @@ def _state(photos_dir: Path) -> PhotosState:
 
 def _remedy(error: OSError) -> str:
     if lacks_rights(error):
-        return (
-            "Give the user of this service read permission (chmod -R o+rX), or run the service as the owner"
-            " of the photos (with Docker: ARCHIVER_USER)."
-        )
+        return f"Give the user of this service {READ_PERMISSION}."
     if error.errno in _NOT_THERE:
         return "Check the setting photos-dir (PHOTOS_DIR), and that the directory is mounted."
     return "Check the disk or the mount of the photos."
@@ -73,9 +70,36 @@ def photos_problem(settings: Settings) -> str:
         return ""
     remedy = f"; {GIVE_RIGHTS}" if lacks_rights(error) else ""
     return (
-        f"photos directory {str(settings.photos_dir)!r} ({settings.origins['photos_dir']}): cannot be read by"
-        f" user {os.geteuid()}: {os.strerror(error.errno or 0)}; every link returns 503 until then{remedy}"
+        f"{_label(settings)}: cannot be read by user {os.geteuid()}: {os.strerror(error.errno or 0)};"
+        f" every link returns 503 until then{remedy}"
     )
+
+
+async def photos_problem_within(settings: Settings, seconds: float) -> str:
+    """Return the same as `photos_problem`, or after `seconds` that the disk does not respond."""
+    reading = SingleFlight(lambda: photos_problem(settings))
+    try:
+        return await asyncio.wait_for(reading.call(), seconds)
+    except TimeoutError:
+        return f"{_label(settings)}: no response within {seconds} s; check its mount"
+
+
+def _label(settings: Settings) -> str:
+    return f"photos directory {str(settings.photos_dir)!r} ({settings.origins['photos_dir']})"
+
+
+def read_error(photos_dir: Path) -> OSError | None:
+    """Return the error of the system if the directory cannot be listed and entered.
+
+    It is opened and read as in a scan, because the permissions of a mount can be misleading. The "." also
+    requires the permission to enter it.
+    """
+    try:
+        with os.scandir(os.path.join(photos_dir, ".")) as entries:
+            next(entries, None)
+    except OSError as error:
+        return error
+    return None
 
 
 def has_demo(photos_dir: Path) -> bool:

@@ -1,20 +1,17 @@
 """The readiness probe: the reasons why a load balancer should not send requests to this service."""
 
 import asyncio
-import os
-import threading
-from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Future
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
-from typing import Generic, TypeVar
 
 from tornado_archiver.backend import Backend
 from tornado_archiver.errors import ArchiverError
 from tornado_archiver.limits.scoreboard import Scoreboard
+from tornado_archiver.runtime.threads import SingleFlight
 from tornado_archiver.sources.local.access import describe
+from tornado_archiver.telemetry.photos import read_error
 
 TIMEOUT_S = 2
-T = TypeVar("T")
 
 
 class Readiness:
@@ -37,45 +34,6 @@ class Readiness:
             _with_timeout(_backend_problem(backend), f"backend {backend.name}") for backend in self._backends
         ]
         return problems + [problem for problem in await asyncio.gather(*checks) if problem]
-
-
-class SingleFlight(Generic[T]):
-    """A blocking function that runs in a separate thread, at most once at a time.
-
-    While it hangs in a dead mount, all callers wait for the same call, so that threads do not accumulate. It
-    is a daemon thread, so that the process can exit.
-    """
-
-    def __init__(self, function: Callable[[], T]) -> None:
-        self._function = function
-        self._pending: Future[T] | None = None
-
-    async def call(self) -> T:
-        """Return the result of the function, or raise its error."""
-        if self._pending is None or self._pending.done():
-            self._pending = Future()
-            threading.Thread(target=self._run, args=(self._pending,), daemon=True).start()
-        return await asyncio.shield(asyncio.wrap_future(self._pending))
-
-    def _run(self, pending: "Future[T]") -> None:
-        try:
-            pending.set_result(self._function())
-        except Exception as error:  # noqa: BLE001 - the callers handle any error
-            pending.set_exception(error)
-
-
-def read_error(photos_dir: Path) -> OSError | None:
-    """Return the error of the system if the directory cannot be listed and entered.
-
-    It is opened and read as in a scan, because the permissions of a mount can be misleading. The "." also
-    requires the permission to enter it.
-    """
-    try:
-        with os.scandir(os.path.join(photos_dir, ".")) as entries:
-            next(entries, None)
-    except OSError as error:
-        return error
-    return None
 
 
 def _root_problem(photos_dir: Path) -> str:

@@ -28,21 +28,10 @@ class DownloadStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
-    """The state of the service.
+class Downloads:
+    """Running and queued downloads, the oldest first, and their sums."""
 
-    `downloads`: running and queued ones, the oldest first. `totals`: since the start. `failures`: the last
-    ones, the newest first.
-    """
-
-    uptime_s: float
-    workers: int
-    is_draining: bool
-    max_downloads: int
-    max_downloads_per_client: int
     downloads: Sequence[DownloadStatus]
-    totals: Totals
-    failures: Sequence[Failure]
 
     @property
     def running(self) -> int:
@@ -55,6 +44,19 @@ class Status:
     @property
     def bytes_per_s(self) -> float:
         return sum(download.bytes_per_s for download in self.downloads)
+
+
+@dataclass(frozen=True, slots=True)
+class Status(Downloads):
+    """The state of the service. `totals`: since the start. `failures`: the last ones, the newest first."""
+
+    uptime_s: float
+    workers: int
+    is_draining: bool
+    max_downloads: int
+    max_downloads_per_client: int
+    totals: Totals
+    failures: Sequence[Failure]
 
 
 class StatusReporter:

@@ -59,7 +59,7 @@ class ArchiverApplication(Application):
             [
                 ("/", HomeHandler, {"services": services, "photos": photos, "upstream": upstream}),
                 ("/healthz", HealthHandler),
-                # `parse_hash` validates the undecoded rest, so that each invalid path gets the same 404
+                # `parse_link` validates the undecoded rest, so that each invalid path gets the same 404
                 Rule(_InfoMatches(f"{PREFIX}.*"), InfoHandler, {"services": services}),
                 (f"{PREFIX}.*", ArchiveHandler, {"services": services}),
             ],

@@ -13,7 +13,7 @@ from tornado_archiver.telemetry.photos import DEMO_ALBUM, PhotosProbe
 from tornado_archiver.telemetry.transfer import Outcome, Transfer
 from tornado_archiver.web import access_log, pages
 from tornado_archiver.web.client import ProxyHeaders
-from tornado_archiver.web.error_pages import ResponseError, page_for, retry_after_s
+from tornado_archiver.web.error_pages import ResponseError, as_response_error
 from tornado_archiver.web.rendering.renderer import PageRenderer, Request
 from tornado_archiver.web.services import Services
 
@@ -52,24 +52,20 @@ class BaseHandler(RequestHandler):
         return None  # because a hash of the output buffer does not identify the response
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        error = kwargs.get("exc_info", (None, None, None))[1]
-        page = page_for(error, status_code)
+        error = as_response_error(kwargs.get("exc_info", (None, None, None))[1], status_code)
         self.transfer.outcome, self.transfer.error_status = Outcome.REJECTED, status_code
-        self.transfer.reason = (isinstance(error, ResponseError) and error.reason) or _default_reason(
-            status_code
-        )
+        self.transfer.reason = error.reason or _default_reason(status_code)
         self.set_status(status_code)  # because Tornado has put the reason of the error into the status line
         # an error page has no validator, and caches may store a 404, 405 or 410 (RFC 9110 15.1)
         self.set_header("Cache-Control", "no-store")
         self.add_header("Vary", "Accept")
-        if isinstance(error, ResponseError):
-            for name, value in error.headers.items():
-                self.set_header(name, value)
+        for name, value in error.headers.items():
+            self.set_header(name, value)
         if status_code == pages.METHOD_NOT_ALLOWED.status:
             self.set_header("Allow", ", ".join(METHODS))  # RFC 9110 15.5.6
         is_html = pages.prefers_html(self.request.headers.get("Accept", ""))
         request = Request(self.transfer.request_id, self.request.host, is_html)
-        body = self.renderer.error_page(page, request, retry_after_s(error))
+        body = self.renderer.error_page(error.page, request, error.retry_after_s)
         self.send_text("text/html" if is_html else "text/plain", body)
 
     def send_text(self, media_type: str, body: bytes) -> None:

@@ -49,7 +49,7 @@ class ResponseError(HTTPError):
     """An error response.
 
     `log_text` is logged as an error, None for a client error. `headers` are added to the response. `reason`
-    is the label of the log and the metrics.
+    is the label of the log and the metrics. `retry_after_s`: seconds of Retry-After, None without one.
     """
 
     def __init__(
@@ -58,12 +58,16 @@ class ResponseError(HTTPError):
         log_text: str | None = None,
         headers: Mapping[str, str] | None = None,
         reason: str = "",
+        retry_after_s: int | None = None,
     ) -> None:
         super().__init__(page.status)
         self.page = page
         self.log_text = log_text
-        self.headers = headers or {}
+        self.headers = dict(headers or {})
+        if retry_after_s is not None:
+            self.headers["Retry-After"] = str(retry_after_s)  # RFC 9110 10.2.3
         self.reason = reason
+        self.retry_after_s = retry_after_s
 
 
 def to_http_error(error: ArchiverError) -> ResponseError:
@@ -72,19 +76,12 @@ def to_http_error(error: ArchiverError) -> ResponseError:
     if page is pages.UNAVAILABLE and error.retry_after_s is None:
         page = pages.UNREADABLE
     log_text = None if isinstance(error, _CLIENT_ERRORS) else str(error)
-    # RFC 9110 10.2.3
-    headers = None if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
-    return ResponseError(page, log_text, headers, error.reason)
+    return ResponseError(page, log_text, reason=error.reason, retry_after_s=error.retry_after_s)
 
 
-def retry_after_s(error: BaseException | None) -> int | None:
-    """Return the seconds of the response's Retry-After, None without one."""
-    text = error.headers.get("Retry-After", "") if isinstance(error, ResponseError) else ""
-    return int(text) if text.isdecimal() else None
-
-
-def page_for(error: BaseException | None, status: int) -> ErrorPage:
-    """Return the page for a response with that status; `error` is its cause, if known."""
+def as_response_error(error: BaseException | None, status: int) -> ResponseError:
+    """Return `error` if it is one, else the error response with that status, such as one of Tornado."""
     if isinstance(error, ResponseError):
-        return error.page
-    return _PAGES_BY_STATUS.get(status) or (pages.BAD_REQUEST if status < 500 else pages.FAILED)
+        return error
+    default = pages.BAD_REQUEST if status < 500 else pages.FAILED
+    return ResponseError(_PAGES_BY_STATUS.get(status, default))

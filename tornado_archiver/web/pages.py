@@ -1,26 +1,13 @@
-"""The texts of the error pages, and the status page.
+"""The texts of the error pages, and values on the home page. `web.rendering` renders the pages.
 
-`web.rendering` renders error pages and the home page. Rule: no function here is given an exception or a local
-path, so neither can appear on a page.
+Rule: no function here is given an exception or a local path, so neither can appear on a page.
 """
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tornado.template import Loader
-
-from tornado_archiver import __version__
 from tornado_archiver.settings.types import unix_path
-from tornado_archiver.telemetry.client_groups import group_by_client
-from tornado_archiver.telemetry.status import Status, format_bytes, format_duration, format_time
-
-_TEMPLATES = Loader(
-    os.path.join(os.path.dirname(os.path.abspath(__file__)), "templates"), namespace={"retry_after_s": None}
-)
-
-MAX_CARDS = 10  # of downloads on the status page
 
 # RFC 9110 12.4.2: a weight from 0 to 1 with at most three decimals
 _WEIGHT = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?", re.ASCII)
@@ -193,18 +180,6 @@ def _quality(accept_header: str, *media_types: str) -> float:
             text = next((each[2:] for each in parameters if each.startswith("q=")), "1")
             weights.append(float(text) if _WEIGHT.fullmatch(text) else 0)
     return max(weights)
-
-
-def status_page(status: Status) -> bytes:
-    """Return the status page in UTF-8. More than MAX_CARDS downloads are grouped by client."""
-    return _TEMPLATES.load("status.html").generate(
-        status=status,
-        version=__version__,
-        groups=group_by_client(status.downloads) if len(status.downloads) > MAX_CARDS else [],
-        format_bytes=format_bytes,
-        format_duration=format_duration,
-        format_time=format_time,
-    )
 
 
 def example_url(protocol: str, host: str) -> str:

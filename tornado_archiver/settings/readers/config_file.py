@@ -44,7 +44,7 @@ class ConfigFile(configargparse.DefaultConfigFileParser):  # type: ignore[misc] 
     def _option(self, key: str, number: int) -> Option:
         if key in _BY_KEY:
             return _BY_KEY[key]
-        hint = did_you_mean(key, _BY_KEY, SETTING_SYNONYMS)
+        hint = did_you_mean(key, _BY_KEY, SETTING_SYNONYMS, otherwise="")
         # a key that resembles no setting may be a link secret on a separate line
-        label = f"line {number} of" if hint is SEE_HELP else f"{key!r} in"
-        raise SettingsError(f"{label} {self.path} is not a setting, {hint}")
+        label = f"{key!r} in" if hint else f"line {number} of"
+        raise SettingsError(f"{label} {self.path} is not a setting, {hint or SEE_HELP}")

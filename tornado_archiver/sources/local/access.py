@@ -9,10 +9,11 @@ PASSING_RETRY_S = 60  # after which a mount that was away, or a busy disk, may r
 _MISSING_RIGHTS = {errno.EACCES, errno.EPERM}
 _PERMANENT = _MISSING_RIGHTS | {errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 
-GIVE_RIGHTS = (
-    "give it read permission (chmod -R o+rX), or run the service as the owner of the files (with Docker:"
+READ_PERMISSION = (
+    "read permission (chmod -R o+rX), or run the service as the owner of the files (with Docker:"
     " ARCHIVER_USER)"
 )
+GIVE_RIGHTS = f"give it {READ_PERMISSION}"
 
 
 def lacks_rights(error: OSError) -> bool:

@@ -9,7 +9,6 @@ from tornado.escape import json_encode
 from tornado_archiver.telemetry.prometheus import PrometheusPage
 from tornado_archiver.telemetry.readiness import Readiness
 from tornado_archiver.telemetry.status import StatusReporter, as_json
-from tornado_archiver.web import pages
 from tornado_archiver.web.base_handler import BaseHandler
 
 _INLINE = re.compile(rb"<(style|script)>(.*?)</\1>", re.DOTALL)
@@ -58,7 +57,7 @@ class StatusHandler(AdminHandler):
         self._reporter = reporter
 
     def get(self) -> None:
-        page = pages.status_page(self._reporter.status())
+        page = self.renderer.status_page(self._reporter.status())
         self.set_header("Content-Security-Policy", _content_security_policy(page))
         self.send_text("text/html", page)
 

@@ -1,4 +1,4 @@
-"""Rendering of the error pages and the home page, with built-in templates or those of the site's owner.
+"""Rendering of all pages, with built-in templates or those of the site's owner.
 
 Rule: a template is checked before the service starts, so that a mistake in it cannot replace an error page.
 """

@@ -3,7 +3,6 @@
 The check renders each page with sample values, so that a mistake is reported before a user needs the page.
 """
 
-import difflib
 import itertools
 import os
 import re
@@ -12,6 +11,7 @@ from pathlib import Path
 from tornado_archiver.errors import SettingsError
 from tornado_archiver.settings.options import Settings
 from tornado_archiver.settings.readers.files import read_text
+from tornado_archiver.settings.similar import did_you_mean
 from tornado_archiver.sources.filter import is_never_served
 from tornado_archiver.web.pages import ERROR_PAGES
 from tornado_archiver.web.rendering.loader import TemplateError, TemplateLoader
@@ -45,26 +45,21 @@ def create_renderer(settings: Settings) -> PageRenderer:
 
 def _read(directory: Path, where: str) -> dict[str, str]:
     """Return the texts of all templates in the directory by name."""
-    label = f"templates-dir: {str(directory)!r} {where}"
+
+    def label(name: str = "") -> str:
+        return f"templates-dir: {str(directory / name)!r} {where}"
+
     try:
         names = sorted(name for name in os.listdir(directory) if not is_never_served(os.fsencode(name)))
     except OSError as error:
-        raise SettingsError(f"{label} cannot be read: {error.strerror}") from None
+        raise SettingsError(f"{label()} cannot be read: {error.strerror}") from None
     if not names:
-        raise SettingsError(f"{label} has no templates, allowed: {_ALLOWED}")
+        raise SettingsError(f"{label()} has no templates, allowed: {_ALLOWED}")
     for name in names:
         if name not in _NAMES and not _PARTIAL.fullmatch(name):
-            raise SettingsError(f"templates-dir: {str(directory / name)!r} {where} {_unknown_name(name)}")
-    return {
-        name: read_text(directory / name, f"templates-dir: {str(directory / name)!r} {where}")
-        for name in names
-    }
-
-
-def _unknown_name(name: str) -> str:
-    near = difflib.get_close_matches(name, _NAMES, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"allowed: {_ALLOWED}"
-    return f"is not the name of a template, {hint}"
+            hint = did_you_mean(name, _NAMES, otherwise=f"allowed: {_ALLOWED}")
+            raise SettingsError(f"{label(name)} is not the name of a template, {hint}")
+    return {name: read_text(directory / name, label(name)) for name in names}
 
 
 def _render_samples(renderer: PageRenderer) -> None:

@@ -1,14 +1,19 @@
-"""Renders the error pages, in HTML or as text, and the home page."""
+"""Renders the error pages, in HTML or as text, the home page and the status page."""
 
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from tornado_archiver import __version__
+from tornado_archiver.telemetry.client_groups import group_by_client
+from tornado_archiver.telemetry.status import Status, format_bytes, format_duration, format_time
 from tornado_archiver.web.pages import ErrorPage
 from tornado_archiver.web.rendering.loader import BUILT_IN, TemplateError, TemplateLoader
 
 log = logging.getLogger(__name__)
+
+_MAX_CARDS = 10  # of downloads on the status page
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +52,23 @@ class PageRenderer:
         self._is_strict = is_strict
 
     def error_page(self, page: ErrorPage, request: Request, retry_after_s: int | None = None) -> bytes:
-        """Return the page in UTF-8, HTML or text. `retry_after_s`: seconds until it tries again, or None."""
+        """Return the page in UTF-8, HTML or text. `retry_after_s`: seconds until it tries again, or None.
+
+        docs/pages.md describes the variables.
+        """
         kind = "html" if request.is_html else "txt"
-        names = [f"{page.key}.{kind}", f"error.{kind}"]
-        return self._render(names, error_variables(page, request, retry_after_s, self.site))
+        variables = {
+            "key": page.key,
+            "status": page.status,
+            "title": page.title,
+            "message": page.message,
+            "formats": page.formats,
+            "reference": request.reference,
+            "retry_after_s": retry_after_s,
+            "site_name": self.site.shown_name(request.host),
+            "site_url": self.site.url,
+        }
+        return self._render([f"{page.key}.{kind}", f"error.{kind}"], variables)
 
     def home_page(
         self,
@@ -75,11 +93,26 @@ class PageRenderer:
             "upstream": upstream,
             "problem": problem,
             "remedy": remedy,
-            "retry_after_s": None,
-            "site_name": self.site.name,
-            "site_url": self.site.url,
+            **self._base_variables(),
         }
         return self._render(["home.html"], variables)
+
+    def status_page(self, status: Status) -> bytes:
+        """Return the status page in UTF-8. More than _MAX_CARDS downloads are grouped by client."""
+        variables = {
+            "status": status,
+            "version": __version__,
+            "groups": group_by_client(status.downloads) if len(status.downloads) > _MAX_CARDS else [],
+            "format_bytes": format_bytes,
+            "format_duration": format_duration,
+            "format_time": format_time,
+            **self._base_variables(),
+        }
+        return self._render(["status.html"], variables)
+
+    def _base_variables(self) -> dict[str, object]:
+        """Return the variables of base.html on a page that is not an error."""
+        return {"retry_after_s": None, "site_name": self.site.name, "site_url": self.site.url}
 
     def _render(self, names: Sequence[str], variables: Mapping[str, object]) -> bytes:
         """Render the first of these templates that the owner has, else the built-in one, the last."""
@@ -92,20 +125,3 @@ class PageRenderer:
             # the check at the start has not seen these values
             log.error("template failed, sending the built-in page: %s", error)
             return TemplateLoader({}).render(BUILT_IN + names[-1], variables)
-
-
-def error_variables(
-    page: ErrorPage, request: Request, retry_after_s: int | None, site: Site
-) -> dict[str, object]:
-    """Return the variables of an error template; docs/pages.md describes them."""
-    return {
-        "key": page.key,
-        "status": page.status,
-        "title": page.title,
-        "message": page.message,
-        "formats": page.formats,
-        "reference": request.reference,
-        "retry_after_s": retry_after_s,
-        "site_name": site.shown_name(request.host),
-        "site_url": site.url,
-    }
