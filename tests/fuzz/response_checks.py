@@ -17,6 +17,7 @@ _MARKED = re.compile(rb"[<\"'`]" + CANARY.encode())
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:@+/=~-]{1,64}", re.ASCII)
 # the file name of a response to such a request is not that of an album
 _NAMED_OR_SELECTED = re.compile(rb"[?&](file|name)=|/[^/ ]*\.(zip|tar|tar\.gz)[? ]", re.IGNORECASE)
+_REFERENCE = re.compile(rb"Reference:? [^<\n]*")
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
@@ -171,7 +172,7 @@ def _part_faults(content_range: str, body: bytes, whole: bytes) -> Iterator[str]
 
 def _without_reference(response: Response) -> bytes:
     """Return the body without the id of the request, which no two responses share."""
-    return response.body.replace(response.headers.get("x-request-id", "").encode(), b"")
+    return _REFERENCE.sub(b"", response.body)
 
 
 def _not_found_pages(port: int) -> list[Response]:

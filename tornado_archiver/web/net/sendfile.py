@@ -57,7 +57,8 @@ def hides_abort(stream: IOStream, http_version: str) -> bool:
 
     Before HTTP/1.1 there are no chunks, and a Unix socket has no reset.
     """
-    return http_version != "HTTP/1.1" and stream.socket.family == socket.AF_UNIX
+    sock = stream.socket  # None if the client has disconnected
+    return http_version != "HTTP/1.1" and sock is not None and sock.family == socket.AF_UNIX
 
 
 class SendfileServer(HTTPServer):
