@@ -15,14 +15,16 @@ print("held", flush=True)
 if sys.argv[2] == "lets go":
     signal.sigwait([signal.SIGIO])
     fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-else:
-    sys.stdin.read()
+sys.stdin.read()
 """
 
 
 @contextmanager
 def leased(file: Path, *, lets_go: bool) -> Iterator["subprocess.Popen[bytes]"]:
-    """Return the program that holds the lease, until another process opens the file or for good."""
+    """Return the program that holds the lease, until another process opens the file or for good.
+
+    It keeps the file open for writing.
+    """
     command = [sys.executable, "-c", _HOLDER, str(file), "lets go" if lets_go else "keeps it"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         try:

@@ -94,7 +94,7 @@ def test_every_problem_is_one_line(problems: Problems) -> None:
     assert rar.startswith("formats: 'rar' (flag --formats): ")
     assert photos_dir == (
         "photos directory '/missing' (flag --photos-dir): cannot be read by user "
-        f"{os.geteuid()}: No such file or directory; every link returns 503 until then"
+        f"{os.geteuid()}: No such file or directory; every link returns 503 until it can be read"
     )
     assert keys.startswith("link-secret-file: '/missing/keys' (flag --link-secret-file) cannot be read")
     assert address.startswith("cannot listen on unix:/missing/a.sock (host: flag --host")

@@ -84,8 +84,11 @@ def test_healthcheck_with_a_bad_setting_fails_in_one_line(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("photos", "problem"),
     [
-        ("none", "No such file or directory; every link returns 503 until then"),
-        ("denied", "Permission denied; every link returns 503 until then; give it read permission (chmod"),
+        ("none", "No such file or directory; every link returns 503 until it can be read"),
+        (
+            "denied",
+            "Permission denied; every link returns 503 until it can be read; give it read permission (chmod",
+        ),
     ],
 )
 def test_healthcheck_with_unreadable_photos_fails_in_one_line_with_user_and_remedy(

@@ -63,7 +63,7 @@ def test_unreadable_photos_are_logged_with_reason(tmp_path: Path, kind: str, pro
         (line,) = log_lines(server, "cannot be read")
     assert line == (
         f"WARNING photos directory '{photos}' (flag --photos-dir): cannot be read by user "
-        f"{os.geteuid()}: {problem}; every link returns 503 until then"
+        f"{os.geteuid()}: {problem}; every link returns 503 until it can be read"
         + (
             "; give it read permission (chmod -R o+rX), or run the service as the owner of the files (with"
             " Docker: ARCHIVER_USER)"

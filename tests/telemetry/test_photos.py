@@ -56,7 +56,10 @@ def test_missing_permission_names_user_setting_and_remedy_for_the_operator(tmp_p
     assert line.startswith(
         f"photos directory '{tmp_path}' (default): cannot be read by user {os.geteuid()}: "
     )
-    assert "Permission denied; every link returns 503 until then; give it read permission (chmod" in line
+    assert (
+        "Permission denied; every link returns 503 until it can be read; give it read permission (chmod"
+        in line
+    )
 
 
 def test_disk_that_hangs_is_a_problem_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

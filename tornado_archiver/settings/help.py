@@ -20,7 +20,7 @@ Streams a directory of files as an archive that is packed while it is sent. The 
 downloads DIR/<hash>. DIR is the same as --photos-dir DIR.
 """
 _FURTHER_FLAGS = {
-    "--check": "Check the configuration, and exit: 0 if the service can start, otherwise 2.",
+    "--check": "Check the configuration, and exit: 0 without a problem, otherwise 2.",
     "--print-config": "Print each setting with its origin, and exit.",
     "--version": "Print the version, and exit.",
     "-h, --help [TOPIC]": "Print this, or the help about a topic, and exit.",

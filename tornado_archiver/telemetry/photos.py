@@ -71,7 +71,7 @@ def photos_problem(settings: Settings) -> str:
     remedy = f"; {GIVE_RIGHTS}" if lacks_rights(error) else ""
     return (
         f"{_label(settings)}: cannot be read by user {os.geteuid()}: {os.strerror(error.errno or 0)};"
-        f" every link returns 503 until then{remedy}"
+        f" every link returns 503 until it can be read{remedy}"
     )
 
 
