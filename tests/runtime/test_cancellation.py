@@ -25,6 +25,7 @@ from tornado_archiver.runtime.threads import finish_in_thread, run_in_thread
 from tornado_archiver.source import Manifest
 from tornado_archiver.sources.filter import SourceFilter
 from tornado_archiver.sources.local.storage import LocalSource, LocalStorage, unopenable
+from tornado_archiver.sources.shared_scan import SharedScanStorage
 from tornado_archiver.testing import trees
 from tornado_archiver.testing.probes import nothing_left_open
 
@@ -168,7 +169,8 @@ def test_scan_of_cancelled_request_stops(
     monkeypatch.setattr(os, "scandir", held_scandir)
 
     async def main() -> None:
-        service = service_of(LocalStorage(tmp_path, SourceFilter()), 0.2 if is_late else 0)
+        storage = SharedScanStorage(LocalStorage(tmp_path, SourceFilter()))  # does not wait for the thread
+        service = service_of(storage, 0.2 if is_late else 0)
         task = asyncio.create_task(service.scan(ArchiveLink("album")))
         assert await asyncio.to_thread(at_third.wait, 60)
         if not is_late:
