@@ -50,6 +50,22 @@ def test_concurrent_requests_share_one_scan() -> None:
     asyncio.run(main())
 
 
+def test_sixteen_directories_are_scanned_at_once() -> None:
+    """Each scan blocks a thread of the worker, and running downloads need threads too."""
+
+    async def main() -> None:
+        inner = ControlledStorage()
+        storage = SharedScanStorage(inner)
+        scans = [asyncio.ensure_future(storage.scan(f"album{number}")) for number in range(40)]
+        await run_pending_callbacks()
+        assert len(inner.started) == 16
+        inner.release.set()
+        await asyncio.gather(*scans)
+        assert len(inner.started) == 40
+
+    asyncio.run(main())
+
+
 def test_request_during_scan_waits_for_the_next_scan() -> None:
     """So its archive contains the files that were added after the first scan started."""
 
