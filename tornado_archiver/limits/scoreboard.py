@@ -29,7 +29,7 @@ _LABELS_BYTES = 512
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many downloads are allowed to run at once, in all and for one client; 0 is no limit."""
+    """How many downloads are allowed to run at once, in all and for one client; 0 means no limit."""
 
     total: int = 0
     per_client: int = 0

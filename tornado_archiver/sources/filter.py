@@ -54,7 +54,7 @@ def is_never_served(path: bytes) -> bool:
 @dataclass(frozen=True, slots=True)
 class SourceFilter:
     """The settings of a scan. `follow_symlinks`: pack the target of a symlink, if it is in the source.
-    `max_entries` limits the entries of one directory; 0 is no limit."""
+    `max_entries` limits the entries of one directory; 0 means no limit."""
 
     include_hidden: bool = False
     include_junk: bool = False
